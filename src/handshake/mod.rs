@@ -1,0 +1,1 @@
+//! §3–§4: the opening handshake as pure functions over bytes.

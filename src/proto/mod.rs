@@ -1,0 +1,1 @@
+//! §5–§8 as a state machine: bytes in, events out; events in, bytes out.
