@@ -1,1 +1,48 @@
 //! §5–§8 as a state machine: bytes in, events out; events in, bytes out.
+//!
+//! Nothing here knows a socket, a clock or a random generator. The caller owns the bytes, time is
+//! an argument, and masking keys come from a [`KeySource`]. Everything imports downwards:
+//!
+//! ```text
+//!                       connection        both halves and one deadline       §7
+//!                ┌──────────┼─────────┐
+//!             receive     send     deadline  §6.2 · §6.1
+//!        ┌───────┤          │
+//!    assemble    │          │                fragments into messages         §5.4
+//!        │  ┌────┴──────────┤
+//!      utf8 │             frame              pieces of frames, and back      §5.1 §5.2
+//!           │         ┌─────┴─────┐
+//!         message   header      mask         §5.2 · §5.3
+//!           │         │
+//!         close     opcode
+//! ```
+//!
+//! `config` and `error` are known to all of them. Use [`Connection`] unless the two directions live
+//! in different tasks; then a [`Receiver`] and a [`Sender`] do.
+
+mod assemble;
+pub mod close;
+mod config;
+mod connection;
+mod deadline;
+mod error;
+mod frame;
+mod header;
+mod mask;
+mod message;
+mod opcode;
+mod receive;
+mod send;
+mod utf8;
+
+pub use close::{Close, CloseCode, State};
+pub use config::{Config, Limits, Timeouts};
+pub use connection::{Connection, KeySource, Role};
+pub use deadline::{Deadline, Due, Expired};
+pub use error::{Misuse, Violation};
+pub use header::Header;
+pub use mask::Mask;
+pub use message::{AsEvent, CloseFrame, Event, Message, Part};
+pub use opcode::Opcode;
+pub use receive::{Receiver, Replies};
+pub use send::Sender;

@@ -1,0 +1,170 @@
+//! Joining fragments into messages (§5.4).
+//!
+//! Every data frame is put before [`Assembler::admit`] as soon as its header is there: order and
+//! limits are enforced on what it declares. Memory is another matter: it grows with what arrives,
+//! to at most twice that and never past what was declared, so a length alone costs the peer's
+//! victim nothing.
+
+use bytes::Bytes;
+
+use super::config::Limits;
+use super::error::Violation;
+use super::frame::Piece;
+use super::header::Header;
+use super::message::{Event, Message};
+use super::opcode::Opcode;
+use super::utf8::Text;
+
+/// The message under way, and the pieces of it that were gathered.
+#[derive(Debug, Default)]
+pub(super) struct Assembler {
+    /// Between the first frame of a message and the end of its last.
+    under_way: Option<Kind>,
+    /// What its frames have declared so far, in bytes, and how many they are.
+    len: u64,
+    fragments: u32,
+    store: Store,
+    /// The store was lent: the next call takes it back.
+    lent: bool,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Kind {
+    Text,
+    Binary,
+}
+
+#[derive(Debug, Default)]
+enum Store {
+    #[default]
+    Empty,
+    Text(Text),
+    Binary(Vec<u8>),
+}
+
+impl Assembler {
+    /// Takes a data frame into the message under way, or begins one, by its header.
+    #[inline]
+    pub(super) fn admit(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
+        let kind = match (header.opcode, self.under_way) {
+            // §5.4: the fragments of one message MUST NOT be interleaved with another's.
+            (Opcode::Text | Opcode::Binary, Some(_)) => {
+                return Err(Violation::ExpectedContinuation);
+            }
+            (Opcode::Text, None) if !limits.accept_text => return Err(Violation::UnwantedText),
+            (Opcode::Text, None) => Kind::Text,
+            (_, None) if header.opcode == Opcode::Continuation => {
+                return Err(Violation::UnexpectedContinuation);
+            }
+            (_, None) if !limits.accept_binary => return Err(Violation::UnwantedBinary),
+            (_, None) => Kind::Binary,
+            (_, Some(kind)) => kind,
+        };
+        if let Some(limit) = limits.max_frame_size
+            && header.len > limit as u64
+        {
+            return Err(Violation::FrameTooLarge { len: header.len, limit });
+        }
+        let len = self.len.saturating_add(header.len);
+        if len > limits.max_message_size as u64 {
+            return Err(Violation::MessageTooLarge { len, limit: limits.max_message_size });
+        }
+        if self.fragments >= limits.max_fragments {
+            return Err(Violation::TooManyFragments { limit: limits.max_fragments });
+        }
+        self.under_way = Some(kind);
+        self.len = len;
+        self.fragments += 1;
+        Ok(())
+    }
+
+    /// Stores a piece; whether the message is whole now.
+    pub(super) fn gather(&mut self, piece: &Piece<'_>) -> Result<bool, Violation> {
+        let payload = &*piece.payload;
+        if let Store::Empty = self.store {
+            self.store = match self.under_way {
+                Some(Kind::Text) => Store::Text(Text::default()),
+                _ => Store::Binary(Vec::new()),
+            };
+        }
+        // Twice what there is, so that many pieces cost linear time, but no more than is to come.
+        let to_come = if piece.fin { payload.len() as u64 + piece.remaining } else { u64::MAX };
+        let room = |len: usize| to_come.min((len + 2 * payload.len()) as u64) as usize;
+        match &mut self.store {
+            Store::Text(text) => text.push(payload, room(text.as_str().len()))?,
+            Store::Binary(data) => {
+                if data.capacity() - data.len() < payload.len() {
+                    data.reserve_exact(room(data.len()));
+                }
+                data.extend_from_slice(payload);
+            }
+            Store::Empty => {}
+        }
+        let whole = piece.ends_message();
+        if whole {
+            if let Store::Text(text) = &self.store {
+                text.finish()?;
+            }
+            self.end();
+        }
+        Ok(whole)
+    }
+
+    /// Notes that the message under way has ended.
+    pub(super) fn end(&mut self) {
+        self.under_way = None;
+        self.len = 0;
+        self.fragments = 0;
+    }
+
+    /// Whether the message under way is binary and nothing of it is stored: then its pieces can be
+    /// lent from where they lie.
+    pub(super) fn passes(&self) -> bool {
+        self.under_way == Some(Kind::Binary) && matches!(self.store, Store::Empty)
+    }
+
+    /// Whether there is something to lend.
+    pub(super) fn has_data(&self) -> bool {
+        match &self.store {
+            Store::Empty => false,
+            Store::Text(text) => !text.as_str().is_empty(),
+            Store::Binary(data) => !data.is_empty(),
+        }
+    }
+
+    /// What was gathered.
+    pub(super) fn lend(&mut self) -> Event<'_> {
+        self.lent = true;
+        match &self.store {
+            Store::Text(text) => Event::Text(text.as_str()),
+            Store::Binary(data) => Event::Binary(data),
+            Store::Empty => Event::Binary(&[]),
+        }
+    }
+
+    /// What was gathered, handed over.
+    pub(super) fn take(&mut self) -> Message {
+        match std::mem::take(&mut self.store) {
+            Store::Text(text) => Message::Text(text.into_string().into()),
+            Store::Binary(data) => Message::Binary(data.into()),
+            Store::Empty => Message::Binary(Bytes::new()),
+        }
+    }
+
+    /// Gives back the memory of what was lent.
+    #[inline]
+    pub(super) fn reclaim(&mut self) {
+        if std::mem::take(&mut self.lent) {
+            match &mut self.store {
+                // A text that goes on keeps its half character.
+                Store::Text(text) if self.under_way.is_some() => text.clear(),
+                store => *store = Store::Empty,
+            }
+        }
+    }
+
+    /// Drops everything: what comes now belongs to no message.
+    pub(super) fn clear(&mut self) {
+        *self = Self::default();
+    }
+}

@@ -1,0 +1,72 @@
+//! What a connection allows, and how long it waits.
+
+use std::time::Duration;
+
+/// Everything a [`Connection`](super::Connection) can be told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Config {
+    /// What is taken from the peer.
+    pub limits: Limits,
+    /// How long the peer is waited for.
+    pub timeouts: Timeouts,
+    /// Whether pings and pongs are reported as events. Pings are answered either way (§5.5.2).
+    /// Default `true` here, `false` in the tokio layer.
+    pub report_pings: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self { limits: Limits::default(), timeouts: Timeouts::default(), report_pings: true }
+    }
+}
+
+/// What is taken from the peer (§10.4). All are checked when a frame's header arrives, before any
+/// of its payload is stored.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// The longest message in bytes, this length included. Default 16 MiB.
+    pub max_message_size: usize,
+    /// The longest frame in bytes, this length included; `None` (the default) leaves it to
+    /// `max_message_size`.
+    pub max_frame_size: Option<usize>,
+    /// The most frames one message may come in; empty ones count. Default 131,072.
+    pub max_fragments: u32,
+    /// Whether text messages are taken; if not, one ends the connection with 1003. Default `true`.
+    pub accept_text: bool,
+    /// Whether binary messages are taken; if not, one ends the connection with 1003. Default `true`.
+    pub accept_binary: bool,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_message_size: 16 << 20,
+            max_frame_size: None,
+            max_fragments: 1 << 17,
+            accept_text: true,
+            accept_binary: true,
+        }
+    }
+}
+
+/// How long the peer is waited for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Timeouts {
+    /// How long the peer may be quiet before it is sent a ping (§5.5.2); `None` never pings.
+    /// Default `None` here, 20 s in the tokio layer.
+    pub keep_alive: Option<Duration>,
+    /// How long after such a ping went out anything must have come back. Default 20 s.
+    pub pong: Duration,
+    /// How long the closing handshake may take from our close frame to the end of TCP (§7.1.1).
+    /// Default 5 s.
+    pub close: Duration,
+}
+
+impl Default for Timeouts {
+    fn default() -> Self {
+        Self { keep_alive: None, pong: Duration::from_secs(20), close: Duration::from_secs(5) }
+    }
+}

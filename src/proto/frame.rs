@@ -1,0 +1,112 @@
+//! Frames as they come off the wire and go onto it (§5.1, §5.2, §5.5).
+//!
+//! [`FrameReader`] is a cursor over whatever bytes are at hand. A data frame is yielded in as many
+//! pieces as it arrives in, so nothing waits for its end and nothing is kept here. A control frame
+//! is yielded whole; its at most 125 bytes stay with the caller until they are all there. Payloads
+//! are unmasked where they lie.
+
+use super::error::Violation;
+use super::header::Header;
+use super::mask::Mask;
+use super::opcode::Opcode;
+
+/// Where in which frame the next byte lies.
+#[derive(Debug)]
+pub(super) struct FrameReader {
+    /// Of the frame under way; its mask is `mask` by now.
+    opcode: Opcode,
+    fin: bool,
+    mask: Option<Mask>,
+    /// How much of its payload has not come yet; 0 with `inside` unset between frames.
+    remaining: u64,
+    inside: bool,
+}
+
+/// A piece of a frame.
+#[derive(Debug)]
+pub(super) struct Piece<'b> {
+    pub(super) opcode: Opcode,
+    /// Whether its frame has FIN.
+    pub(super) fin: bool,
+    /// Whether it begins its frame.
+    pub(super) first: bool,
+    /// How much of the frame's payload comes behind it.
+    pub(super) remaining: u64,
+    /// Unmasked; as a lent `&mut` it can outlive the reader's own borrow.
+    pub(super) payload: &'b mut [u8],
+}
+
+impl Piece<'_> {
+    /// Whether the message ends with it (§5.4).
+    pub(super) const fn ends_message(&self) -> bool {
+        self.fin && self.remaining == 0
+    }
+}
+
+impl FrameReader {
+    pub(super) const fn new() -> Self {
+        Self { opcode: Opcode::Continuation, fin: true, mask: None, remaining: 0, inside: false }
+    }
+
+    /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header
+    /// is put before `admit`, as soon as it is whole and before any of the payload is looked at.
+    /// For a control frame that arrives slowly this happens again.
+    #[inline]
+    pub(super) fn next<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+        admit: impl FnOnce(&Header) -> Result<(), Violation>,
+    ) -> Result<Option<Piece<'b>>, Violation> {
+        let first = !self.inside;
+        if first {
+            let Some((header, header_len)) = Header::parse(input)? else { return Ok(None) };
+            admit(&header)?;
+            let behind = (input.len() - header_len) as u64;
+            if header.opcode.is_control() && behind < header.len {
+                return Ok(None);
+            }
+            take(input, header_len);
+            self.opcode = header.opcode;
+            self.fin = header.fin;
+            self.mask = header.mask.map(Mask::new);
+            self.remaining = header.len;
+        } else if input.is_empty() {
+            return Ok(None);
+        }
+
+        // The smaller of the two fits in a `usize`, whatever length was declared.
+        let len = self.remaining.min(input.len() as u64) as usize;
+        let payload = take(input, len);
+        if let Some(mask) = &mut self.mask {
+            mask.apply(payload);
+        }
+        self.remaining -= len as u64;
+        self.inside = self.remaining > 0;
+        let Self { opcode, fin, remaining, .. } = *self;
+        Ok(Some(Piece { opcode, fin, first, remaining, payload }))
+    }
+}
+
+/// Appends a frame whose payload fits in memory; `key` masks it.
+#[inline]
+pub(super) fn write(
+    opcode: Opcode,
+    fin: bool,
+    key: Option<[u8; 4]>,
+    payload: &[u8],
+    out: &mut Vec<u8>,
+) {
+    out.reserve(Header::MAX_LEN + payload.len());
+    Header { fin, rsv: 0, opcode, mask: key, len: payload.len() as u64 }.write(out);
+    let start = out.len();
+    out.extend_from_slice(payload);
+    if let Some(key) = key {
+        Mask::new(key).apply(&mut out[start..]);
+    }
+}
+
+/// Takes `len` bytes off the front; the caller knows that they are there.
+#[inline]
+fn take<'b>(input: &mut &'b mut [u8], len: usize) -> &'b mut [u8] {
+    input.split_off_mut(..len).unwrap_or_default()
+}

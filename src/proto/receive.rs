@@ -1,0 +1,323 @@
+//! The receiving half (§6.2): bytes in, events out.
+//!
+//! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what
+//! it owes in reply: a pong, a close frame ([`Replies`]). It writes nothing itself; the sending half
+//! [settles](super::Sender::settle) what is owed, be it in the same task or another.
+//!
+//! Events are lent from the input where a message lies there whole, else from the receiver, which
+//! gives the memory back at the next call. It holds nothing between messages.
+
+use super::assemble::Assembler;
+use super::close::{Close, CloseCode};
+use super::config::{Config, Limits};
+use super::connection::Role;
+use super::error::Violation;
+use super::frame::{FrameReader, Piece};
+use super::message::{Event, Message, Part};
+use super::opcode::Opcode;
+use super::utf8;
+
+/// The receiving half of a connection.
+#[derive(Debug)]
+pub struct Receiver {
+    frames: FrameReader,
+    assembler: Assembler,
+    limits: Limits,
+    report_pings: bool,
+    /// §5.1: what comes from a client must be masked, what comes from a server must not.
+    masked: bool,
+    end: Option<End>,
+    replies: Replies,
+}
+
+/// Why nothing more is read.
+#[derive(Clone, Copy, Debug)]
+enum End {
+    /// The peer's close frame came.
+    Closed,
+    /// The peer broke a rule (§7.1.7).
+    Failed(Violation),
+}
+
+/// What the receiving half owes the peer.
+///
+/// §5.5.3 lets a pong answer only the most recent ping. Peers expect one for each, so each gets one
+/// as long as there is room; in a flood, or where the peer takes no bytes, only the newest does.
+#[derive(Debug, Default)]
+pub struct Replies {
+    /// Payloads of pings without a pong, oldest first, each behind a byte with its length.
+    pongs: Vec<u8>,
+    pub(super) close: Option<CloseReply>,
+}
+
+/// The close frame that is owed.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum CloseReply {
+    /// Answers the peer's, with its code if it had one (§5.5.1).
+    Echo(Option<CloseCode>),
+    /// Tells which rule the peer broke (§7.1.7).
+    Fail(Violation),
+}
+
+/// How many bytes of pings may wait for their pongs.
+const PONGS: usize = 2 << 10;
+
+impl Replies {
+    /// Whether nothing is owed.
+    pub const fn is_empty(&self) -> bool {
+        self.pongs.is_empty() && self.close.is_none()
+    }
+
+    fn add_pong(&mut self, payload: &[u8]) {
+        if self.pongs.len() + 1 + payload.len() > PONGS {
+            self.pongs.clear();
+        }
+        self.pongs.push(payload.len() as u8);
+        self.pongs.extend_from_slice(payload);
+    }
+
+    /// Hands over the payloads that wait, and their memory.
+    pub(super) fn take_pongs(&mut self, mut each: impl FnMut(&[u8])) {
+        let pongs = std::mem::take(&mut self.pongs);
+        let mut rest = &*pongs;
+        while let Some((&len, behind)) = rest.split_first() {
+            let (payload, behind) = behind.split_at(usize::from(len));
+            each(payload);
+            rest = behind;
+        }
+    }
+}
+
+/// What the next bytes held, free of any borrow of the receiver.
+enum Found<'b> {
+    Control(Event<'b>),
+    Text(&'b str),
+    Binary(&'b [u8]),
+    /// A message whose pieces the assembler has joined.
+    Assembled,
+}
+
+impl Receiver {
+    /// The receiving half of an endpoint that plays `role`.
+    pub fn new(role: Role, config: &Config) -> Self {
+        Self {
+            frames: FrameReader::new(),
+            assembler: Assembler::default(),
+            limits: config.limits,
+            report_pings: config.report_pings,
+            masked: matches!(role, Role::Server),
+            end: None,
+            replies: Replies::default(),
+        }
+    }
+
+    /// Takes the next event off the front of `input`, which advances past it.
+    ///
+    /// `None` means that more bytes are needed. What is left of `input` then, at most 130 bytes of
+    /// a header or a control frame, is the caller's to keep and to put before what comes next.
+    /// Payloads are unmasked in place, so bytes that were taken have changed.
+    ///
+    /// After the peer's close frame everything is discarded (§5.5.1).
+    ///
+    /// # Errors
+    ///
+    /// The rule that the peer broke; from then on every call gives the same error (§7.1.7).
+    pub fn recv<'a, 'b: 'a>(
+        &'a mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Event<'a>>, Violation> {
+        Ok(match self.find(input)? {
+            None => None,
+            Some(Found::Control(event)) => Some(event),
+            Some(Found::Text(text)) => Some(Event::Text(text)),
+            Some(Found::Binary(data)) => Some(Event::Binary(data)),
+            Some(Found::Assembled) => Some(self.assembler.lend()),
+        })
+    }
+
+    /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    pub fn recv_message(&mut self, input: &mut &mut [u8]) -> Result<Option<Message>, Violation> {
+        Ok(match self.find(input)? {
+            None => None,
+            Some(Found::Control(event)) => Some(event.into()),
+            Some(Found::Text(text)) => Some(Event::Text(text).into()),
+            Some(Found::Binary(data)) => Some(Event::Binary(data).into()),
+            Some(Found::Assembled) => Some(self.assembler.take()),
+        })
+    }
+
+    /// Like [`recv`](Self::recv), but gives messages in the pieces in which they arrive, without
+    /// gathering them; the limits hold all the same. Text comes in whole characters, checked.
+    ///
+    /// A message is received either whole or in parts. Where the two are mixed within one message,
+    /// the first part holds all that was gathered, and `recv` leaves out what was given as parts.
+    ///
+    /// # Errors
+    ///
+    /// As for [`recv`](Self::recv).
+    pub fn recv_part<'a, 'b: 'a>(
+        &'a mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Part<'a>>, Violation> {
+        self.check_end(input)?;
+        let found = self.find_part(input).map_err(|violation| self.fail(violation))?;
+        Ok(found.map(|(found, fin)| {
+            let event = match found {
+                Found::Control(event) => event,
+                Found::Text(text) => Event::Text(text),
+                Found::Binary(data) => Event::Binary(data),
+                Found::Assembled => self.assembler.lend(),
+            };
+            Part { event, fin }
+        }))
+    }
+
+    /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
+    pub const fn replies(&mut self) -> &mut Replies {
+        &mut self.replies
+    }
+
+    /// Whether the peer's close frame has arrived.
+    pub const fn has_closed(&self) -> bool {
+        matches!(self.end, Some(End::Closed))
+    }
+
+    /// The rule that the peer broke, if it did.
+    pub const fn violation(&self) -> Option<Violation> {
+        match self.end {
+            Some(End::Failed(violation)) => Some(violation),
+            _ => None,
+        }
+    }
+
+    /// Whether bytes that arrive can still mean anything.
+    pub const fn is_done(&self) -> bool {
+        self.end.is_some()
+    }
+
+    #[inline]
+    fn find<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+        self.check_end(input)?;
+        self.find_whole(input).map_err(|violation| self.fail(violation))
+    }
+
+    /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
+    #[inline]
+    fn check_end(&self, input: &mut &mut [u8]) -> Result<(), Violation> {
+        match self.end {
+            None => Ok(()),
+            Some(End::Closed) => {
+                *input = &mut [];
+                Ok(())
+            }
+            Some(End::Failed(violation)) => Err(violation),
+        }
+    }
+
+    #[cold]
+    fn fail(&mut self, violation: Violation) -> Violation {
+        self.assembler.clear();
+        self.end = Some(End::Failed(violation));
+        self.replies.pongs = Vec::new();
+        self.replies.close = Some(CloseReply::Fail(violation));
+        violation
+    }
+
+    #[inline]
+    fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+        self.assembler.reclaim();
+        while let Some(piece) = self.next_piece(input)? {
+            if piece.opcode.is_control() {
+                match self.control(piece.opcode, piece.payload)? {
+                    Some(event) => return Ok(Some(Found::Control(event))),
+                    None => continue,
+                }
+            }
+            let whole = piece.first && piece.ends_message();
+            match piece.opcode {
+                Opcode::Text if whole => {
+                    self.assembler.end();
+                    return Ok(Some(Found::Text(utf8::whole(piece.payload)?)));
+                }
+                Opcode::Binary if whole => {
+                    self.assembler.end();
+                    return Ok(Some(Found::Binary(piece.payload)));
+                }
+                _ if self.assembler.gather(&piece)? => return Ok(Some(Found::Assembled)),
+                _ => {}
+            }
+        }
+        Ok(None)
+    }
+
+    fn find_part<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<(Found<'b>, bool)>, Violation> {
+        self.assembler.reclaim();
+        while let Some(piece) = self.next_piece(input)? {
+            if piece.opcode.is_control() {
+                match self.control(piece.opcode, piece.payload)? {
+                    Some(event) => return Ok(Some((Found::Control(event), true))),
+                    None => continue,
+                }
+            }
+            let fin = piece.ends_message();
+            if self.assembler.passes() {
+                if fin {
+                    self.assembler.end();
+                }
+                if fin || !piece.payload.is_empty() {
+                    return Ok(Some((Found::Binary(piece.payload), fin)));
+                }
+            } else if self.assembler.gather(&piece)? || self.assembler.has_data() {
+                return Ok(Some((Found::Assembled, fin)));
+            }
+        }
+        Ok(None)
+    }
+
+    #[inline]
+    fn next_piece<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Piece<'b>>, Violation> {
+        let Self { frames, assembler, limits, masked, .. } = self;
+        frames.next(input, |header| {
+            // §5.2: MUST be 0 unless an extension was negotiated that defines them.
+            if header.rsv != 0 {
+                return Err(Violation::ReservedBits(header.rsv));
+            }
+            // §5.1: a server MUST close upon a frame that is not masked, a client upon one that is.
+            match (*masked, header.mask) {
+                (true, None) => return Err(Violation::UnmaskedFrame),
+                (false, Some(_)) => return Err(Violation::MaskedFrame),
+                _ => {}
+            }
+            if header.opcode.is_control() { Ok(()) } else { assembler.admit(header, limits) }
+        })
+    }
+
+    /// Notes what a control frame calls for (§5.5); gives it if it is to be reported.
+    fn control<'b>(
+        &mut self,
+        opcode: Opcode,
+        payload: &'b [u8],
+    ) -> Result<Option<Event<'b>>, Violation> {
+        Ok(match opcode {
+            Opcode::Ping => {
+                self.replies.add_pong(payload);
+                self.report_pings.then_some(Event::Ping(payload))
+            }
+            Opcode::Pong => self.report_pings.then_some(Event::Pong(payload)),
+            _ => {
+                let close = Close::parse(payload)?;
+                self.end = Some(End::Closed);
+                self.assembler.clear();
+                self.replies.close = Some(CloseReply::Echo(close.map(|close| close.code)));
+                Some(Event::Close(close))
+            }
+        })
+    }
+}

@@ -1,0 +1,159 @@
+//! The sending half (§6.1): events in, bytes out.
+//!
+//! A [`Sender`] appends whole frames to a buffer of the caller's. A message goes in one frame, or in
+//! parts of a length not known before, each a fragment (§5.4); since the buffer always ends at the
+//! end of a frame, control frames may go in between at any time.
+
+use super::close::{Close, CloseCode};
+use super::connection::{KeySource, Role};
+use super::error::{Misuse, Violation};
+use super::frame;
+use super::message::{AsEvent, Event};
+use super::opcode::Opcode;
+use super::receive::{CloseReply, Replies};
+
+/// The sending half of a connection.
+#[derive(Debug)]
+pub struct Sender {
+    /// §5.3: a client masks each frame with a fresh key, a server masks none.
+    keys: Option<KeySource>,
+    /// The kind of the message that is being sent in parts.
+    unfinished: Option<Opcode>,
+    /// Whether a close frame was framed: it is the last (§5.5.1).
+    closed: bool,
+}
+
+/// How many bytes may wait to be written before pings are answered only as §5.5.3 demands.
+const PONG_ROOM: usize = 16 << 10;
+
+impl Sender {
+    /// The sending half of an endpoint that plays `role`.
+    pub const fn new(role: Role) -> Self {
+        let keys = match role {
+            Role::Client(keys) => Some(keys),
+            Role::Server => None,
+        };
+        Self { keys, unfinished: None, closed: false }
+    }
+
+    /// Appends a whole message or a control frame to `out`.
+    ///
+    /// A second close frame is not sent, and no error (§5.5.1).
+    ///
+    /// # Errors
+    ///
+    /// With nothing appended: after a close frame was sent; a control payload of more than
+    /// 125 bytes; a close code that must not be sent; a whole message while one is unfinished.
+    #[inline]
+    pub fn send(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let event = event.as_event();
+        let (opcode, payload) = match event {
+            Event::Text(text) => (Opcode::Text, text.as_bytes()),
+            Event::Binary(data) => (Opcode::Binary, data),
+            Event::Ping(payload) => (Opcode::Ping, payload),
+            Event::Pong(payload) => (Opcode::Pong, payload),
+            Event::Close(close) => return self.send_close(close, out),
+        };
+        self.check_open()?;
+        if opcode.is_control() {
+            // §5.5: control frames MUST have a payload of 125 bytes or less.
+            if payload.len() > 125 {
+                return Err(Misuse::LongControl { len: payload.len() });
+            }
+        } else if self.unfinished.is_some() {
+            return Err(Misuse::Unfinished);
+        }
+        self.frame(opcode, true, payload, out);
+        Ok(())
+    }
+
+    /// Appends the next part of a message to `out` as a fragment; `fin` ends the message (§5.4).
+    /// The first part begins it. Control frames go out whole, whatever `fin` says.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and where text and binary are mixed; nothing is appended then.
+    pub fn send_part(
+        &mut self,
+        part: impl AsEvent,
+        fin: bool,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Misuse> {
+        let event = part.as_event();
+        let (kind, payload) = match event {
+            Event::Text(text) => (Opcode::Text, text.as_bytes()),
+            Event::Binary(data) => (Opcode::Binary, data),
+            control => return self.send(control, out),
+        };
+        self.check_open()?;
+        let opcode = match self.unfinished {
+            None => kind,
+            Some(begun) if begun == kind => Opcode::Continuation,
+            Some(_) => return Err(Misuse::KindChanged),
+        };
+        self.frame(opcode, fin, payload, out);
+        self.unfinished = if fin { None } else { Some(kind) };
+        Ok(())
+    }
+
+    /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
+    /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones.
+    pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
+        // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
+        if self.closed {
+            replies.take_pongs(|_| {});
+        } else if out.len() < PONG_ROOM || replies.close.is_some() {
+            replies.take_pongs(|payload| self.frame(Opcode::Pong, true, payload, out));
+        }
+        match replies.close.take() {
+            None => {}
+            Some(CloseReply::Echo(code)) => self.echo_close(code, out),
+            Some(CloseReply::Fail(violation)) => self.fail(violation, out),
+        }
+    }
+
+    /// Whether a close frame was sent.
+    pub const fn has_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// Appends the close frame that tells the peer which rule it broke (§7.1.7).
+    pub(super) fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
+        self.give_up(violation.code(), &violation.to_string(), out);
+    }
+
+    /// Appends a close frame whose code and reason are ours, and known to be legal.
+    pub(super) fn give_up(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) {
+        let sent = self.send_close(Some(Close { code, reason }), out);
+        debug_assert_eq!(sent, Ok(()));
+    }
+
+    /// §5.5.1: answers a close frame, typically with the code that it carried.
+    fn echo_close(&mut self, code: Option<CloseCode>, out: &mut Vec<u8>) {
+        let sent = self.send_close(code.map(|code| Close { code, reason: "" }), out);
+        debug_assert_eq!(sent, Ok(()));
+    }
+
+    fn send_close(&mut self, close: Option<Close<'_>>, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let (payload, len) = match close {
+            Some(close) => close.payload()?,
+            None => ([0; 125], 0),
+        };
+        if !self.closed {
+            self.frame(Opcode::Close, true, &payload[..len], out);
+            self.closed = true;
+        }
+        Ok(())
+    }
+
+    /// §5.5.1: an endpoint MUST NOT send any more data frames after a close frame.
+    #[inline]
+    fn check_open(&self) -> Result<(), Misuse> {
+        if self.closed { Err(Misuse::Closed) } else { Ok(()) }
+    }
+
+    #[inline]
+    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
+        frame::write(opcode, fin, self.keys.map(|key| key()), payload, out);
+    }
+}
