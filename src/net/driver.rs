@@ -1,0 +1,232 @@
+//! The reading loop: bytes, time, and the end of a connection.
+//!
+//! [`Driver::poll_more`] is where a socket waits. In this order it
+//!
+//! 1. frames what is owed to the peer (pongs, the answer to a close frame),
+//! 2. ends TCP if both close frames went their way, or the peer broke a rule,
+//! 3. reads, unless too much waits to be written; what is already here is taken before anything is
+//!    written, so that one write answers all of it,
+//! 4. writes what is framed, looks at the clock, and waits.
+//!
+//! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
+//! peer does the same, drop what comes. Closing at once with bytes unread would make the kernel
+//! send a reset, which can overtake the close frame. The close deadline bounds it.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use super::error::Error;
+use super::input::Input;
+use super::link::Link;
+use super::timer::{Timer, now};
+use crate::proto::{
+    Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Violation,
+};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Driver<L> {
+    pub(super) link: L,
+    pub(super) receiver: Receiver,
+    pub(super) input: Input,
+    pub(super) deadline: Deadline,
+    timer: Timer,
+    server: bool,
+    /// The reading direction has ended.
+    eof: bool,
+    /// The end was reported: nothing happens any more.
+    finished: bool,
+}
+
+impl<L: Link> Driver<L> {
+    pub(super) fn new(
+        link: L,
+        receiver: Receiver,
+        deadline: Deadline,
+        input: Input,
+        server: bool,
+    ) -> Self {
+        let timer = Timer::default();
+        Self { link, receiver, input, deadline, timer, server, eof: false, finished: false }
+    }
+
+    /// The same connection over another link.
+    pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
+        let Self { link, receiver, input, deadline, timer, server, eof, finished } = self;
+        Driver { link: relink(link), receiver, input, deadline, timer, server, eof, finished }
+    }
+
+    /// Whether the receiver can do nothing before more bytes have come.
+    pub(super) fn wants_bytes(&self) -> bool {
+        self.input.is_starved() || self.receiver.is_done()
+    }
+
+    /// What lies in the bytes that have come.
+    pub(super) fn events(&mut self) -> Events<'_> {
+        Events::new(&mut self.receiver, &mut self.input)
+    }
+
+    /// Whether the end was reported.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The next message, or its end.
+    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        let polled = self.poll_message(cx);
+        if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
+            // Whoever stops listening here has answered nevertheless (§5.5.1). If the answer
+            // cannot be written, the next call says so.
+            self.link.settle(self.receiver.replies());
+            let _ = self.link.poll_write(cx);
+        }
+        self.input.park();
+        polled
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            if !self.finished {
+                let receiver = &mut self.receiver;
+                // A violation is kept by the receiver, and reported when the peer was told.
+                if let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
+                    return Poll::Ready(Ok(Some(message)));
+                }
+            }
+            if !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(None));
+            }
+        }
+    }
+
+    /// Receives until the end, and drops it all.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let receiver = &mut self.receiver;
+            while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_part(bytes)) {}
+            if !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Waits for bytes; `false` when the connection has ended.
+    ///
+    /// To be called when the receiver wants more than `input` holds.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            if self.finished {
+                return Poll::Ready(Ok(false));
+            }
+            self.link.settle(self.receiver.replies());
+            if self.receiver.violation().is_some() || self.server && self.receiver.has_closed() {
+                ready!(self.poll_end(cx));
+                return Poll::Ready(self.finish(None));
+            }
+            if self.link.is_full() {
+                match self.link.poll_write(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                    Poll::Pending if self.link.is_full() => {
+                        self.input.park();
+                        ready!(self.poll_deadline(cx))?;
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            match self.input.poll_read(self.link.reading(), cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.eof = true;
+                    // The answer to its close frame may still reach a peer that only stopped
+                    // sending.
+                    let _ = self.link.poll_write(cx);
+                    return Poll::Ready(self.finish(None));
+                }
+                Poll::Ready(Ok(_)) => {
+                    self.deadline.heard();
+                    if !self.receiver.is_done() {
+                        return Poll::Ready(Ok(true));
+                    }
+                    self.input.clear();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                Poll::Pending => {
+                    self.input.park();
+                    match self.link.poll_write(cx) {
+                        // There is room for what had to stay behind.
+                        Poll::Ready(Ok(())) if !self.receiver.replies().is_empty() => continue,
+                        Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                        _ => {}
+                    }
+                    ready!(self.poll_deadline(cx))?;
+                }
+            }
+        }
+    }
+
+    /// Ends TCP, for the reasons above.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        loop {
+            let shut = self.link.poll_shutdown(cx).is_ready();
+            while !self.eof {
+                match self.input.poll_read(self.link.reading(), cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
+                    Poll::Ready(Ok(_)) => self.input.clear(),
+                    Poll::Pending => break,
+                }
+            }
+            self.input.clear();
+            self.input.park();
+            if shut && self.eof {
+                return Poll::Ready(());
+            }
+            let late = ready!(self.poll_deadline(cx)).is_err();
+            if late || self.finished {
+                return Poll::Ready(());
+            }
+        }
+    }
+
+    /// Waits for the deadline, and does what it calls for. An error is the end.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.link.took_bytes() {
+            self.deadline.wrote();
+        }
+        let closing = self.link.poll_closed(cx);
+        let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
+        ready!(self.timer.poll(cx, at));
+        match self.deadline.handle(closing, now()) {
+            None => {}
+            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
+            Some(Due::Expired(expired)) => {
+                if expired == Expired::Pong {
+                    let code = CloseCode::INTERNAL_ERROR;
+                    let close = Close { code, reason: "no answer to a ping" };
+                    self.link.frame(Event::Close(Some(close)));
+                    let _ = self.link.poll_write(cx);
+                }
+                // §7.1.1: after both close frames a TCP that does not end is no failure.
+                return Poll::Ready(match self.finish(None) {
+                    Err(Error::Lost) => Err(expired.into()),
+                    end => end.map(drop),
+                });
+            }
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Reports how the connection ended, which happens once.
+    fn finish(&mut self, error: Option<io::Error>) -> Result<bool, Error> {
+        self.finished = true;
+        self.input.clear();
+        self.input.park();
+        self.link.abandon();
+        match (self.receiver.violation(), error) {
+            (Some(violation), _) => Err(violation.into()),
+            // Both close frames went their way, or ours could not: the peer had said its last.
+            (None, _) if self.receiver.has_closed() => Ok(false),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Err(Error::Lost),
+        }
+    }
+}
