@@ -1,13 +1,6 @@
 //! The client's request: written by [`ClientRequest`] (§4.1, the first list), checked by [`check_request`]
 //! (§4.2.1).
 //!
-//! The check is made in this order, and the first thing wrong is what is reported:
-//!
-//! ```text
-//! method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
-//! · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
-//! ```
-//!
 //! Whether the origin is welcome (§10.2) and whether the resource exists (§4.2.2 item 4) are the caller's
 //! to decide, between the check and the answer.
 
@@ -47,12 +40,17 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }
 
-/// Checks a request by §4.2.1.
+/// Checks a request by §4.2.1, in this order:
+///
+/// ```text
+/// method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
+/// · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
+/// ```
 ///
 /// # Errors
 ///
-/// The first fault, in the order of the [module's](self) table. None of them leaves the connection usable
-/// for another request: answer with [`write_refusal`](super::write_refusal) and close it.
+/// The first fault. None of them leaves the connection usable for another request: answer with
+/// [`write_refusal`](super::write_refusal) and close it.
 pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
     let headers = request.headers();
     if request.method() != Method::GET {
