@@ -3,4 +3,10 @@
 #![forbid(unsafe_code)]
 
 pub mod handshake;
+#[cfg(feature = "net")]
+pub mod net;
 pub mod proto;
+
+#[cfg(feature = "net")]
+pub use net::{Config, Error, WebSocket, accept, connect};
+pub use proto::{Close, CloseCode, CloseFrame, Event, Message};

@@ -8,10 +8,10 @@ use std::future::poll_fn;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::driver::Driver;
 use super::error::Error;
 use super::input::Input;
 use super::link::Whole;
-use super::driver::Driver;
 use super::stream::WebSocket;
 use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             return Ok(None);
         }
         let Driver { receiver, input, link: Whole { writing, .. }, .. } = &mut self.driver;
-        Ok(Some((Events::new(receiver, input), Outgoing { writing })))
+        Ok(Some((Events { receiver, input }, Outgoing { writing })))
     }
 }
 
@@ -59,8 +59,8 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn new(receiver: &'a mut Receiver, input: &'a mut Input) -> Self {
-        Self { receiver, input }
+    pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
+        Self { receiver: &mut driver.receiver, input: &mut driver.input }
     }
 }
 

@@ -19,9 +19,7 @@ use super::error::Error;
 use super::input::Input;
 use super::link::Link;
 use super::timer::{Timer, now};
-use crate::proto::{
-    Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Violation,
-};
+use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver};
 
 /// See the module.
 #[derive(Debug)]
@@ -38,6 +36,14 @@ pub(super) struct Driver<L> {
     finished: bool,
 }
 
+impl<L> Driver<L> {
+    /// The same connection over another link.
+    pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
+        let Self { link, receiver, input, deadline, timer, server, eof, finished } = self;
+        Driver { link: relink(link), receiver, input, deadline, timer, server, eof, finished }
+    }
+}
+
 impl<L: Link> Driver<L> {
     pub(super) fn new(
         link: L,
@@ -50,20 +56,9 @@ impl<L: Link> Driver<L> {
         Self { link, receiver, input, deadline, timer, server, eof: false, finished: false }
     }
 
-    /// The same connection over another link.
-    pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, deadline, timer, server, eof, finished } = self;
-        Driver { link: relink(link), receiver, input, deadline, timer, server, eof, finished }
-    }
-
     /// Whether the receiver can do nothing before more bytes have come.
     pub(super) fn wants_bytes(&self) -> bool {
         self.input.is_starved() || self.receiver.is_done()
-    }
-
-    /// What lies in the bytes that have come.
-    pub(super) fn events(&mut self) -> Events<'_> {
-        Events::new(&mut self.receiver, &mut self.input)
     }
 
     /// Whether the end was reported.
@@ -72,7 +67,10 @@ impl<L: Link> Driver<L> {
     }
 
     /// The next message, or its end.
-    pub(super) fn poll_recv(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
         let polled = self.poll_message(cx);
         if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
             // Whoever stops listening here has answered nevertheless (§5.5.1). If the answer

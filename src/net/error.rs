@@ -26,6 +26,9 @@ pub enum Error {
     Closed,
     /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
     HandshakeTimeout,
+    /// The address is a `wss://` URI. Make the TLS connection with a library of your choice, then
+    /// the handshake with [`connect_over`](super::connect_over).
+    NeedsTls,
     /// The address is not a `ws://` URI (§3).
     Uri(UriError),
     /// The request or the answer to be sent is not legal; nothing was sent.
@@ -58,15 +61,22 @@ impl fmt::Display for Error {
             Self::Violation(violation) => violation.fmt(f),
             Self::Misuse(misuse) => misuse.fmt(f),
             Self::Timeout(expired) => expired.fmt(f),
-            Self::Lost => f.write_str("the transport ended without a closing handshake (RFC 6455 §7.1.5)"),
+            Self::Lost => {
+                f.write_str("the transport ended without a closing handshake (RFC 6455 §7.1.5)")
+            }
             Self::Closed => f.write_str("the connection has ended"),
             Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
+            Self::NeedsTls => f.write_str("a wss:// address needs a TLS connection to go over"),
             Self::Uri(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(f, "the server answered {} instead of 101 (RFC 6455 §4.1)", response.status())
+                write!(
+                    f,
+                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
+                    response.status()
+                )
             }
         }
     }

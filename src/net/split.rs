@@ -131,7 +131,7 @@ impl<S: Split> Reader<S> {
         if self.driver.wants_bytes() && !poll_fn(|cx| self.driver.poll_more(cx)).await? {
             return Ok(None);
         }
-        Ok(Some(self.driver.events()))
+        Ok(Some(Events::new(&mut self.driver)))
     }
 }
 
@@ -383,9 +383,8 @@ impl<W: Send> Wake for Shared<W> {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let waiting = std::mem::take(
-            &mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner),
-        );
+        let waiting =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
         waiting.into_iter().for_each(Waker::wake);
     }
 }

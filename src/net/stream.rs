@@ -210,7 +210,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 return Poll::Ready(Ok(()));
             }
             match self.driver.link.poll_write(cx)? {
-                Poll::Pending if self.driver.link.is_full() => ready!(self.driver.poll_deadline(cx))?,
+                Poll::Pending if self.driver.link.is_full() => {
+                    ready!(self.driver.poll_deadline(cx))?
+                }
                 _ => {}
             }
         }
@@ -264,7 +266,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if !this.driver.is_finished() {
-            this.driver.link.frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
+            this.driver
+                .link
+                .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
         }
         this.poll_closed(cx)
     }
