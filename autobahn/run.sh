@@ -183,10 +183,10 @@ run_client() {
             tail -n 5 "$dir/$n/client.log" >&2
         }
     done
-    # A client that asked for the report also asked wstest to shut down. One that did not leaves
-    # wstest waiting for ever, with nothing more to come.
-    for ((n = 0; n < slices; n++)); do
-        for ((tries = 0; tries < 300; tries++)); do
+    # A client that asked for the report also asked wstest to shut down, which takes it a moment.
+    # One that did not has left wstest waiting for ever, with nothing more to come.
+    for ((n = 0, tries = 0; n < slices; n++)); do
+        for (( ; tries < 300; tries++)); do
             kill -0 "${fuzzers[n]}" 2>/dev/null || break
             sleep 0.1
         done
