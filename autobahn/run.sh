@@ -181,10 +181,11 @@ run_client() {
         wait "${clients[n]}" || {
             say "client: it failed in slice $n with exit code $?; the end of $dir/$n/client.log:"
             tail -n 5 "$dir/$n/client.log" >&2
+            kill "${fuzzers[n]}" 2>/dev/null || true
         }
     done
-    # A client that asked for the report also asked wstest to shut down, which takes it a moment.
-    # One that did not has left wstest waiting for ever, with nothing more to come.
+    # The client's last request makes wstest write its report and end, which takes it a moment. Where
+    # that request was never made, wstest would wait for ever.
     for ((n = 0, tries = 0; n < slices; n++)); do
         for (( ; tries < 300; tries++)); do
             kill -0 "${fuzzers[n]}" 2>/dev/null || break
