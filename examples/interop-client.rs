@@ -66,4 +66,3 @@ fn expect(came: Option<Message>, expected: &Message) -> Result<(), String> {
     let came = came.as_ref().map_or_else(|| "the end".to_owned(), show);
     Err(format!("expected {}, got {came}", show(expected)))
 }
-

@@ -31,7 +31,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     ///
-    /// A batch may hold no event: then the bytes were part of a longer message.
+    /// A batch may hold no event: then the bytes were part of a longer message. It ends behind a
+    /// ping, so that its pong goes out before the answers to what follows (§5.5.2).
     ///
     /// # Cancel safety
     ///
@@ -43,11 +44,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// How the connection failed, once; then `None`. If the peer breaks a rule, [`Events`] ends,
     /// and the next batch tells the peer and then the caller.
     pub async fn batch(&mut self) -> Result<Option<(Events<'_>, Outgoing<'_>)>, Error> {
-        if self.driver.wants_bytes() && !poll_fn(|cx| self.driver.poll_more(cx)).await? {
+        if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
-        let Driver { receiver, input, link: Whole { writing, .. }, .. } = &mut self.driver;
-        Ok(Some((Events { receiver, input }, Outgoing { writing })))
+        let Driver { receiver, input, report_pings, link: Whole { writing, .. }, .. } =
+            &mut self.driver;
+        let events = Events { receiver, input, report_pings: *report_pings, pinged: false };
+        Ok(Some((events, Outgoing { writing })))
     }
 }
 
@@ -56,11 +59,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 pub struct Events<'a> {
     receiver: &'a mut Receiver,
     input: &'a mut Input,
+    report_pings: bool,
+    /// A pong is owed, and goes first: the next batch has the rest.
+    pinged: bool,
 }
 
 impl<'a> Events<'a> {
     pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
-        Self { receiver: &mut driver.receiver, input: &mut driver.input }
+        let Driver { receiver, input, report_pings, .. } = driver;
+        Self { receiver, input, report_pings: *report_pings, pinged: false }
     }
 }
 
@@ -69,9 +76,14 @@ impl Events<'_> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        let Self { receiver, input } = self;
+        let Self { receiver, input, report_pings, pinged } = self;
+        if *pinged {
+            return None;
+        }
         // A violation is kept by the receiver, for the next batch to report.
-        input.take(|bytes| receiver.recv(bytes)).unwrap_or_default()
+        let event = input.take(|bytes| receiver.recv(bytes)).unwrap_or_default()?;
+        *pinged = event.is_ping_or_pong();
+        (*report_pings || !*pinged).then_some(event)
     }
 
     /// The next piece of a message as it arrived, or a control frame; `None` when the batch is
@@ -81,8 +93,13 @@ impl Events<'_> {
     /// A message is received either whole or in parts: see
     /// [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
     pub fn next_part(&mut self) -> Option<Part<'_>> {
-        let Self { receiver, input } = self;
-        input.take(|bytes| receiver.recv_part(bytes)).unwrap_or_default()
+        let Self { receiver, input, report_pings, pinged } = self;
+        if *pinged {
+            return None;
+        }
+        let part = input.take(|bytes| receiver.recv_part(bytes)).unwrap_or_default()?;
+        *pinged = part.event.is_ping_or_pong();
+        (*report_pings || !*pinged).then_some(part)
     }
 }
 

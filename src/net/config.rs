@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::handshake::HeadLimits;
-use crate::proto::{self, Limits, Timeouts};
+use crate::proto::{Limits, Timeouts};
 
 /// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
 /// the internet.
@@ -47,16 +47,5 @@ impl Default for Config {
             high_water: 64 << 10,
             report_pings: false,
         }
-    }
-}
-
-impl Config {
-    /// The part that the core needs.
-    pub(super) fn proto(&self) -> proto::Config {
-        let mut config = proto::Config::default();
-        config.limits = self.limits;
-        config.timeouts = self.timeouts;
-        config.report_pings = self.report_pings;
-        config
     }
 }

@@ -15,11 +15,12 @@
 use std::io;
 use std::task::{Context, Poll, ready};
 
+use super::config::Config;
 use super::error::Error;
 use super::input::Input;
 use super::link::Link;
 use super::timer::{Timer, now};
-use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver};
+use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role};
 
 /// See the module.
 #[derive(Debug)]
@@ -27,7 +28,9 @@ pub(super) struct Driver<L> {
     pub(super) link: L,
     pub(super) receiver: Receiver,
     pub(super) input: Input,
-    pub(super) deadline: Deadline,
+    /// Whether the application sees pings and pongs.
+    pub(super) report_pings: bool,
+    deadline: Deadline,
     timer: Timer,
     server: bool,
     /// The reading direction has ended.
@@ -39,26 +42,26 @@ pub(super) struct Driver<L> {
 impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, deadline, timer, server, eof, finished } = self;
-        Driver { link: relink(link), receiver, input, deadline, timer, server, eof, finished }
+        let Self { link, receiver, input, report_pings, deadline, timer, server, eof, finished } =
+            self;
+        let link = relink(link);
+        Driver { link, receiver, input, report_pings, deadline, timer, server, eof, finished }
     }
 }
 
 impl<L: Link> Driver<L> {
-    pub(super) fn new(
-        link: L,
-        receiver: Receiver,
-        deadline: Deadline,
-        input: Input,
-        server: bool,
-    ) -> Self {
-        let timer = Timer::default();
-        Self { link, receiver, input, deadline, timer, server, eof: false, finished: false }
-    }
-
-    /// Whether the receiver can do nothing before more bytes have come.
-    pub(super) fn wants_bytes(&self) -> bool {
-        self.input.is_starved() || self.receiver.is_done()
+    pub(super) fn new(link: L, role: Role, config: &Config, input: Input) -> Self {
+        Self {
+            link,
+            receiver: Receiver::new(role, config.limits),
+            input,
+            report_pings: config.report_pings,
+            deadline: Deadline::new(config.timeouts, now()),
+            timer: Timer::default(),
+            server: matches!(role, Role::Server),
+            eof: false,
+            finished: false,
+        }
     }
 
     /// Whether the end was reported.
@@ -66,7 +69,7 @@ impl<L: Link> Driver<L> {
         self.finished
     }
 
-    /// The next message, or its end.
+    /// The next message, or the end.
     pub(super) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
@@ -75,7 +78,6 @@ impl<L: Link> Driver<L> {
         if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
             // Whoever stops listening here has answered nevertheless (§5.5.1). If the answer
             // cannot be written, the next call says so.
-            self.link.settle(self.receiver.replies());
             let _ = self.link.poll_write(cx);
         }
         self.input.park();
@@ -84,10 +86,12 @@ impl<L: Link> Driver<L> {
 
     fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
         loop {
-            if !self.finished {
-                let receiver = &mut self.receiver;
-                // A violation is kept by the receiver, and reported when the peer was told.
-                if let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
+            let receiver = &mut self.receiver;
+            // A violation is kept by the receiver, and reported when the peer was told.
+            while let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
+                // §5.5.2: as soon as is practical, so before whatever the application says next.
+                self.link.settle(receiver.replies());
+                if self.report_pings || !message.is_ping_or_pong() {
                     return Poll::Ready(Ok(Some(message)));
                 }
             }
@@ -106,6 +110,15 @@ impl<L: Link> Driver<L> {
                 return Poll::Ready(Ok(()));
             }
         }
+    }
+
+    /// Waits until the receiver has something to look at; `false` when the connection has ended.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        if self.input.is_starved() || self.receiver.is_done() {
+            return self.poll_more(cx);
+        }
+        self.link.settle(self.receiver.replies());
+        Poll::Ready(Ok(true))
     }
 
     /// Waits for bytes; `false` when the connection has ended.

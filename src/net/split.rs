@@ -128,7 +128,7 @@ impl<S: Split> Reader<S> {
     ///
     /// How the connection failed, once; then `None`.
     pub async fn batch(&mut self) -> Result<Option<Events<'_>>, Error> {
-        if self.driver.wants_bytes() && !poll_fn(|cx| self.driver.poll_more(cx)).await? {
+        if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
         Ok(Some(Events::new(&mut self.driver)))

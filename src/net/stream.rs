@@ -16,11 +16,8 @@ use super::driver::Driver;
 use super::error::Error;
 use super::input::Input;
 use super::link::{Link, Whole};
-use super::timer::now;
 use super::writing::Writing;
-use crate::proto::{
-    AsEvent, Close, CloseCode, Deadline, Event, Message, Receiver, Role, Sender, State,
-};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Role, Sender, State};
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
@@ -53,13 +50,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// `unread` is what was read behind the head of the handshake. A client's [`Role`] needs a
     /// source of masking keys: [`masking_key`](super::masking_key) is one.
     pub fn from_raw(stream: S, role: Role, unread: impl Into<Vec<u8>>, config: &Config) -> Self {
-        let proto = config.proto();
         let link = Whole { stream, writing: Writing::new(Sender::new(role), config.high_water) };
-        let receiver = Receiver::new(role, &proto);
-        let deadline = Deadline::new(proto.timeouts, now());
-        let server = matches!(role, Role::Server);
-        let driver = Driver::new(link, receiver, deadline, Input::new(unread.into()), server);
-        Self { driver, protocol: None }
+        let input = Input::new(unread.into());
+        Self { driver: Driver::new(link, role, config, input), protocol: None }
     }
 
     /// The same, with the subprotocol that was agreed upon.

@@ -63,7 +63,7 @@ impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
     pub fn new(role: Role, config: &Config, now: Instant) -> Self {
         Self {
-            receiver: Receiver::new(role, config),
+            receiver: Receiver::new(role, config.limits),
             sender: Sender::new(role),
             deadline: Deadline::new(config.timeouts, now),
             server: matches!(role, Role::Server),

@@ -9,7 +9,7 @@
 
 use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
-use super::config::{Config, Limits};
+use super::config::Limits;
 use super::connection::Role;
 use super::error::Violation;
 use super::frame::{FrameReader, Piece};
@@ -23,7 +23,6 @@ pub struct Receiver {
     frames: FrameReader,
     assembler: Assembler,
     limits: Limits,
-    report_pings: bool,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
     end: Option<End>,
@@ -99,12 +98,11 @@ enum Found<'b> {
 
 impl Receiver {
     /// The receiving half of an endpoint that plays `role`.
-    pub fn new(role: Role, config: &Config) -> Self {
+    pub fn new(role: Role, limits: Limits) -> Self {
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits: config.limits,
-            report_pings: config.report_pings,
+            limits,
             masked: matches!(role, Role::Server),
             end: None,
             replies: Replies::default(),
@@ -232,10 +230,7 @@ impl Receiver {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
-                match self.control(piece.opcode, piece.payload)? {
-                    Some(event) => return Ok(Some(Found::Control(event))),
-                    None => continue,
-                }
+                return Ok(Some(Found::Control(self.control(piece.opcode, piece.payload)?)));
             }
             let whole = piece.first && piece.ends_message();
             match piece.opcode {
@@ -261,10 +256,8 @@ impl Receiver {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
-                match self.control(piece.opcode, piece.payload)? {
-                    Some(event) => return Ok(Some((Found::Control(event), true))),
-                    None => continue,
-                }
+                let event = self.control(piece.opcode, piece.payload)?;
+                return Ok(Some((Found::Control(event), true)));
             }
             let fin = piece.ends_message();
             if self.assembler.passes() {
@@ -299,24 +292,20 @@ impl Receiver {
         })
     }
 
-    /// Notes what a control frame calls for (§5.5); gives it if it is to be reported.
-    fn control<'b>(
-        &mut self,
-        opcode: Opcode,
-        payload: &'b [u8],
-    ) -> Result<Option<Event<'b>>, Violation> {
+    /// Notes what a control frame calls for (§5.5).
+    fn control<'b>(&mut self, opcode: Opcode, payload: &'b [u8]) -> Result<Event<'b>, Violation> {
         Ok(match opcode {
             Opcode::Ping => {
                 self.replies.add_pong(payload);
-                self.report_pings.then_some(Event::Ping(payload))
+                Event::Ping(payload)
             }
-            Opcode::Pong => self.report_pings.then_some(Event::Pong(payload)),
+            Opcode::Pong => Event::Pong(payload),
             _ => {
                 let close = Close::parse(payload)?;
                 self.end = Some(End::Closed);
                 self.assembler.clear();
                 self.replies.close = Some(CloseReply::Echo(close.map(|close| close.code)));
-                Some(Event::Close(close))
+                Event::Close(close)
             }
         })
     }

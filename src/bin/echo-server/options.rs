@@ -44,13 +44,15 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
             }
             "--threads" => {
                 let value = inline.or_else(|| args.next()).ok_or("--threads wants a number")?;
-                let number = value.parse().map_err(|_| {
-                    format!("--threads wants a number from 1 up, not {value:?}")
-                })?;
+                let number = value
+                    .parse()
+                    .map_err(|_| format!("--threads wants a number from 1 up, not {value:?}"))?;
                 threads = Some(number);
             }
             _ if name.starts_with('-') => return Err(format!("unknown option {name:?}")),
-            _ if address.is_some() => return Err(format!("one address is enough; {arg:?} is left")),
+            _ if address.is_some() => {
+                return Err(format!("one address is enough; {arg:?} is left"));
+            }
             _ => address = Some(complete(&arg)?),
         }
     }
