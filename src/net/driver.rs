@@ -155,6 +155,10 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
+                    if self.link.poll_closed(cx) {
+                        // A peer that never stops sending never lets the timer be looked at.
+                        self.handle_deadline(cx)?;
+                    }
                     if !self.receiver.is_done() {
                         return Poll::Ready(Ok(true));
                     }
@@ -177,25 +181,24 @@ impl<L: Link> Driver<L> {
 
     /// Ends TCP, for the reasons above.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        while !self.finished {
             let shut = self.link.poll_shutdown(cx).is_ready();
-            while !self.eof {
-                match self.input.poll_read(self.link.reading(), cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
-                    Poll::Ready(Ok(_)) => self.input.clear(),
-                    Poll::Pending => break,
-                }
+            if shut && self.eof {
+                break;
+            }
+            let mut read = false;
+            if !self.eof
+                && let Poll::Ready(polled) = self.input.poll_read(self.link.reading(), cx)
+            {
+                self.eof = matches!(polled, Ok(0) | Err(_));
+                read = true;
             }
             self.input.clear();
             self.input.park();
-            if shut && self.eof {
-                return Poll::Ready(());
-            }
-            let late = ready!(self.poll_deadline(cx)).is_err();
-            if late || self.finished {
-                return Poll::Ready(());
-            }
+            // How it ends is for the caller to report.
+            let _ = if read { self.handle_deadline(cx) } else { ready!(self.poll_deadline(cx)) };
         }
+        Poll::Ready(())
     }
 
     /// Waits for the deadline, and does what it calls for. An error is the end.
@@ -206,9 +209,17 @@ impl<L: Link> Driver<L> {
         let closing = self.link.poll_closed(cx);
         let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
         ready!(self.timer.poll(cx, at));
-        match self.deadline.handle(closing, now()) {
-            None => {}
-            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
+        Poll::Ready(self.handle_deadline(cx))
+    }
+
+    /// Does what the clock calls for by now. An error is the end.
+    fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        match self.deadline.handle(self.link.poll_closed(cx), now()) {
+            None => Ok(()),
+            Some(Due::Ping) => {
+                self.link.frame(Event::Ping(&[]));
+                Ok(())
+            }
             Some(Due::Expired(expired)) => {
                 if expired == Expired::Pong {
                     let code = CloseCode::INTERNAL_ERROR;
@@ -217,13 +228,12 @@ impl<L: Link> Driver<L> {
                     let _ = self.link.poll_write(cx);
                 }
                 // §7.1.1: after both close frames a TCP that does not end is no failure.
-                return Poll::Ready(match self.finish(None) {
+                match self.finish(None) {
                     Err(Error::Lost) => Err(expired.into()),
                     end => end.map(drop),
-                });
+                }
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Reports how the connection ended, which happens once.
