@@ -68,6 +68,8 @@ pub enum ResponseError {
     UnofferedProtocol(String),
     /// The server agreed to an extension that was not offered.
     UnofferedExtension(String),
+    /// The answer to the offer of permessage-deflate does not go with it: this parameter.
+    Deflate(&'static str),
     /// `Sec-WebSocket-Extensions` does not follow its grammar.
     Extensions(ExtensionError),
 }

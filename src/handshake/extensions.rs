@@ -85,6 +85,15 @@ impl Extension {
         Ok(self)
     }
 
+    /// An extension of our own, whose names are known to be tokens.
+    pub(super) fn known(name: &str, params: Vec<(&str, Option<u8>)>) -> Self {
+        let param = |(name, value): (&str, Option<u8>)| Param {
+            name: name.to_owned(),
+            value: value.map(|value| value.to_string()),
+        };
+        Self { name: name.to_owned(), params: params.into_iter().map(param).collect() }
+    }
+
     /// Its name, as it was written.
     pub fn name(&self) -> &str {
         &self.name

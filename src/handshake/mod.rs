@@ -12,10 +12,11 @@
 //! gets its 101, and behind a 101, they are frames; behind anything else they are nothing.
 //!
 //! Each file is one idea: `uri` §3 · `head` the bounded head · `headers` lists and tokens · `key` the proof ·
-//! `protocols` and `extensions` what is negotiated · `request` and `response` the two lists of §4.1 and §4.2 ·
+//! `protocols`, `extensions` and `deflate` what is negotiated · `request` and `response` the two lists of §4.1 and §4.2 ·
 //! `body` what follows a refusal · `error` whose fault it was.
 
 mod body;
+mod deflate;
 mod error;
 mod extensions;
 mod head;
@@ -27,6 +28,9 @@ mod response;
 mod uri;
 
 pub use body::{BodyLength, ChunkError, Chunks, body_length};
+pub use deflate::{
+    DeflateOffer, DeflateParams, PERMESSAGE_DEFLATE, answer_deflate, check_deflate, is_deflate,
+};
 pub use error::{BuildError, RequestError, ResponseError};
 pub use extensions::{Extension, ExtensionError, Param, format_extensions, parse_extensions};
 pub use head::{HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
@@ -34,5 +38,5 @@ pub use headers::{has_token, is_token, list};
 pub use key::{accept_key, encode_nonce, is_key};
 pub use protocols::Protocols;
 pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
-pub use response::{check_response, write_accept, write_refusal, write_response};
+pub use response::{Agreed, check_response, write_accept, write_refusal, write_response};
 pub use uri::{Uri, UriError};

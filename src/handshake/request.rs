@@ -4,6 +4,7 @@
 //! Whether the origin is welcome (§10.2) and whether the resource exists (§4.2.2 item 4) are the caller's
 //! to decide, between the check and the answer.
 
+use super::deflate::DeflateOffer;
 use super::error::{BuildError, RequestError};
 use super::extensions::{Extension, parse_extensions};
 use super::headers::{has_token, is_token, not_token_at, not_value_at, single, trim};
@@ -22,6 +23,7 @@ pub struct ClientRequest {
     uri: Uri,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     protocols: Vec<String>,
+    deflate: Option<DeflateOffer>,
 }
 
 /// A request that may be accepted: what the answer to it needs.
@@ -108,9 +110,9 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
 }
 
 impl ClientRequest {
-    /// Asks for what `uri` names, with no header of one's own and no subprotocol.
+    /// Asks for what `uri` names, with no header of one's own, no subprotocol and no extension.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, headers: Vec::new(), protocols: Vec::new() }
+        Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: None }
     }
 
     /// With one more header line. `Host` replaces the one from the URI.
@@ -128,6 +130,17 @@ impl ClientRequest {
     pub fn protocol(mut self, name: impl Into<String>) -> Self {
         self.protocols.push(name.into());
         self
+    }
+
+    /// With an offer of permessage-deflate, or without one (RFC 7692 §5.1).
+    pub fn deflate(mut self, offer: Option<DeflateOffer>) -> Self {
+        self.deflate = offer;
+        self
+    }
+
+    /// The offer of permessage-deflate.
+    pub fn deflate_offer(&self) -> Option<&DeflateOffer> {
+        self.deflate.as_ref()
     }
 
     /// What is asked for.
@@ -165,6 +178,10 @@ impl ClientRequest {
         if !self.protocols.is_empty() {
             let offered = self.protocols.join(", ");
             write_field(&mut out, b"Sec-WebSocket-Protocol", offered.as_bytes());
+        }
+        if let Some(offer) = &self.deflate {
+            let offer = offer.to_extension().to_string();
+            write_field(&mut out, b"Sec-WebSocket-Extensions", offer.as_bytes());
         }
         for (name, value) in self.headers.iter().filter(|(name, _)| !is_host(name)) {
             write_field(&mut out, name, value);

@@ -5,8 +5,9 @@
 //! (RFC 9112 §9.6), so bytes that a client sent ahead are never read as a second request. No `Date` is
 //! written, for there is no clock here.
 
+use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
-use super::extensions::parse_extensions;
+use super::extensions::{Extension, parse_extensions};
 use super::headers::{has_token, is_token, list, single};
 use super::key::{accept_key, encode_nonce};
 use super::request::{ClientRequest, Upgrade, is_owned, write_field};
@@ -17,8 +18,20 @@ use http::header::{
 };
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
 
-/// The 101 that accepts a request, with the subprotocol chosen and further header lines, such as cookies
-/// (§4.2.2 item 5). No extension is agreed to.
+/// What client and server agreed on in the opening handshake.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Agreed {
+    /// The subprotocol (§1.9).
+    pub protocol: Option<String>,
+    /// permessage-deflate and its parameters (RFC 7692).
+    pub deflate: Option<DeflateParams>,
+}
+
+/// The 101 that accepts a request, with the subprotocol chosen, the extension agreed to, and further header
+/// lines, such as cookies (§4.2.2 item 5).
+///
+/// [`answer_deflate`](super::answer_deflate) makes the extension.
 ///
 /// # Errors
 ///
@@ -27,6 +40,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Ver
 pub fn write_accept(
     upgrade: &Upgrade,
     protocol: Option<&str>,
+    extension: Option<&Extension>,
     extra: &HeaderMap,
 ) -> Result<Vec<u8>, BuildError> {
     if let Some(name) = extra.keys().find(|name| is_owned(name.as_ref())) {
@@ -43,6 +57,9 @@ pub fn write_accept(
             return Err(BuildError::UnofferedProtocol(name.to_owned()));
         }
         write_field(&mut out, b"Sec-WebSocket-Protocol", name.as_bytes());
+    }
+    if let Some(extension) = extension {
+        write_field(&mut out, b"Sec-WebSocket-Extensions", extension.to_string().as_bytes());
     }
     write_fields(&mut out, extra.iter());
     out.extend_from_slice(b"\r\n");
@@ -97,7 +114,7 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
     format_response(status, &headers, format!("{error}\n").as_bytes())
 }
 
-/// Checks the answer to `request`, which was written with `nonce` (§4.1). Returns the subprotocol agreed on.
+/// Checks the answer to `request`, which was written with `nonce` (§4.1). Returns what is agreed on.
 ///
 /// # Errors
 ///
@@ -107,7 +124,7 @@ pub fn check_response(
     response: &Response<()>,
     request: &ClientRequest,
     nonce: [u8; 16],
-) -> Result<Option<String>, ResponseError> {
+) -> Result<Agreed, ResponseError> {
     let headers = response.headers();
     if response.status() != StatusCode::SWITCHING_PROTOCOLS {
         return Err(ResponseError::Status(response.status()));
@@ -137,12 +154,28 @@ pub fn check_response(
     if accept != accept_key(encode_nonce(nonce).as_bytes()) {
         return Err(ResponseError::WrongAccept);
     }
+    let deflate = agreed_deflate(headers, request)?;
+    Ok(Agreed { protocol: agreed_protocol(headers, request)?, deflate })
+}
+
+/// The extension in use: none, or the one that was offered, with parameters that go with the offer (§4.1 item 5,
+/// RFC 7692 §5.1).
+fn agreed_deflate(
+    headers: &HeaderMap,
+    request: &ClientRequest,
+) -> Result<Option<DeflateParams>, ResponseError> {
     at_most_once(headers, SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions")?;
-    // None is offered, so none may be agreed to (§4.1 item 5).
-    if let Some(extension) = parse_extensions(headers)?.first() {
-        return Err(ResponseError::UnofferedExtension(extension.name().to_owned()));
+    let mut answers = parse_extensions(headers)?.into_iter();
+    let Some(answer) = answers.next() else { return Ok(None) };
+    let unoffered = |answer: Extension| ResponseError::UnofferedExtension(answer.name().to_owned());
+    let Some(offer) = request.deflate_offer().filter(|_| is_deflate(&answer)) else {
+        return Err(unoffered(answer));
+    };
+    // It was offered once, so agreeing twice agrees to something else.
+    if let Some(answer) = answers.next() {
+        return Err(unoffered(answer));
     }
-    agreed_protocol(headers, request)
+    check_deflate(&answer, offer).map(Some).map_err(ResponseError::Deflate)
 }
 
 /// The subprotocol in use: none, or one of those offered (§4.1 item 6).

@@ -10,6 +10,9 @@ pub struct Config {
     pub limits: Limits,
     /// How long the peer is waited for.
     pub timeouts: Timeouts,
+    /// permessage-deflate, if the opening handshake agreed on it (RFC 7692).
+    #[cfg(feature = "deflate")]
+    pub compression: Option<Compression>,
 }
 
 /// What is taken from the peer (§10.4). All are checked when a frame's header arrives, before any
@@ -60,4 +63,28 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self { keep_alive: None, pong: Duration::from_secs(20), close: Duration::from_secs(5) }
     }
+}
+
+/// permessage-deflate as agreed, and how to make use of it (RFC 7692).
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// What this end compresses with.
+    pub send: Context,
+    /// What the peer compresses with.
+    pub receive: Context,
+    /// How hard to try: 1 (fast) to 9 (small).
+    pub level: u8,
+    /// Messages of fewer bytes are sent as they are.
+    pub threshold: usize,
+}
+
+/// How one end compresses (RFC 7692 §7.1).
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Whether a message may refer back to those before it.
+    pub takeover: bool,
+    /// The base-2 logarithm of how far: 8–15.
+    pub window_bits: u8,
 }

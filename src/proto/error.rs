@@ -63,6 +63,8 @@ pub enum Violation {
         /// The limit.
         limit: u32,
     },
+    /// A compressed message is not a DEFLATE stream.
+    InvalidDeflate,
     /// A text message came to an endpoint whose [`Limits`](super::Limits) take none.
     UnwantedText,
     /// A binary message came to an endpoint whose [`Limits`](super::Limits) take none.
@@ -73,7 +75,9 @@ impl Violation {
     /// The status code that tells the peer (§7.4.1).
     pub const fn code(self) -> CloseCode {
         match self {
-            Self::InvalidUtf8 { .. } | Self::InvalidCloseReason => CloseCode::INVALID_PAYLOAD,
+            Self::InvalidUtf8 { .. } | Self::InvalidCloseReason | Self::InvalidDeflate => {
+                CloseCode::INVALID_PAYLOAD
+            }
             Self::FrameTooLarge { .. } | Self::MessageTooLarge { .. } => CloseCode::MESSAGE_TOO_BIG,
             Self::TooManyFragments { .. } => CloseCode::POLICY_VIOLATION,
             Self::UnwantedText | Self::UnwantedBinary => CloseCode::UNSUPPORTED_DATA,

@@ -16,6 +16,7 @@ pub(super) struct FrameReader {
     /// Of the frame under way; its mask is `mask` by now.
     opcode: Opcode,
     fin: bool,
+    rsv: u8,
     mask: Option<Mask>,
     /// How much of its payload has not come yet; 0 with `inside` unset between frames.
     remaining: u64,
@@ -28,6 +29,8 @@ pub(super) struct Piece<'b> {
     pub(super) opcode: Opcode,
     /// Whether its frame has FIN.
     pub(super) fin: bool,
+    /// The reserved bits of its frame.
+    pub(super) rsv: u8,
     /// Whether it begins its frame.
     pub(super) first: bool,
     /// How much of the frame's payload comes behind it.
@@ -45,7 +48,7 @@ impl Piece<'_> {
 
 impl FrameReader {
     pub(super) const fn new() -> Self {
-        Self { opcode: Opcode::Continuation, fin: true, mask: None, remaining: 0, inside: false }
+        Self { opcode: Opcode::Continuation, fin: true, rsv: 0, mask: None, remaining: 0, inside: false }
     }
 
     /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header
@@ -68,6 +71,7 @@ impl FrameReader {
             take(input, header_len);
             self.opcode = header.opcode;
             self.fin = header.fin;
+            self.rsv = header.rsv;
             self.mask = header.mask.map(Mask::new);
             self.remaining = header.len;
         } else if input.is_empty() {
@@ -82,8 +86,8 @@ impl FrameReader {
         }
         self.remaining -= len as u64;
         self.inside = self.remaining > 0;
-        let Self { opcode, fin, remaining, .. } = *self;
-        Ok(Some(Piece { opcode, fin, first, remaining, payload }))
+        let Self { opcode, fin, rsv, remaining, .. } = *self;
+        Ok(Some(Piece { opcode, fin, rsv, first, remaining, payload }))
     }
 }
 
@@ -92,12 +96,13 @@ impl FrameReader {
 pub(super) fn write(
     opcode: Opcode,
     fin: bool,
+    rsv: u8,
     key: Option<[u8; 4]>,
     payload: &[u8],
     out: &mut Vec<u8>,
 ) {
     out.reserve(Header::MAX_LEN + payload.len());
-    Header { fin, rsv: 0, opcode, mask: key, len: payload.len() as u64 }.write(out);
+    Header { fin, rsv, opcode, mask: key, len: payload.len() as u64 }.write(out);
     let start = out.len();
     out.extend_from_slice(payload);
     if let Some(key) = key {

@@ -1,0 +1,304 @@
+//! Compressing messages (RFC 7692): the only file that knows the engine.
+//!
+//! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
+//! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
+//! takeover* the next message may refer back to it; without, each stands alone, and its engine is
+//! lent by the thread for as long as the message is under way: a connection that is idle, or not in
+//! the middle of a message, then holds none.
+//!
+//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
+//! so a limit holds while inflating, not after.
+
+use std::cell::RefCell;
+use std::fmt;
+
+use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
+
+use super::config::{Compression, Context};
+use super::error::Violation;
+
+/// How many bytes are inflated, or added to what is compressed, at a time.
+const PIECE: usize = 16 << 10;
+
+/// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
+const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
+
+/// The smallest window that the engine can keep within: it makes 8 bits into 9.
+const SMALLEST: u8 = 9;
+
+/// How many engines of a kind, and buffers, a thread keeps for the next message.
+const KEPT: usize = 4;
+
+thread_local! {
+    static INFLATES: RefCell<Vec<Box<Inflate>>> = const { RefCell::new(Vec::new()) };
+    static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
+    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+}
+
+/// A compressor that waits for the next who wants one just like it.
+struct Lent {
+    window_bits: u8,
+    level: u8,
+    engine: Box<Deflate>,
+}
+
+/// How many bytes went in and came out, compressed and not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ratio {
+    /// Bytes of the messages.
+    pub plain: u64,
+    /// Bytes of the same messages on the wire, without headers.
+    pub wire: u64,
+}
+
+/// Inflates what the peer sends.
+pub(super) struct Inflater {
+    context: Context,
+    /// Between messages only with context takeover.
+    engine: Option<Box<Inflate>>,
+    pub(super) ratio: Ratio,
+}
+
+impl Inflater {
+    pub(super) fn new(compression: &Compression) -> Self {
+        Self { context: compression.receive, engine: None, ratio: Ratio::default() }
+    }
+
+    /// Inflates the next bytes of a message; `last` ends it. Each piece goes to `take`, whose error
+    /// ends the matter.
+    pub(super) fn push(
+        &mut self,
+        bytes: &[u8],
+        last: bool,
+        mut take: impl FnMut(&[u8]) -> Result<(), Violation>,
+    ) -> Result<(), Violation> {
+        let context = self.context;
+        let engine = self.engine.get_or_insert_with(|| context.lend_inflate());
+        self.ratio.wire += bytes.len() as u64;
+        let plain = &mut self.ratio.plain;
+        let mut take = |piece: &[u8]| {
+            *plain += piece.len() as u64;
+            take(piece)
+        };
+        with_buffer(|buffer| {
+            buffer.resize(PIECE, 0);
+            inflate(engine, context, bytes, buffer, &mut take)?;
+            if last { inflate(engine, context, &TAIL, buffer, &mut take) } else { Ok(()) }
+        })?;
+        if last && !context.takeover {
+            give_inflate(self.engine.take());
+        }
+        Ok(())
+    }
+
+    /// Notes the length of a message that came uncompressed.
+    pub(super) fn pass(&mut self, len: u64) {
+        self.ratio.plain += len;
+        self.ratio.wire += len;
+    }
+}
+
+fn inflate(
+    engine: &mut Inflate,
+    context: Context,
+    mut bytes: &[u8],
+    buffer: &mut [u8],
+    take: &mut impl FnMut(&[u8]) -> Result<(), Violation>,
+) -> Result<(), Violation> {
+    loop {
+        let (total_in, total_out) = (engine.total_in(), engine.total_out());
+        let status = engine
+            .decompress(bytes, buffer, InflateFlush::SyncFlush)
+            .map_err(|_| Violation::InvalidDeflate)?;
+        let eaten = (engine.total_in() - total_in) as usize;
+        let made = (engine.total_out() - total_out) as usize;
+        bytes = &bytes[eaten..];
+        if made > 0 {
+            take(&buffer[..made])?;
+        }
+        if status == Status::StreamEnd {
+            // RFC 7692 §7.2.3.4: a final block ends the stream but not the message. What follows
+            // is a stream of its own; whoever finished one had to begin again as well.
+            *engine = *context.new_inflate();
+            if bytes.is_empty() {
+                return Ok(());
+            }
+        } else if eaten == 0 && made == 0 || bytes.is_empty() && made < buffer.len() {
+            // Every other turn of the loop eats or makes something, so it ends.
+            return Ok(());
+        }
+    }
+}
+
+/// Compresses what is sent.
+pub(super) struct Deflater {
+    context: Context,
+    level: u8,
+    threshold: usize,
+    /// Between messages only with context takeover.
+    engine: Option<Box<Deflate>>,
+    pub(super) ratio: Ratio,
+}
+
+impl Deflater {
+    pub(super) fn new(compression: &Compression) -> Self {
+        let Compression { send: context, level, threshold, .. } = *compression;
+        Self { context, level: level.clamp(1, 9), threshold, engine: None, ratio: Ratio::default() }
+    }
+
+    /// Whether messages can be compressed at all: with a window that is too small for the engine
+    /// they go out as they are, which is always allowed (RFC 7692 §6.1).
+    pub(super) fn is_able(&self) -> bool {
+        self.context.window_bits >= SMALLEST
+    }
+
+    /// Compresses a whole message and gives it to `frame`; or gives it as it is if it is short, or
+    /// would not shrink. The flag tells which.
+    pub(super) fn message(&mut self, plain: &[u8], frame: impl FnOnce(&[u8], bool)) {
+        self.ratio.plain += plain.len() as u64;
+        if plain.len() < self.threshold || !self.is_able() {
+            self.ratio.wire += plain.len() as u64;
+            return frame(plain, false);
+        }
+        with_buffer(|buffer| {
+            buffer.clear();
+            self.compress(plain, true, buffer);
+            let smaller = buffer.len() < plain.len();
+            if !smaller {
+                // The peer never sees what the window took in here, so nothing may refer to it.
+                self.forget();
+            }
+            let sent = if smaller { &**buffer } else { plain };
+            self.ratio.wire += sent.len() as u64;
+            frame(sent, smaller);
+        });
+    }
+
+    /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
+    pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
+        self.ratio.plain += plain.len() as u64;
+        with_buffer(|buffer| {
+            buffer.clear();
+            self.compress(plain, last, buffer);
+            self.ratio.wire += buffer.len() as u64;
+            frame(buffer);
+        });
+    }
+
+    /// Gives the engine up until the next message: its window starts empty then, which needs
+    /// nobody's consent. Not to be called within a message.
+    pub(super) fn forget(&mut self) {
+        if let Some(engine) = self.engine.take() {
+            self.give(engine);
+        }
+    }
+
+    fn compress(&mut self, mut plain: &[u8], last: bool, out: &mut Vec<u8>) {
+        let (context, level) = (self.context, self.level);
+        let mut engine = self.engine.take().unwrap_or_else(|| lend_deflate(context, level));
+        loop {
+            let start = out.len();
+            out.resize(start + PIECE, 0);
+            let (total_in, total_out) = (engine.total_in(), engine.total_out());
+            // Its only errors are those of a stream that was finished, and none ever is.
+            let _ = engine.compress(plain, &mut out[start..], DeflateFlush::SyncFlush);
+            let made = (engine.total_out() - total_out) as usize;
+            plain = &plain[(engine.total_in() - total_in) as usize..];
+            out.truncate(start + made);
+            if made < PIECE {
+                break;
+            }
+        }
+        if last {
+            // RFC 7692 §7.2.1: the tail is left out.
+            if out.ends_with(&TAIL) {
+                out.truncate(out.len() - TAIL.len());
+            }
+            // RFC 7692 §7.2.3.6: nothing at all is an empty block.
+            if out.is_empty() {
+                out.push(0x00);
+            }
+        }
+        if last && !context.takeover {
+            self.give(engine);
+        } else {
+            self.engine = Some(engine);
+        }
+    }
+
+    fn give(&self, mut engine: Box<Deflate>) {
+        engine.reset();
+        let lent = Lent { window_bits: self.context.window_bits, level: self.level, engine };
+        DEFLATES.with_borrow_mut(|kept| {
+            if kept.len() == KEPT {
+                kept.remove(0);
+            }
+            kept.push(lent);
+        });
+    }
+}
+
+fn lend_deflate(context: Context, level: u8) -> Box<Deflate> {
+    let window_bits = context.window_bits;
+    let kept = DEFLATES.with_borrow_mut(|kept| {
+        let fits = |lent: &Lent| lent.window_bits == window_bits && lent.level == level;
+        kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
+    });
+    kept.unwrap_or_else(|| {
+        // A smaller window with as much memory for the rest would waste it.
+        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 8);
+        let config = DeflateConfig {
+            window_bits: -i32::from(window_bits),
+            mem_level,
+            ..DeflateConfig::new(level.into())
+        };
+        Box::new(Deflate::new_with_config(config))
+    })
+}
+
+impl Context {
+    fn lend_inflate(self) -> Box<Inflate> {
+        let kept = if self.takeover { None } else { INFLATES.with_borrow_mut(Vec::pop) };
+        kept.unwrap_or_else(|| self.new_inflate())
+    }
+
+    /// Without takeover the engine is shared among all, so it has the window that suits them all.
+    fn new_inflate(self) -> Box<Inflate> {
+        let window_bits = if self.takeover { self.window_bits.max(SMALLEST) } else { 15 };
+        Box::new(Inflate::new(false, window_bits))
+    }
+}
+
+fn give_inflate(engine: Option<Box<Inflate>>) {
+    if let Some(mut engine) = engine {
+        engine.reset(false);
+        INFLATES.with_borrow_mut(|kept| {
+            if kept.len() < KEPT {
+                kept.push(engine);
+            }
+        });
+    }
+}
+
+/// Lends the thread's buffer; one that grew past what most messages need is not kept.
+fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut buffer = BUFFER.take();
+    let done = work(&mut buffer);
+    if buffer.capacity() <= 16 * PIECE {
+        BUFFER.set(buffer);
+    }
+    done
+}
+
+impl fmt::Debug for Inflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inflater").field("context", &self.context).finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for Deflater {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Deflater").field("context", &self.context).finish_non_exhaustive()
+    }
+}
