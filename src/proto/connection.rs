@@ -89,7 +89,8 @@ impl Connection {
     ) -> Result<Option<Event<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv(input).inspect_err(|violation| sender.fail(*violation, out))
+        let found = receiver.find(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
+        Ok(found.map(|found| receiver.lend(found)))
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -105,7 +106,7 @@ impl Connection {
     ) -> Result<Option<Message>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv_message(input).inspect_err(|violation| sender.fail(*violation, out))
+        receiver.recv_message(input).inspect_err(|_| sender.settle(receiver.replies(), out))
     }
 
     /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
@@ -121,7 +122,9 @@ impl Connection {
     ) -> Result<Option<Part<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv_part(input).inspect_err(|violation| sender.fail(*violation, out))
+        let part =
+            receiver.find_part(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
+        Ok(part.map(|(found, fin)| Part { event: receiver.lend(found), fin }))
     }
 
     /// Notes that bytes were received.
