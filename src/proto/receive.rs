@@ -251,7 +251,9 @@ impl Receiver {
                     self.assembler.end();
                     return Ok(Some(Found::Binary(piece.payload)));
                 }
-                _ if self.assembler.gather(&piece)? => return Ok(Some(Found::Assembled)),
+                _ if self.assembler.gather(&piece, &self.limits)? => {
+                    return Ok(Some(Found::Assembled));
+                }
                 _ => {}
             }
         }
@@ -278,7 +280,7 @@ impl Receiver {
                 if fin || !piece.payload.is_empty() {
                     return Ok(Some((Found::Binary(piece.payload), fin)));
                 }
-            } else if self.assembler.gather(&piece)? || self.assembler.has_data() {
+            } else if self.assembler.gather(&piece, &self.limits)? || self.assembler.has_data() {
                 return Ok(Some((Found::Assembled, fin)));
             }
         }
