@@ -6,7 +6,8 @@
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
 //!    events with [`send`](Connection::send).
-//! 3. Write what was appended to `out`; note it with [`wrote`](Connection::wrote).
+//! 3. Write what was appended to `out`; if it had to wait for room, note it with
+//!    [`wrote`](Connection::wrote).
 //! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,
 //!    read to the end (§7.1.1).
 //! 5. Wait for bytes, for room to write if `out` is not empty, or until
@@ -170,7 +171,8 @@ impl Connection {
         }
     }
 
-    /// Notes that the transport took bytes of `out`.
+    /// Notes that the transport took bytes of `out` that had to wait, because it was full; see
+    /// [`Deadline::wrote`].
     pub const fn wrote(&mut self) {
         self.deadline.wrote();
     }
