@@ -66,7 +66,12 @@ impl Case {
 
     fn check(&self) {
         if let Some(violation) = self.violation {
-            assert_eq!(violation.section(), self.section, "{}", self.about);
+            assert_eq!(
+                violation.section(),
+                format!("RFC 6455 §{}", self.section),
+                "{}",
+                self.about
+            );
         }
         for role in BOTH {
             let input = match self.role {
@@ -830,6 +835,6 @@ fn codes_and_sections() {
     ];
     for (violation, code, section) in rows {
         assert_eq!(violation.code(), code, "{violation}");
-        assert_eq!(violation.section(), section, "{violation}");
+        assert_eq!(violation.section(), format!("RFC 6455 §{section}"), "{violation}");
     }
 }

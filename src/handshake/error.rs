@@ -220,6 +220,9 @@ impl fmt::Display for ResponseError {
             Self::UnofferedProtocol(name) => {
                 write!(f, "the subprotocol {} was not offered", short(name))
             }
+            Self::Deflate(what) => {
+                write!(f, "the answer to permessage-deflate does not go with the offer: {what}")
+            }
             Self::UnofferedExtension(name) => {
                 write!(f, "the extension {} was not offered", short(name))
             }

@@ -10,8 +10,10 @@ use super::config::Config;
 use super::error::Error;
 use super::opening::{no_delay, read_head, within, write_last};
 use super::stream::WebSocket;
+#[cfg(feature = "deflate")]
+use crate::handshake::answer_deflate;
 use crate::handshake::{
-    RequestError, Upgrade, check_request, parse_request_head, wants_upgrade, write_accept,
+    Agreed, RequestError, Upgrade, check_request, parse_request_head, wants_upgrade, write_accept,
     write_refusal, write_response,
 };
 use crate::proto::Role;
@@ -162,11 +164,22 @@ where
                     return Err(error.into());
                 }
             };
-            let answer = write_accept(&upgrade, protocol, headers)?;
+            let mut agreed = Agreed::default();
+            agreed.protocol = protocol.map(str::to_owned);
+            #[cfg(feature = "deflate")]
+            let extension = config.deflate.and_then(|deflate| {
+                let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
+                answer.map(|(params, extension)| {
+                    agreed.deflate = Some(params);
+                    extension
+                })
+            });
+            #[cfg(not(feature = "deflate"))]
+            let extension = None;
+            let answer = write_accept(&upgrade, protocol, extension.as_ref(), headers)?;
             stream.write_all(&answer).await?;
             stream.flush().await?;
-            let ws = WebSocket::from_raw(stream, Role::Server, early, &config);
-            Ok(ws.with_protocol(protocol.map(str::to_owned)))
+            Ok(WebSocket::from_agreed(stream, Role::Server, early, agreed, &config))
         })
         .await
     }

@@ -3,6 +3,10 @@
 use std::time::Duration;
 
 use crate::handshake::HeadLimits;
+#[cfg(feature = "deflate")]
+use crate::handshake::{DeflateOffer, DeflateParams};
+#[cfg(feature = "deflate")]
+use crate::proto::{Compression, Context, Role};
 use crate::proto::{Limits, Timeouts};
 
 /// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
@@ -33,6 +37,39 @@ pub struct Config {
     /// Whether pings and pongs are handed to the application. Pings are answered either way
     /// (§5.5.2). Default `false`.
     pub report_pings: bool,
+    /// Whether and how messages are compressed, where the peer agrees (RFC 7692). Default:
+    /// [`Memory::Shared`], level 3, from 128 bytes up.
+    #[cfg(feature = "deflate")]
+    pub deflate: Option<Deflate>,
+}
+
+/// How messages are compressed.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Deflate {
+    /// What a connection may cost.
+    pub memory: Memory,
+    /// How hard to try: 1 (fast) to 9 (small). Default 3.
+    pub level: u8,
+    /// Messages of fewer bytes are sent as they are. Default 128.
+    pub threshold: usize,
+}
+
+/// What the compression of a connection may cost in memory (RFC 7692 §7.1). The README has the
+/// figures.
+#[cfg(feature = "deflate")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Memory {
+    /// Each message stands alone, and the engines are lent from a pool of the thread while one is
+    /// under way: an idle connection costs nothing.
+    Shared,
+    /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
+    /// directions: a connection keeps an inflater, and a deflater as long as it is busy.
+    Window(u8),
+    /// The same with the largest window: the smallest messages.
+    Full,
 }
 
 impl Default for Config {
@@ -45,6 +82,69 @@ impl Default for Config {
             head: HeadLimits::default(),
             high_water: 64 << 10,
             report_pings: false,
+            #[cfg(feature = "deflate")]
+            deflate: Some(Deflate::default()),
+        }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl Default for Deflate {
+    fn default() -> Self {
+        Self { memory: Memory::Shared, level: 3, threshold: 128 }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl Deflate {
+    /// What a server agrees to.
+    pub(super) fn allows(&self) -> DeflateParams {
+        let (shared, bits) = self.memory.takeover();
+        DeflateParams {
+            server_no_context_takeover: shared,
+            client_no_context_takeover: shared,
+            server_max_window_bits: bits,
+            client_max_window_bits: bits,
+        }
+    }
+
+    /// What a client offers.
+    pub(super) fn offer(&self) -> DeflateOffer {
+        let (shared, bits) = self.memory.takeover();
+        DeflateOffer {
+            server_no_context_takeover: shared,
+            client_no_context_takeover: shared,
+            server_max_window_bits: (bits < 15).then_some(bits),
+            client_max_window_bits: Some(bits),
+        }
+    }
+
+    /// What the core makes of an agreement.
+    pub(super) fn compression(&self, role: Role, agreed: &DeflateParams) -> Compression {
+        let server = Context {
+            takeover: !agreed.server_no_context_takeover,
+            window_bits: agreed.server_max_window_bits,
+        };
+        let client = Context {
+            takeover: !agreed.client_no_context_takeover,
+            window_bits: agreed.client_max_window_bits,
+        };
+        let (send, receive) = match role {
+            Role::Server => (server, client),
+            Role::Client(_) => (client, server),
+        };
+        Compression { send, receive, level: self.level, threshold: self.threshold }
+    }
+}
+
+#[cfg(feature = "deflate")]
+impl Memory {
+    /// Whether messages stand alone, and how large the window is.
+    fn takeover(self) -> (bool, u8) {
+        match self {
+            Self::Shared => (true, 15),
+            Self::Window(bits) => (false, bits.clamp(9, 15)),
+            Self::Full => (false, 15),
         }
     }
 }

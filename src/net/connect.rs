@@ -105,6 +105,11 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let nonce = nonce();
+    #[cfg(feature = "deflate")]
+    let request = &match request.deflate_offer() {
+        Some(_) => request.clone(),
+        None => request.clone().deflate(config.deflate.map(|deflate| deflate.offer())),
+    };
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;
@@ -114,16 +119,16 @@ where
     let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
     let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
     let early = bytes.split_off(len);
-    let protocol = match check_response(&response, request, nonce) {
-        Ok(protocol) => protocol,
+    let agreed = match check_response(&response, request, nonce) {
+        Ok(agreed) => agreed,
         Err(ResponseError::Status(_)) => {
             let body = read_body(&mut stream, &response, early).await;
             return Err(Error::Status(Box::new(response.map(|()| body))));
         }
         Err(error) => return Err(error.into()),
     };
-    let ws = WebSocket::from_raw(stream, Role::Client(masking_key), early, config);
-    Ok((ws.with_protocol(protocol), response))
+    let ws = WebSocket::from_agreed(stream, Role::Client(masking_key), early, agreed, config);
+    Ok((ws, response))
 }
 
 /// Reads the body of a refusal, as far as it comes and is wanted.

@@ -50,10 +50,16 @@ impl<L> Driver<L> {
 }
 
 impl<L: Link> Driver<L> {
-    pub(super) fn new(link: L, role: Role, config: &Config, input: Input) -> Self {
+    pub(super) fn new(
+        link: L,
+        receiver: Receiver,
+        role: Role,
+        config: &Config,
+        input: Input,
+    ) -> Self {
         Self {
             link,
-            receiver: Receiver::new(role, config.limits),
+            receiver,
             input,
             report_pings: config.report_pings,
             deadline: Deadline::new(config.timeouts, now()),
@@ -217,6 +223,7 @@ impl<L: Link> Driver<L> {
         match self.deadline.handle(self.link.poll_closed(cx), now()) {
             None => Ok(()),
             Some(Due::Ping) => {
+                self.link.rest();
                 self.link.frame(Event::Ping(&[]));
                 Ok(())
             }

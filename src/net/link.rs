@@ -26,6 +26,9 @@ pub(super) trait Link {
     /// Frames a ping or a close frame; one that may no longer be sent is dropped.
     fn frame(&mut self, event: Event<'_>);
 
+    /// Gives back what memory can be done without while the connection is quiet.
+    fn rest(&mut self);
+
     /// Writes what is framed, if that is this task's to do; if it is not, or nothing is, `Ready`.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
 
@@ -67,6 +70,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
 
     fn frame(&mut self, event: Event<'_>) {
         let _ = self.writing.send(event);
+    }
+
+    fn rest(&mut self) {
+        self.writing.sender.rest();
     }
 
     #[inline]

@@ -36,6 +36,8 @@ mod writing;
 pub use accept::{Incoming, accept};
 pub use batch::{Events, Outgoing};
 pub use config::Config;
+#[cfg(feature = "deflate")]
+pub use config::{Deflate, Memory};
 pub use connect::{connect, connect_over, connect_with};
 pub use error::Error;
 pub use keys::masking_key;

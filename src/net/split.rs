@@ -25,6 +25,8 @@ use super::error::Error;
 use super::link::{Link, Whole};
 use super::stream::WebSocket;
 use super::writing::Writing;
+#[cfg(feature = "deflate")]
+use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Misuse, Replies};
 
 /// A transport whose directions can be used by two tasks.
@@ -133,6 +135,12 @@ impl<S: Split> Reader<S> {
         }
         Ok(Some(Events::new(&mut self.driver)))
     }
+
+    /// How much compression has spared of what was received.
+    #[cfg(feature = "deflate")]
+    pub fn ratio(&self) -> Ratio {
+        self.driver.receiver.ratio()
+    }
 }
 
 impl<S: Split> Writer<S> {
@@ -216,6 +224,12 @@ impl<S: Split> Writer<S> {
     pub async fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.shared.frame(Event::Close(Some(Close { code: code.into(), reason })))?;
         self.flush().await
+    }
+
+    /// How much compression has spared of what was sent.
+    #[cfg(feature = "deflate")]
+    pub fn ratio(&self) -> Ratio {
+        self.shared.lock().writing.sender.ratio()
     }
 }
 
@@ -422,6 +436,10 @@ where
 
     fn frame(&mut self, event: Event<'_>) {
         let _ = self.shared.frame(event);
+    }
+
+    fn rest(&mut self) {
+        self.shared.lock().writing.sender.rest();
     }
 
     /// Only where something is pending: what writers wait for they write themselves.

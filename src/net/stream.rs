@@ -17,7 +17,10 @@ use super::error::Error;
 use super::input::Input;
 use super::link::{Link, Whole};
 use super::writing::Writing;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Role, Sender, State};
+use crate::handshake::Agreed;
+#[cfg(feature = "deflate")]
+use crate::proto::Ratio;
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
@@ -50,15 +53,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// `unread` is what was read behind the head of the handshake. A client's [`Role`] needs a
     /// source of masking keys: [`masking_key`](super::masking_key) is one.
     pub fn from_raw(stream: S, role: Role, unread: impl Into<Vec<u8>>, config: &Config) -> Self {
-        let link = Whole { stream, writing: Writing::new(Sender::new(role), config.high_water) };
-        let input = Input::new(unread.into());
-        Self { driver: Driver::new(link, role, config, input), protocol: None }
+        Self::from_agreed(stream, role, unread, Agreed::default(), config)
     }
 
-    /// The same, with the subprotocol that was agreed upon.
-    pub(super) fn with_protocol(mut self, protocol: Option<String>) -> Self {
-        self.protocol = protocol.map(String::into_boxed_str);
-        self
+    /// The same, after a handshake that has agreed on a subprotocol or on compression.
+    pub fn from_agreed(
+        stream: S,
+        role: Role,
+        unread: impl Into<Vec<u8>>,
+        agreed: Agreed,
+        config: &Config,
+    ) -> Self {
+        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
+        #[cfg(feature = "deflate")]
+        let (receiver, sender) = {
+            let compression = agreed
+                .deflate
+                .map(|params| config.deflate.unwrap_or_default().compression(role, &params));
+            let compression = compression.as_ref();
+            (receiver.with_compression(compression), sender.with_compression(compression))
+        };
+        let link = Whole { stream, writing: Writing::new(sender, config.high_water) };
+        let input = Input::new(unread.into());
+        let driver = Driver::new(link, receiver, role, config, input);
+        Self { driver, protocol: agreed.protocol.map(String::into_boxed_str) }
     }
 
     /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
@@ -181,6 +199,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
+    }
+
+    /// How much compression has spared: of what was sent, and of what was received. All zero if the
+    /// peer did not agree to compress.
+    #[cfg(feature = "deflate")]
+    pub fn ratios(&self) -> (Ratio, Ratio) {
+        (self.driver.link.writing.sender.ratio(), self.driver.receiver.ratio())
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.

@@ -23,6 +23,9 @@ pub(super) struct Assembler {
     /// What its frames have declared so far, in bytes, and how many they are.
     len: u64,
     fragments: u32,
+    /// Whether its frames carry a compressed message, and how much of it was inflated.
+    compressed: bool,
+    inflated: u64,
     store: Store,
     /// The store was lent: the next call takes it back.
     lent: bool,
@@ -65,22 +68,49 @@ impl Assembler {
         {
             return Err(Violation::FrameTooLarge { len: header.len, limit });
         }
+        let compressed = if self.under_way.is_none() { header.rsv != 0 } else { self.compressed };
+        let limit = limits.max_message_size;
+        // What does not shrink grows a little: a compressed message may be that much longer, and
+        // its real length is looked at while inflating.
+        let most = if compressed { limit.saturating_add(limit / 64 + 64) } else { limit } as u64;
         let len = self.len.saturating_add(header.len);
-        if len > limits.max_message_size as u64 {
-            return Err(Violation::MessageTooLarge { len, limit: limits.max_message_size });
+        if len > most {
+            return Err(Violation::MessageTooLarge { len, limit });
         }
         if self.fragments >= limits.max_fragments {
             return Err(Violation::TooManyFragments { limit: limits.max_fragments });
         }
         self.under_way = Some(kind);
+        self.compressed = compressed;
         self.len = len;
         self.fragments += 1;
         Ok(())
     }
 
-    /// Stores a piece; whether the message is whole now.
-    pub(super) fn gather(&mut self, piece: &Piece<'_>, limits: &Limits) -> Result<bool, Violation> {
-        let payload = &*piece.payload;
+    /// Stores a piece that is not compressed.
+    pub(super) fn gather(&mut self, piece: &Piece<'_>, limits: &Limits) -> Result<(), Violation> {
+        let to_come = piece.payload.len() as u64 + piece.remaining;
+        let to_come = if piece.fin { to_come } else { u64::MAX };
+        self.add(piece.payload, to_come, limits)
+    }
+
+    /// Stores a piece that was inflated; the message is no longer than its limit, whatever its
+    /// frames declared (RFC 7692 §8).
+    #[cfg(feature = "deflate")]
+    pub(super) fn gather_inflated(
+        &mut self,
+        plain: &[u8],
+        limits: &Limits,
+    ) -> Result<(), Violation> {
+        self.inflated += plain.len() as u64;
+        let (len, limit) = (self.inflated, limits.max_message_size);
+        if len > limit as u64 {
+            return Err(Violation::MessageTooLarge { len, limit });
+        }
+        self.add(plain, u64::MAX, limits)
+    }
+
+    fn add(&mut self, payload: &[u8], to_come: u64, limits: &Limits) -> Result<(), Violation> {
         if let Store::Empty = self.store {
             self.store = match self.under_way {
                 Some(Kind::Text) => Store::Text(Text::default()),
@@ -89,7 +119,6 @@ impl Assembler {
         }
         // Twice what there is, so that many pieces cost linear time, but no more than is to come.
         let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);
-        let to_come = if piece.fin { len + piece.remaining } else { limit };
         let room = |there: usize| {
             let there = there as u64;
             to_come.min(limit.saturating_sub(there)).min(there + 2 * len) as usize
@@ -104,14 +133,16 @@ impl Assembler {
             }
             Store::Empty => {}
         }
-        let whole = piece.ends_message();
-        if whole {
-            if let Store::Text(text) = &self.store {
-                text.finish()?;
-            }
-            self.end();
+        Ok(())
+    }
+
+    /// Ends the message whose pieces were gathered.
+    pub(super) fn finish(&mut self) -> Result<(), Violation> {
+        if let Store::Text(text) = &self.store {
+            text.finish()?;
         }
-        Ok(whole)
+        self.end();
+        Ok(())
     }
 
     /// Notes that the message under way has ended.
@@ -119,12 +150,21 @@ impl Assembler {
         self.under_way = None;
         self.len = 0;
         self.fragments = 0;
+        self.inflated = 0;
+    }
+
+    /// Whether the message under way is compressed.
+    #[cfg(feature = "deflate")]
+    pub(super) fn is_compressed(&self) -> bool {
+        self.compressed
     }
 
     /// Whether the message under way is binary and nothing of it is stored: then its pieces can be
     /// lent from where they lie.
     pub(super) fn passes(&self) -> bool {
-        self.under_way == Some(Kind::Binary) && matches!(self.store, Store::Empty)
+        self.under_way == Some(Kind::Binary)
+            && !self.compressed
+            && matches!(self.store, Store::Empty)
     }
 
     /// Whether there is something to lend.

@@ -63,9 +63,15 @@ pub struct Connection {
 impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
     pub fn new(role: Role, config: &Config, now: Instant) -> Self {
+        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
+        #[cfg(feature = "deflate")]
+        let (receiver, sender) = (
+            receiver.with_compression(config.compression.as_ref()),
+            sender.with_compression(config.compression.as_ref()),
+        );
         Self {
-            receiver: Receiver::new(role, config.limits),
-            sender: Sender::new(role),
+            receiver,
+            sender,
             deadline: Deadline::new(config.timeouts, now),
             server: matches!(role, Role::Server),
             ended: false,

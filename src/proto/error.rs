@@ -85,23 +85,24 @@ impl Violation {
         }
     }
 
-    /// The section of RFC 6455 that was broken, or that allows the limit: `"5.1"`.
+    /// The section that was broken, or that allows the limit: `"RFC 6455 §5.1"`.
     pub const fn section(self) -> &'static str {
         match self {
-            Self::UnmaskedFrame | Self::MaskedFrame => "5.1",
+            Self::UnmaskedFrame | Self::MaskedFrame => "RFC 6455 §5.1",
             Self::ReservedBits(_)
             | Self::ReservedOpcode(_)
             | Self::LengthNotMinimal
-            | Self::LengthTooLarge => "5.2",
-            Self::UnexpectedContinuation | Self::ExpectedContinuation => "5.4",
-            Self::LongControl | Self::FragmentedControl => "5.5",
-            Self::ShortClose | Self::InvalidCloseReason => "5.5.1",
-            Self::InvalidCloseCode(_) => "7.4",
-            Self::UnwantedText | Self::UnwantedBinary => "7.4.1",
-            Self::InvalidUtf8 { .. } => "8.1",
+            | Self::LengthTooLarge => "RFC 6455 §5.2",
+            Self::UnexpectedContinuation | Self::ExpectedContinuation => "RFC 6455 §5.4",
+            Self::LongControl | Self::FragmentedControl => "RFC 6455 §5.5",
+            Self::ShortClose | Self::InvalidCloseReason => "RFC 6455 §5.5.1",
+            Self::InvalidCloseCode(_) => "RFC 6455 §7.4",
+            Self::UnwantedText | Self::UnwantedBinary => "RFC 6455 §7.4.1",
+            Self::InvalidUtf8 { .. } => "RFC 6455 §8.1",
+            Self::InvalidDeflate => "RFC 7692 §7.2.2",
             Self::FrameTooLarge { .. }
             | Self::MessageTooLarge { .. }
-            | Self::TooManyFragments { .. } => "10.4",
+            | Self::TooManyFragments { .. } => "RFC 6455 §10.4",
         }
     }
 }
@@ -138,10 +139,11 @@ impl fmt::Display for Violation {
             Self::TooManyFragments { limit } => {
                 write!(f, "a message had more than {limit} fragments")
             }
+            Self::InvalidDeflate => f.write_str("a compressed message was no DEFLATE stream"),
             Self::UnwantedText => f.write_str("text is not accepted here"),
             Self::UnwantedBinary => f.write_str("binary is not accepted here"),
         }?;
-        write!(f, " (RFC 6455 §{})", self.section())
+        write!(f, " ({})", self.section())
     }
 }
 
@@ -210,13 +212,14 @@ mod tests {
             Violation::FrameTooLarge { len: u64::MAX, limit: usize::MAX },
             Violation::MessageTooLarge { len: u64::MAX, limit: usize::MAX },
             Violation::TooManyFragments { limit: u32::MAX },
+            Violation::InvalidDeflate,
             Violation::UnwantedText,
             Violation::UnwantedBinary,
         ];
         for violation in worst {
             let text = violation.to_string();
             assert!(text.len() <= 123, "{text}");
-            assert!(text.ends_with(&format!("(RFC 6455 §{})", violation.section())), "{text}");
+            assert!(text.ends_with(&format!("({})", violation.section())), "{text}");
             assert!(violation.code().may_be_sent());
         }
     }

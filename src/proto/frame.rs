@@ -10,6 +10,9 @@ use super::header::Header;
 use super::mask::Mask;
 use super::opcode::Opcode;
 
+/// The reserved bit that marks a compressed message, on its first frame (RFC 7692 §6).
+pub(super) const RSV1: u8 = 0b100;
+
 /// Where in which frame the next byte lies.
 #[derive(Debug)]
 pub(super) struct FrameReader {
@@ -48,7 +51,14 @@ impl Piece<'_> {
 
 impl FrameReader {
     pub(super) const fn new() -> Self {
-        Self { opcode: Opcode::Continuation, fin: true, rsv: 0, mask: None, remaining: 0, inside: false }
+        Self {
+            opcode: Opcode::Continuation,
+            fin: true,
+            rsv: 0,
+            mask: None,
+            remaining: 0,
+            inside: false,
+        }
     }
 
     /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header

@@ -25,6 +25,8 @@ pub mod close;
 mod config;
 mod connection;
 mod deadline;
+#[cfg(feature = "deflate")]
+mod deflate;
 mod error;
 mod frame;
 mod header;
@@ -36,9 +38,13 @@ mod send;
 mod utf8;
 
 pub use close::{Close, CloseCode, State};
+#[cfg(feature = "deflate")]
+pub use config::{Compression, Context};
 pub use config::{Config, Limits, Timeouts};
 pub use connection::{Connection, KeySource, Role};
 pub use deadline::{Deadline, Due, Expired};
+#[cfg(feature = "deflate")]
+pub use deflate::Ratio;
 pub use error::{Misuse, Violation};
 pub use header::Header;
 pub use mask::Mask;

@@ -9,10 +9,14 @@
 
 use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
+#[cfg(feature = "deflate")]
+use super::config::Compression;
 use super::config::Limits;
 use super::connection::Role;
+#[cfg(feature = "deflate")]
+use super::deflate::{Inflater, Ratio};
 use super::error::Violation;
-use super::frame::{FrameReader, Piece};
+use super::frame::{FrameReader, Piece, RSV1};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
 use super::utf8;
@@ -27,6 +31,9 @@ pub struct Receiver {
     masked: bool,
     end: Option<End>,
     replies: Replies,
+    /// Boxed, because most connections have none.
+    #[cfg(feature = "deflate")]
+    inflater: Option<Box<Inflater>>,
 }
 
 /// Why nothing more is read.
@@ -106,7 +113,22 @@ impl Receiver {
             masked: matches!(role, Role::Server),
             end: None,
             replies: Replies::default(),
+            #[cfg(feature = "deflate")]
+            inflater: None,
         }
+    }
+
+    /// The same, for a connection that has agreed on permessage-deflate, or has not.
+    #[cfg(feature = "deflate")]
+    pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
+        self.inflater = compression.map(|agreed| Box::new(Inflater::new(agreed)));
+        self
+    }
+
+    /// How much compression has spared the peer.
+    #[cfg(feature = "deflate")]
+    pub fn ratio(&self) -> Ratio {
+        self.inflater.as_ref().map(|inflater| inflater.ratio).unwrap_or_default()
     }
 
     /// Takes the next event off the front of `input`, which advances past it.
@@ -236,7 +258,7 @@ impl Receiver {
             if piece.opcode.is_control() {
                 return Ok(Some(Found::Control(self.control(piece.opcode, piece.payload)?)));
             }
-            let whole = piece.first && piece.ends_message();
+            let whole = piece.first && piece.ends_message() && piece.rsv == 0;
             match piece.opcode {
                 Opcode::Text if whole => {
                     self.assembler.end();
@@ -246,9 +268,7 @@ impl Receiver {
                     self.assembler.end();
                     return Ok(Some(Found::Binary(piece.payload)));
                 }
-                _ if self.assembler.gather(&piece, &self.limits)? => {
-                    return Ok(Some(Found::Assembled));
-                }
+                _ if self.gather(&piece)? => return Ok(Some(Found::Assembled)),
                 _ => {}
             }
         }
@@ -273,20 +293,49 @@ impl Receiver {
                 if fin || !piece.payload.is_empty() {
                     return Ok(Some((Found::Binary(piece.payload), fin)));
                 }
-            } else if self.assembler.gather(&piece, &self.limits)? || self.assembler.has_data() {
+            } else if self.gather(&piece)? || self.assembler.has_data() {
                 return Ok(Some((Found::Assembled, fin)));
             }
         }
         Ok(None)
     }
 
+    /// Stores a piece, inflated if it is compressed; whether its message is whole now.
+    fn gather(&mut self, piece: &Piece<'_>) -> Result<bool, Violation> {
+        let Self { assembler, limits, .. } = self;
+        let whole = piece.ends_message();
+        #[cfg(feature = "deflate")]
+        if assembler.is_compressed()
+            && let Some(inflater) = &mut self.inflater
+        {
+            inflater
+                .push(piece.payload, whole, |plain| assembler.gather_inflated(plain, limits))?;
+        } else {
+            assembler.gather(piece, limits)?;
+        }
+        #[cfg(not(feature = "deflate"))]
+        assembler.gather(piece, limits)?;
+        if whole {
+            assembler.finish()?;
+        }
+        Ok(whole)
+    }
+
     #[inline]
     fn next_piece<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Piece<'b>>, Violation> {
         let Self { frames, assembler, limits, masked, .. } = self;
-        frames.next(input, |header| {
-            // §5.2: MUST be 0 unless an extension was negotiated that defines them.
+        #[cfg(feature = "deflate")]
+        let deflate = self.inflater.is_some();
+        #[cfg(not(feature = "deflate"))]
+        let deflate = false;
+        let piece = frames.next(input, |header| {
+            // §5.2: MUST be 0 unless an extension was negotiated that defines them. RFC 7692 §6
+            // defines RSV1, on the first frame of a message.
             if header.rsv != 0 {
-                return Err(Violation::ReservedBits(header.rsv));
+                let first = matches!(header.opcode, Opcode::Text | Opcode::Binary);
+                if !deflate || header.rsv != RSV1 || !first {
+                    return Err(Violation::ReservedBits(header.rsv));
+                }
             }
             // §5.1: a server MUST close upon a frame that is not masked, a client upon one that is.
             match (*masked, header.mask) {
@@ -295,7 +344,15 @@ impl Receiver {
                 _ => {}
             }
             if header.opcode.is_control() { Ok(()) } else { assembler.admit(header, limits) }
-        })
+        })?;
+        #[cfg(feature = "deflate")]
+        if let (Some(inflater), Some(piece)) = (&mut self.inflater, &piece)
+            && !piece.opcode.is_control()
+            && !assembler.is_compressed()
+        {
+            inflater.pass(piece.payload.len() as u64);
+        }
+        Ok(piece)
     }
 
     /// Notes what a control frame calls for (§5.5).

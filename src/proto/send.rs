@@ -5,9 +5,15 @@
 //! end of a frame, control frames may go in between at any time.
 
 use super::close::{Close, CloseCode};
+#[cfg(feature = "deflate")]
+use super::config::Compression;
 use super::connection::{KeySource, Role};
+#[cfg(feature = "deflate")]
+use super::deflate::{Deflater, Ratio};
 use super::error::{Misuse, Violation};
 use super::frame;
+#[cfg(feature = "deflate")]
+use super::frame::RSV1;
 use super::message::{AsEvent, Event};
 use super::opcode::Opcode;
 use super::receive::{CloseReply, Replies};
@@ -24,6 +30,9 @@ pub struct Sender {
     /// How much waited to be written behind the last pong that went over `PONG_ROOM`: with less,
     /// some of it has gone since, so another may.
     ponged: usize,
+    /// Boxed, because most connections have none.
+    #[cfg(feature = "deflate")]
+    deflater: Option<Box<Deflater>>,
 }
 
 /// How many bytes may wait to be written before pings are answered only as §5.5.3 demands.
@@ -31,12 +40,43 @@ const PONG_ROOM: usize = 16 << 10;
 
 impl Sender {
     /// The sending half of an endpoint that plays `role`.
-    pub const fn new(role: Role) -> Self {
+    pub fn new(role: Role) -> Self {
         let keys = match role {
             Role::Client(keys) => Some(keys),
             Role::Server => None,
         };
-        Self { keys, unfinished: None, closed: false, ponged: usize::MAX }
+        Self {
+            keys,
+            unfinished: None,
+            closed: false,
+            ponged: usize::MAX,
+            #[cfg(feature = "deflate")]
+            deflater: None,
+        }
+    }
+
+    /// The same, for a connection that has agreed on permessage-deflate, or has not.
+    #[cfg(feature = "deflate")]
+    pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
+        self.deflater = compression.map(|agreed| Box::new(Deflater::new(agreed)));
+        self
+    }
+
+    /// How much compression has spared this end.
+    #[cfg(feature = "deflate")]
+    pub fn ratio(&self) -> Ratio {
+        self.deflater.as_ref().map(|deflater| deflater.ratio).unwrap_or_default()
+    }
+
+    /// Gives back what memory can be done without while nothing is sent: the compressor, whose
+    /// window starts empty with the next message.
+    pub fn rest(&mut self) {
+        #[cfg(feature = "deflate")]
+        if self.unfinished.is_none()
+            && let Some(deflater) = &mut self.deflater
+        {
+            deflater.forget();
+        }
     }
 
     /// Appends a whole message or a control frame to `out`.
@@ -65,8 +105,11 @@ impl Sender {
             }
         } else if self.unfinished.is_some() {
             return Err(Misuse::Unfinished);
+        } else {
+            self.message(opcode, payload, out);
+            return Ok(());
         }
-        self.frame(opcode, true, payload, out);
+        self.frame(opcode, true, 0, payload, out);
         Ok(())
     }
 
@@ -94,7 +137,7 @@ impl Sender {
             Some(begun) if begun == kind => Opcode::Continuation,
             Some(_) => return Err(Misuse::KindChanged),
         };
-        self.frame(opcode, fin, payload, out);
+        self.part(opcode, fin, payload, out);
         self.unfinished = if fin { None } else { Some(kind) };
         Ok(())
     }
@@ -107,7 +150,7 @@ impl Sender {
         if self.closed {
             replies.take_pongs(|_| {});
         } else if out.len() < PONG_ROOM.max(self.ponged) || replies.close.is_some() {
-            replies.take_pongs(|payload| self.frame(Opcode::Pong, true, payload, out));
+            replies.take_pongs(|payload| self.frame(Opcode::Pong, true, 0, payload, out));
             self.ponged = if out.len() < PONG_ROOM { usize::MAX } else { out.len() };
         }
         match replies.close.take() {
@@ -145,7 +188,7 @@ impl Sender {
             None => ([0; 125], 0),
         };
         if !self.closed {
-            self.frame(Opcode::Close, true, &payload[..len], out);
+            self.frame(Opcode::Close, true, 0, &payload[..len], out);
             self.closed = true;
         }
         Ok(())
@@ -157,8 +200,41 @@ impl Sender {
         if self.closed { Err(Misuse::Closed) } else { Ok(()) }
     }
 
+    /// Frames a whole message, compressed if that is agreed on and makes it smaller.
     #[inline]
-    fn frame(&mut self, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
-        frame::write(opcode, fin, self.keys.map(|key| key()), payload, out);
+    fn message(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
+        #[cfg(feature = "deflate")]
+        if let Some(deflater) = &mut self.deflater {
+            let keys = self.keys;
+            deflater.message(payload, |payload, compressed| {
+                let rsv = if compressed { RSV1 } else { 0 };
+                frame::write(opcode, true, rsv, keys.map(|key| key()), payload, out);
+            });
+            return;
+        }
+        self.frame(opcode, true, 0, payload, out);
+    }
+
+    /// Frames a part of a message, compressed if that is agreed on: how much it would spare is not
+    /// known before the end.
+    fn part(&mut self, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
+        #[cfg(feature = "deflate")]
+        if let Some(deflater) = &mut self.deflater
+            && deflater.is_able()
+        {
+            let keys = self.keys;
+            deflater.part(payload, fin, |payload| {
+                // RFC 7692 §6.1: on the first fragment alone.
+                let rsv = if opcode == Opcode::Continuation { 0 } else { RSV1 };
+                frame::write(opcode, fin, rsv, keys.map(|key| key()), payload, out);
+            });
+            return;
+        }
+        self.frame(opcode, fin, 0, payload, out);
+    }
+
+    #[inline]
+    fn frame(&mut self, opcode: Opcode, fin: bool, rsv: u8, payload: &[u8], out: &mut Vec<u8>) {
+        frame::write(opcode, fin, rsv, self.keys.map(|key| key()), payload, out);
     }
 }
