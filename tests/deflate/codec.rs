@@ -1,0 +1,354 @@
+//! RFC 7692 §6, §7.2: messages on the wire.
+
+use std::time::Instant;
+
+use bowstring::proto::*;
+use proptest::prelude::*;
+use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
+
+use crate::support::*;
+
+const fn context(takeover: bool, window_bits: u8) -> Context {
+    Context { takeover, window_bits }
+}
+
+fn config(send: Context, receive: Context, threshold: usize) -> Config {
+    let mut config = Config::default();
+    config.compression = Some(Compression { send, receive, level: 6, threshold });
+    config
+}
+
+fn server(config: &Config) -> Connection {
+    Connection::new(Role::Server, config, Instant::now())
+}
+
+/// What a client (whose frames need no mask) gets out of these bytes, and how it ends.
+fn receive(config: &Config, bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
+    let run = run(CLIENT, config, Way::Recv, [bytes]);
+    for way in WAYS {
+        let cut = crate::support::run(CLIENT, config, way, bytes.chunks(1));
+        assert_eq!(cut.events, run.events, "{way:?}");
+        assert_eq!(cut.violation, run.violation, "{way:?}");
+    }
+    (run.events, run.violation)
+}
+
+/// The engine in one shot: what a whole message is on the wire, without the tail.
+fn deflate(plain: &[u8]) -> Vec<u8> {
+    let mut engine = Deflate::new(6, false, 15);
+    let mut out = vec![0; plain.len() + plain.len() / 100 + 64];
+    engine.compress(plain, &mut out, DeflateFlush::SyncFlush).unwrap();
+    out.truncate(engine.total_out() as usize - 4);
+    out
+}
+
+/// The engine in one shot, the other way.
+fn inflate(engine: &mut Inflate, wire: &[u8], room: usize) -> Vec<u8> {
+    let (mut out, start) = (vec![0; room + 64], engine.total_out());
+    for bytes in [wire, &[0, 0, 0xFF, 0xFF]] {
+        let from = (engine.total_out() - start) as usize;
+        let before = engine.total_in();
+        let status = engine.decompress(bytes, &mut out[from..], InflateFlush::SyncFlush).unwrap();
+        assert!(matches!(status, Status::Ok | Status::BufError), "{status:?}");
+        assert_eq!(engine.total_in() - before, bytes.len() as u64);
+    }
+    out.truncate((engine.total_out() - start) as usize);
+    out
+}
+
+fn default() -> Config {
+    config(context(true, 15), context(true, 15), 0)
+}
+
+fn alone() -> Config {
+    config(context(false, 15), context(false, 15), 0)
+}
+
+/// RFC 7692 §7.2.3: its own examples, byte for byte.
+#[test]
+fn the_examples_of_the_rfc() {
+    let hello = Message::from("Hello");
+    for (about, bytes, count) in [
+        ("§7.2.3.1", bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00"], 1),
+        ("§7.2.3.1, two fragments",
+            bytes![0x41, 3, b"\xf2\x48\xcd", 0x80, 4, b"\xc9\xc9\x07\x00"], 1),
+        ("§7.2.3.2, the window is kept",
+            bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 0xC1, 5, b"\xf2\x00\x11\x00\x00"], 2),
+        ("§7.2.3.3, a stored block",
+            bytes![0xC1, 11, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"], 1),
+        ("§7.2.3.4, a final block", bytes![0xC1, 8, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"], 1),
+        ("§7.2.3.5, two blocks",
+            bytes![0xC1, 13, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"], 1),
+    ] {
+        let (events, violation) = receive(&default(), &bytes);
+        assert_eq!((events, violation), (vec![hello.clone(); count], None), "{about}");
+    }
+    // §7.2.3.6: an empty message is an empty block.
+    let empty = bytes![0xC1, 1, 0, 0x81, 0, 0xC2, 1, 0];
+    let expected = vec![Message::from(""), Message::from(""), Message::from(vec![])];
+    assert_eq!(receive(&default(), &empty), (expected, None));
+}
+
+/// RFC 7692 §6: RSV1 belongs on the first frame of a message, and nowhere else.
+#[test]
+fn s16_rsv1_out_of_place() {
+    let bits = Some(Violation::ReservedBits(0b100));
+    for bytes in [
+        bytes![0x41, 3, b"\xf2\x48\xcd", 0xC0, 4, b"\xc9\xc9\x07\x00"],
+        bytes![0x01, 1, "a", 0xC0, 1, 0],
+        bytes![0xC9, 0],
+        bytes![0xCA, 0],
+        bytes![0xC8, 0],
+    ] {
+        assert_eq!(receive(&default(), &bytes).1, bits);
+    }
+    let two = receive(&default(), &bytes![0xE1, 1, 0]).1;
+    assert_eq!(two, Some(Violation::ReservedBits(0b110)));
+    assert_eq!(receive(&Config::default(), &bytes![0xC1, 1, 0]).1, bits);
+}
+
+/// Control frames between compressed fragments, and messages that are not compressed between those
+/// that are.
+#[test]
+fn mixed_with_what_is_not_compressed() {
+    let bytes = bytes![
+        0x41, 3, b"\xf2\x48\xcd", 0x89, 1, "?", 0x80, 4, b"\xc9\xc9\x07\x00",
+        0x81, 2, "ab", 0x01, 1, "c", 0x80, 1, "d",
+        0xC1, 5, b"\xf2\x00\x11\x00\x00",
+    ];
+    let expected = vec![
+        Event::Ping(b"?").into(),
+        "Hello".into(),
+        "ab".into(),
+        "cd".into(),
+        "Hello".into(),
+    ];
+    assert_eq!(receive(&default(), &bytes), (expected, None));
+}
+
+/// §8.1 holds for what was inflated, at the first hopeless byte.
+#[test]
+fn s18_invalid_text_inside() {
+    let wire = deflate(b"ok\xffok");
+    let (_, violation) = receive(&default(), &frame_rsv1(1, &wire));
+    assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 2 }));
+    let (_, violation) = receive(&default(), &frame_rsv1(1, &deflate(b"\xed\x95")));
+    assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 0 }));
+}
+
+fn frame_rsv1(opcode: u8, payload: &[u8]) -> Vec<u8> {
+    let mut bytes = frame(true, opcode, payload);
+    bytes[0] |= 0x40;
+    bytes
+}
+
+/// 1 GiB of zeros, compressed as well as DEFLATE can, in so many frames.
+fn bomb(fragments: usize) -> Vec<u8> {
+    let mut engine = Deflate::new(9, false, 15);
+    let (zeros, mut wire) = (vec![0; 1 << 20], vec![0; 1 << 21]);
+    for _ in 0..1024 {
+        let from = engine.total_out() as usize;
+        engine.compress(&zeros, &mut wire[from..], DeflateFlush::NoFlush).unwrap();
+    }
+    let from = engine.total_out() as usize;
+    engine.compress(&[], &mut wire[from..], DeflateFlush::SyncFlush).unwrap();
+    wire.truncate(engine.total_out() as usize - 4);
+    if fragments == 1 {
+        return frame_rsv1(2, &wire);
+    }
+    let size = wire.len().div_ceil(fragments);
+    let mut bytes = Vec::new();
+    for (i, piece) in wire.chunks(size).enumerate() {
+        let mut frame = frame((i + 1) * size >= wire.len(), if i == 0 { 2 } else { 0 }, piece);
+        frame[0] |= if i == 0 { 0x40 } else { 0 };
+        bytes.extend(frame);
+    }
+    bytes
+}
+
+#[test]
+fn s12_a_bomb_stops_at_the_limit() {
+    for fragments in [1, 1000] {
+        for mut config in [default(), alone()] {
+            config.limits.max_message_size = 2 << 20;
+            let mut bytes = bomb(fragments);
+            let mut connection = Connection::new(CLIENT, &config, Instant::now());
+            let (mut input, mut out) = (&mut bytes[..], Vec::new());
+            let violation = loop {
+                match connection.recv(&mut input, &mut out) {
+                    Ok(None) => panic!("it went through"),
+                    Ok(Some(_)) => {}
+                    Err(violation) => break violation,
+                }
+            };
+            let Violation::MessageTooLarge { len, limit } = violation else {
+                panic!("{violation}")
+            };
+            // It stopped within the piece that passed the limit.
+            assert_eq!(limit, 2 << 20);
+            assert!(len > limit as u64 && len <= limit as u64 + (16 << 10), "{len}");
+            assert_eq!(out, complaint(violation));
+        }
+    }
+}
+
+/// The limit is one of the message, not of the wire or of the connection: many that fit pass, one
+/// that does not fails, each time.
+#[test]
+fn s13_the_limit_is_per_message_and_inflated() {
+    for mut config in [default(), alone()] {
+        config.limits.max_message_size = 1000;
+        let fits = frame_rsv1(2, &deflate(&[b'a'; 1000]));
+        let (events, violation) = receive(&config, &fits.repeat(3));
+        assert_eq!((events.len(), violation), (3, None));
+        let passes = frame_rsv1(2, &deflate(&[b'a'; 1001]));
+        let (events, violation) = receive(&config, &[fits.repeat(3), passes].concat());
+        assert_eq!(events.len(), 3);
+        let code = violation.map(Violation::code);
+        assert_eq!(code, Some(CloseCode::MESSAGE_TOO_BIG), "{violation:?}");
+    }
+    // What does not shrink may be a little longer on the wire than the limit.
+    let mut config = default();
+    config.limits.max_message_size = 5;
+    let stored = bytes![0xC1, 11, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"];
+    assert_eq!(receive(&config, &stored).0, [Message::from("Hello")]);
+    let declared = bytes![0xC2, 127, 1u64 << 40];
+    assert!(matches!(receive(&config, &declared).1, Some(Violation::MessageTooLarge { .. })));
+}
+
+/// Streams that are none, and odd ones that are: a verdict each time, and no hang.
+#[test]
+fn s15_misuse_of_the_window_and_of_blocks() {
+    let broken = Some(Violation::InvalidDeflate);
+    for (about, wire) in [
+        ("a reserved block type", &b"\x06\x00"[..]),
+        ("lengths that disagree", b"\x00\x05\x00\xfb\xff"),
+        ("behind the front of the window", b"\x4b\x04\x12\x00"),
+    ] {
+        let (events, violation) = receive(&default(), &frame_rsv1(2, wire));
+        assert_eq!((events.len(), violation), (0, broken), "{about}");
+    }
+    // The window of the message before is gone without takeover.
+    let twice = bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 0xC1, 5, b"\xf2\x00\x11\x00\x00"];
+    let (events, violation) = receive(&alone(), &twice);
+    assert_eq!((events, violation), (vec![Message::from("Hello")], broken));
+    // No payload at all: nothing but the tail, which is an empty block cut short.
+    let (_, violation) = receive(&default(), &bytes![0xC2, 0, 0xC1, 1, 0]);
+    assert!(violation.is_none() || violation == broken, "{violation:?}");
+    // Final blocks, many in one message, each a stream of its own.
+    let finals = b"\xf3\x48\xcd\xc9\xc9\x07\x00".repeat(3);
+    let wire = [&finals[..], &[0]].concat();
+    assert_eq!(receive(&default(), &frame_rsv1(1, &wire)).0, [Message::from("HelloHelloHello")]);
+    // A megabyte of empty blocks makes nothing, and ends.
+    let wire = b"\x00\x00\x00\xff\xff".repeat(200_000);
+    let mut bytes = frame_rsv1(2, &[&wire[..], &[0]].concat());
+    let mut connection = Connection::new(CLIENT, &default(), Instant::now());
+    let mut input = &mut bytes[..];
+    assert_eq!(connection.recv(&mut input, &mut Vec::new()), Ok(Some(Event::Binary(b""))));
+}
+
+/// What is short goes out as it is, and so does what would not shrink; the next message still works.
+#[test]
+fn sense() {
+    let noise: Vec<u8> = {
+        let mut dice = Dice::new(7);
+        (0..5000).map(|_| dice.roll(256) as u8).collect()
+    };
+    let words = b"bowstring ".repeat(100);
+    for send in [context(true, 15), context(false, 15), context(true, 9)] {
+        let mut end = server(&config(send, send, 128));
+        let mut out = Vec::new();
+        for message in [&words[..100], &words, &noise, &words, &noise, &words] {
+            end.send(message, &mut out).unwrap();
+        }
+        let rsv1: Vec<bool> = frames(&out).iter().map(|frame| frame.rsv == 0b100).collect();
+        assert_eq!(rsv1, [false, true, false, true, false, true], "{send:?}");
+        let (events, violation) = receive(&config(send, send, 0), &out);
+        assert_eq!(violation, None);
+        let lens: Vec<_> = events.iter().map(|event| event.as_bytes().len()).collect();
+        assert_eq!(lens, [100, 1000, 5000, 1000, 5000, 1000]);
+    }
+    // A window of 8 bits is agreed to, and kept by not compressing (RFC 7692 §6.1).
+    let tiny = context(true, 8);
+    let mut out = Vec::new();
+    server(&config(tiny, tiny, 0)).send(&words, &mut out).unwrap();
+    assert_eq!(out, frame(true, 2, &words));
+}
+
+/// Messages of words, so that they shrink, and of anything, so that they do not.
+fn messages() -> impl Strategy<Value = Vec<Vec<u8>>> {
+    let words = prop::collection::vec("[a-e]{1,4}", 0..300).prop_map(|w| w.concat().into_bytes());
+    let noise = prop::collection::vec(any::<u8>(), 0..2000);
+    prop::collection::vec(prop_oneof![3 => words, 1 => noise], 0..6)
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    /// What is sent, whole or in parts, is received, whatever was agreed and however it is cut; and
+    /// the engine in one shot, with no larger a window than agreed, reads the same.
+    #[test]
+    fn roundtrip(
+        messages in messages(),
+        takeover: bool,
+        window_bits in 9..=15u8,
+        level in 1..=9u8,
+        seed: u64,
+    ) {
+        let context = context(takeover, window_bits);
+        let mut config = config(context, context, 0);
+        if let Some(compression) = &mut config.compression {
+            compression.level = level;
+        }
+        let mut dice = Dice::new(seed);
+        let mut sender = server(&config);
+        let mut wire = Vec::new();
+        for message in &messages {
+            if dice.roll(2) == 0 {
+                sender.send(message, &mut wire).unwrap();
+            } else {
+                for part in dice.cut(message) {
+                    sender.send_part(part, false, &mut wire).unwrap();
+                }
+                sender.send_part(&b""[..], true, &mut wire).unwrap();
+            }
+        }
+        for way in WAYS {
+            let run = run(CLIENT, &config, way, dice.cut(&wire));
+            prop_assert_eq!(run.violation, None);
+            let events: Vec<_> = run.events.iter().map(|event| event.as_bytes()).collect();
+            prop_assert_eq!(&events, &messages);
+        }
+
+        let mut engine = Inflate::new(false, window_bits);
+        let mut payload = Vec::new();
+        let mut compressed = false;
+        let mut sent = messages.iter();
+        for frame in frames(&wire) {
+            compressed |= frame.rsv == 0b100;
+            payload.extend(frame.payload);
+            if frame.fin {
+                let payload = std::mem::take(&mut payload);
+                let expected = sent.next().unwrap();
+                if std::mem::take(&mut compressed) {
+                    if !takeover {
+                        engine = Inflate::new(false, window_bits);
+                    }
+                    prop_assert_eq!(&inflate(&mut engine, &payload, expected.len()), expected);
+                } else {
+                    prop_assert_eq!(&payload, expected);
+                }
+            }
+        }
+    }
+
+    /// Anything at all: a verdict, within the limit, and no hang.
+    #[test]
+    fn any_bytes_keep_the_limit(wire in prop::collection::vec(any::<u8>(), 0..300)) {
+        let mut config = default();
+        config.limits.max_message_size = 4096;
+        let run = run(CLIENT, &config, Way::Recv, [&frame_rsv1(2, &wire)[..]]);
+        prop_assert!(run.events.iter().all(|event| event.as_bytes().len() <= 4096));
+        prop_assert_eq!(run.events.len(), usize::from(run.violation.is_none()));
+    }
+}
