@@ -121,21 +121,6 @@ proptest! {
         }
     }
 
-    /// Reported or not, pings are answered the same; and messages do not care.
-    #[test]
-    fn unreported_pings_make_no_other_difference(stream in stream(), seed: u64) {
-        let mut config = Config::default();
-        config.report_pings = false;
-        for way in WAYS {
-            let run = run(CLIENT, &config, way, Dice::new(seed).cut(&stream.bytes));
-            let mut expected = stream.events.clone();
-            expected.retain(|event| event.is_text() || event.is_binary());
-            prop_assert_eq!(&run.events, &expected);
-            let pings = stream.events.iter().filter(|event| matches!(event, Message::Ping(_)));
-            prop_assert_eq!(frames(&run.out).len(), pings.count());
-        }
-    }
-
     /// `recv` and `recv_part` in any mixture lose nothing: what `recv` leaves out was given in parts,
     /// and the pieces of a message are in order.
     #[test]

@@ -12,7 +12,6 @@ pub fn receive(data: &[u8]) {
     let seed = u64::from(u16::from_be_bytes([*a, *b]));
     let (role, server) = if options & 1 == 0 { (CLIENT, false) } else { (Role::Server, true) };
     let mut config = Config::default();
-    config.report_pings = options & 2 == 0;
     let small = options & 4 != 0;
     if small {
         config.limits.max_message_size = 100;

@@ -3,22 +3,13 @@
 use std::time::Duration;
 
 /// Everything a [`Connection`](super::Connection) can be told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Config {
     /// What is taken from the peer.
     pub limits: Limits,
     /// How long the peer is waited for.
     pub timeouts: Timeouts,
-    /// Whether pings and pongs are reported as events. Pings are answered either way (§5.5.2).
-    /// Default `true` here, `false` in the tokio layer.
-    pub report_pings: bool,
-}
-
-impl Default for Config {
-    fn default() -> Self {
-        Self { limits: Limits::default(), timeouts: Timeouts::default(), report_pings: true }
-    }
 }
 
 /// What is taken from the peer (§10.4). All are checked when a frame's header arrives, before any

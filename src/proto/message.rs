@@ -55,6 +55,11 @@ pub struct CloseFrame {
 }
 
 impl Event<'_> {
+    /// Whether this is a ping or a pong.
+    pub const fn is_ping_or_pong(&self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Pong(_))
+    }
+
     /// Whether this is a ping, a pong or a close, rather than a message.
     pub const fn is_control(&self) -> bool {
         matches!(self, Self::Ping(_) | Self::Pong(_) | Self::Close(_))
@@ -80,6 +85,11 @@ impl Message {
     /// Whether this is a binary message.
     pub const fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
+    }
+
+    /// Whether this is a ping or a pong.
+    pub const fn is_ping_or_pong(&self) -> bool {
+        matches!(self, Self::Ping(_) | Self::Pong(_))
     }
 
     /// Whether this is a close frame.
@@ -253,7 +263,7 @@ mod tests {
             close.as_event(),
         ] {
             let message = Message::from(event);
-            assert_eq!((&message).as_event(), event.as_event());
+            assert_eq!(<&Message>::as_event(&&message), event.as_event());
             let payload: &[u8] = match event {
                 Event::Text(text) => text.as_bytes(),
                 Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => data,
@@ -264,6 +274,8 @@ mod tests {
             assert_eq!(message.as_text().is_some(), message.is_text());
             assert_eq!(message.is_binary(), matches!(event, Event::Binary(_)));
             assert_eq!(message.is_close(), matches!(event, Event::Close(_)));
+            assert_eq!(event.is_ping_or_pong(), message.is_ping_or_pong());
+            assert_eq!(event.is_control(), message.is_ping_or_pong() || message.is_close());
             assert_eq!(event.is_control(), !message.is_text() && !message.is_binary());
         }
         assert_eq!(Message::from("a"), Message::text(String::from("a")));

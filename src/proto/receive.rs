@@ -9,7 +9,7 @@
 
 use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
-use super::config::{Config, Limits};
+use super::config::Limits;
 use super::connection::Role;
 use super::error::Violation;
 use super::frame::{FrameReader, Piece};
@@ -23,7 +23,6 @@ pub struct Receiver {
     frames: FrameReader,
     assembler: Assembler,
     limits: Limits,
-    report_pings: bool,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
     end: Option<End>,
@@ -89,7 +88,7 @@ impl Replies {
 }
 
 /// What the next bytes held, free of any borrow of the receiver.
-pub(super) enum Found<'b> {
+enum Found<'b> {
     Control(Event<'b>),
     Text(&'b str),
     Binary(&'b [u8]),
@@ -99,12 +98,11 @@ pub(super) enum Found<'b> {
 
 impl Receiver {
     /// The receiving half of an endpoint that plays `role`.
-    pub fn new(role: Role, config: &Config) -> Self {
+    pub fn new(role: Role, limits: Limits) -> Self {
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits: config.limits,
-            report_pings: config.report_pings,
+            limits,
             masked: matches!(role, Role::Server),
             end: None,
             replies: Replies::default(),
@@ -126,7 +124,13 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'a>>, Violation> {
-        Ok(self.find(input)?.map(|found| self.lend(found)))
+        Ok(match self.find(input)? {
+            None => None,
+            Some(Found::Control(event)) => Some(event),
+            Some(Found::Text(text)) => Some(Event::Text(text)),
+            Some(Found::Binary(data)) => Some(Event::Binary(data)),
+            Some(Found::Assembled) => Some(self.assembler.lend()),
+        })
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -157,7 +161,17 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Part<'a>>, Violation> {
-        Ok(self.find_part(input)?.map(|(found, fin)| Part { event: self.lend(found), fin }))
+        self.check_end(input)?;
+        let found = self.find_part(input).map_err(|violation| self.fail(violation))?;
+        Ok(found.map(|(found, fin)| {
+            let event = match found {
+                Found::Control(event) => event,
+                Found::Text(text) => Event::Text(text),
+                Found::Binary(data) => Event::Binary(data),
+                Found::Assembled => self.assembler.lend(),
+            };
+            Part { event, fin }
+        }))
     }
 
     /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
@@ -184,30 +198,9 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn find<'b>(
-        &mut self,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<Found<'b>>, Violation> {
+    fn find<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.check_end(input)?;
-        self.next_whole(input).map_err(|violation| self.fail(violation))
-    }
-
-    pub(super) fn find_part<'b>(
-        &mut self,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<(Found<'b>, bool)>, Violation> {
-        self.check_end(input)?;
-        self.next_part(input).map_err(|violation| self.fail(violation))
-    }
-
-    #[inline]
-    pub(super) fn lend<'a, 'b: 'a>(&'a mut self, found: Found<'b>) -> Event<'a> {
-        match found {
-            Found::Control(event) => event,
-            Found::Text(text) => Event::Text(text),
-            Found::Binary(data) => Event::Binary(data),
-            Found::Assembled => self.assembler.lend(),
-        }
+        self.find_whole(input).map_err(|violation| self.fail(violation))
     }
 
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
@@ -232,14 +225,11 @@ impl Receiver {
     }
 
     #[inline]
-    fn next_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+    fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
-                match self.control(piece.opcode, piece.payload)? {
-                    Some(event) => return Ok(Some(Found::Control(event))),
-                    None => continue,
-                }
+                return Ok(Some(Found::Control(self.control(piece.opcode, piece.payload)?)));
             }
             let whole = piece.first && piece.ends_message();
             match piece.opcode {
@@ -260,17 +250,15 @@ impl Receiver {
         Ok(None)
     }
 
-    fn next_part<'b>(
+    fn find_part<'b>(
         &mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<(Found<'b>, bool)>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
-                match self.control(piece.opcode, piece.payload)? {
-                    Some(event) => return Ok(Some((Found::Control(event), true))),
-                    None => continue,
-                }
+                let event = self.control(piece.opcode, piece.payload)?;
+                return Ok(Some((Found::Control(event), true)));
             }
             let fin = piece.ends_message();
             if self.assembler.passes() {
@@ -305,24 +293,20 @@ impl Receiver {
         })
     }
 
-    /// Notes what a control frame calls for (§5.5); gives it if it is to be reported.
-    fn control<'b>(
-        &mut self,
-        opcode: Opcode,
-        payload: &'b [u8],
-    ) -> Result<Option<Event<'b>>, Violation> {
+    /// Notes what a control frame calls for (§5.5).
+    fn control<'b>(&mut self, opcode: Opcode, payload: &'b [u8]) -> Result<Event<'b>, Violation> {
         Ok(match opcode {
             Opcode::Ping => {
                 self.replies.add_pong(payload);
-                self.report_pings.then_some(Event::Ping(payload))
+                Event::Ping(payload)
             }
-            Opcode::Pong => self.report_pings.then_some(Event::Pong(payload)),
+            Opcode::Pong => Event::Pong(payload),
             _ => {
                 let close = Close::parse(payload)?;
                 self.end = Some(End::Closed);
                 self.assembler.clear();
                 self.replies.close = Some(CloseReply::Echo(close.map(|close| close.code)));
-                Some(Event::Close(close))
+                Event::Close(close)
             }
         })
     }

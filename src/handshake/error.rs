@@ -1,0 +1,289 @@
+//! Who was wrong: [`RequestError`] is a client's fault, [`ResponseError`] a server's, [`BuildError`] the caller's.
+//!
+//! Each names its section. A text that came from the peer is shown only once it is known to be a token, and
+//! cut short: an error may be logged, and the peer must not write the log.
+
+use super::extensions::ExtensionError;
+use super::head::HeadError;
+use http::{Method, StatusCode};
+use std::fmt;
+
+/// Why a request is refused (§4.2.1). [`write_refusal`](super::write_refusal) makes the answer to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum RequestError {
+    /// The head could not be read.
+    Head(HeadError),
+    /// The method is not GET.
+    Method(Method),
+    /// The HTTP version is not 1.1.
+    Version,
+    /// The target is neither a path nor an absolute `http` or `https` URI.
+    Target,
+    /// A body is announced, by `Content-Length` or `Transfer-Encoding`.
+    Body,
+    /// There is no `Upgrade` field: a plain HTTP request.
+    NotAnUpgrade,
+    /// `Upgrade` does not name `websocket`.
+    WrongUpgrade,
+    /// `Connection` does not name `upgrade`.
+    WrongConnection,
+    /// This field is missing.
+    Missing(&'static str),
+    /// This field may stand once and stands more often.
+    Repeated(&'static str),
+    /// The value of this field does not follow its grammar.
+    Malformed(&'static str),
+    /// A version of the WebSocket protocol other than 13.
+    UnsupportedVersion(u8),
+    /// A subprotocol is offered twice.
+    RepeatedProtocol,
+    /// `Sec-WebSocket-Extensions` does not follow its grammar.
+    Extensions(ExtensionError),
+}
+
+/// Why an answer does not open the connection (§4.1, the second list).
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum ResponseError {
+    /// The head could not be read.
+    Head(HeadError),
+    /// The server answered with another status than 101: a redirect, a challenge, a refusal.
+    Status(StatusCode),
+    /// A 101 in another version than HTTP/1.1.
+    Version,
+    /// `Upgrade` is not exactly `websocket`.
+    WrongUpgrade,
+    /// `Connection` does not name `upgrade`.
+    WrongConnection,
+    /// `Sec-WebSocket-Accept` is not the answer to our key.
+    WrongAccept,
+    /// This field is missing.
+    Missing(&'static str),
+    /// This field may stand once and stands more often.
+    Repeated(&'static str),
+    /// The value of this field does not follow its grammar.
+    Malformed(&'static str),
+    /// The server chose a subprotocol that was not offered.
+    UnofferedProtocol(String),
+    /// The server agreed to an extension that was not offered.
+    UnofferedExtension(String),
+    /// `Sec-WebSocket-Extensions` does not follow its grammar.
+    Extensions(ExtensionError),
+}
+
+/// What cannot be written because the caller asked for something invalid. Nothing has been sent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum BuildError {
+    /// The name of a header is no token.
+    HeaderName {
+        /// Which of the headers, counted from 0 in the order they were added.
+        header: usize,
+        /// The first offending byte of the name.
+        at: usize,
+    },
+    /// The value of a header has a control byte, such as CR, LF or NUL.
+    HeaderValue {
+        /// The header.
+        name: String,
+        /// The first offending byte of the value.
+        at: usize,
+    },
+    /// The handshake writes this header itself.
+    OwnedHeader(String),
+    /// The `Host` given is not `host[:port]`.
+    Host,
+    /// `Host` is given more than once.
+    RepeatedHost,
+    /// A subprotocol is no token.
+    Protocol {
+        /// Which of the subprotocols, counted from 0.
+        protocol: usize,
+        /// The first offending byte; 0 if it is empty.
+        at: usize,
+    },
+    /// A subprotocol is offered twice.
+    RepeatedProtocol(String),
+    /// The subprotocol chosen is not one that was offered.
+    UnofferedProtocol(String),
+    /// A name or value of an extension is no token.
+    Extension {
+        /// The first offending byte; 0 if it is empty.
+        at: usize,
+    },
+    /// The status is no final status of HTTP (200–599).
+    Status(StatusCode),
+    /// The status does not go with a body.
+    Body(StatusCode),
+}
+
+impl RequestError {
+    /// The status to refuse the request with.
+    pub fn status(&self) -> StatusCode {
+        match self {
+            Self::Head(error) => error.status(),
+            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::NotAnUpgrade | Self::UnsupportedVersion(_) => StatusCode::UPGRADE_REQUIRED,
+            _ => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    /// The section that is violated.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::Head(error) => error.section(),
+            Self::Missing("Host") | Self::Repeated("Host") | Self::Malformed("Host") => {
+                "RFC 9112 §3.2"
+            }
+            Self::Malformed("Sec-WebSocket-Protocol") | Self::RepeatedProtocol => "RFC 6455 §4.1",
+            Self::Body => "RFC 9112 §6.3",
+            Self::UnsupportedVersion(_) => "RFC 6455 §4.2.2",
+            Self::Repeated(_) => "RFC 6455 §11.3",
+            Self::Extensions(error) => error.section(),
+            _ => "RFC 6455 §4.2.1",
+        }
+    }
+}
+
+impl ResponseError {
+    /// The section that is violated.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::Head(error) => error.section(),
+            Self::Repeated(_) => "RFC 6455 §11.3",
+            Self::Malformed(_) | Self::Version => "RFC 6455 §4.2.2",
+            Self::Extensions(error) => error.section(),
+            _ => "RFC 6455 §4.1",
+        }
+    }
+}
+
+impl BuildError {
+    /// The section that asks for it.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::HeaderName { .. } => "RFC 9110 §5.1",
+            Self::HeaderValue { .. } => "RFC 9110 §5.5",
+            Self::OwnedHeader(_) | Self::Protocol { .. } | Self::RepeatedProtocol(_) => {
+                "RFC 6455 §4.1"
+            }
+            Self::Host | Self::RepeatedHost => "RFC 9112 §3.2",
+            Self::UnofferedProtocol(_) => "RFC 6455 §4.2.2",
+            Self::Extension { .. } => "RFC 6455 §9.1",
+            Self::Status(_) => "RFC 9110 §15",
+            Self::Body(_) => "RFC 9110 §6.4.1",
+        }
+    }
+}
+
+impl fmt::Display for RequestError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(error) => return error.fmt(f),
+            Self::Extensions(error) => return error.fmt(f),
+            Self::Method(_) => f.write_str("the method is not GET"),
+            Self::Version => f.write_str("the HTTP version is not 1.1"),
+            Self::Target => f.write_str("the request target is no resource name"),
+            Self::Body => f.write_str("the request has a body"),
+            Self::NotAnUpgrade => f.write_str("the request does not ask for an upgrade"),
+            Self::WrongUpgrade => f.write_str("Upgrade does not name websocket"),
+            Self::WrongConnection => f.write_str("Connection does not name upgrade"),
+            Self::Missing(name) => write!(f, "{name} is missing"),
+            Self::Repeated(name) => write!(f, "{name} stands more than once"),
+            Self::Malformed(name) => write!(f, "{name} is malformed"),
+            Self::UnsupportedVersion(version) => write!(f, "version {version} is not 13"),
+            Self::RepeatedProtocol => f.write_str("a subprotocol is offered twice"),
+        }?;
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl fmt::Display for ResponseError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Head(error) => return error.fmt(f),
+            Self::Extensions(error) => return error.fmt(f),
+            Self::Status(status) => {
+                write!(f, "the server answered {} and not 101", status.as_u16())
+            }
+            Self::Version => f.write_str("the 101 is not HTTP/1.1"),
+            Self::WrongUpgrade => f.write_str("Upgrade is not websocket"),
+            Self::WrongConnection => f.write_str("Connection does not name upgrade"),
+            Self::WrongAccept => f.write_str("Sec-WebSocket-Accept does not answer the key"),
+            Self::Missing(name) => write!(f, "{name} is missing"),
+            Self::Repeated(name) => write!(f, "{name} stands more than once"),
+            Self::Malformed(name) => write!(f, "{name} is malformed"),
+            Self::UnofferedProtocol(name) => {
+                write!(f, "the subprotocol {} was not offered", short(name))
+            }
+            Self::UnofferedExtension(name) => {
+                write!(f, "the extension {} was not offered", short(name))
+            }
+        }?;
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl fmt::Display for BuildError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HeaderName { header, at } => {
+                write!(f, "the name of header {header} is no token at byte {at}")
+            }
+            Self::HeaderValue { name, at } => {
+                write!(f, "the value of {} has a control at byte {at}", short(name))
+            }
+            Self::OwnedHeader(name) => write!(f, "{} is the handshake's to set", short(name)),
+            Self::Host => f.write_str("Host is not host[:port]"),
+            Self::RepeatedHost => f.write_str("Host is given more than once"),
+            Self::Protocol { protocol, at } => {
+                write!(f, "subprotocol {protocol} is no token at byte {at}")
+            }
+            Self::RepeatedProtocol(name) => {
+                write!(f, "the subprotocol {} is offered twice", short(name))
+            }
+            Self::UnofferedProtocol(name) => {
+                write!(f, "the subprotocol {} was not offered", short(name))
+            }
+            Self::Extension { at } => write!(f, "the extension's word is no token at byte {at}"),
+            Self::Status(status) => write!(f, "{} is no final status", status.as_u16()),
+            Self::Body(status) => write!(f, "{} does not go with a body", status.as_u16()),
+        }?;
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl std::error::Error for RequestError {}
+impl std::error::Error for ResponseError {}
+impl std::error::Error for BuildError {}
+
+impl From<HeadError> for RequestError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<HeadError> for ResponseError {
+    fn from(error: HeadError) -> Self {
+        Self::Head(error)
+    }
+}
+
+impl From<ExtensionError> for RequestError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extensions(error)
+    }
+}
+
+impl From<ExtensionError> for ResponseError {
+    fn from(error: ExtensionError) -> Self {
+        Self::Extensions(error)
+    }
+}
+
+/// The first 64 bytes, escaped.
+fn short(name: &str) -> impl fmt::Display {
+    name.as_bytes()[..name.len().min(64)].escape_ascii()
+}

@@ -1,0 +1,60 @@
+//! Subprotocols (§1.9, §4.1 item 10, §4.2.2 item 4): the list a client offers, the one a server chooses.
+//!
+//! Names are tokens and compared exactly. Nothing here knows HTTP/1.1, so that the handshake over HTTP/2
+//! (RFC 8441) can use it.
+
+use super::headers::{is_token, list};
+use http::HeaderMap;
+use http::header::SEC_WEBSOCKET_PROTOCOL;
+
+/// What a client offers, in its order of preference.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Protocols {
+    /// Tokens with a comma between them: one allocation, however many names a header holds.
+    joined: String,
+}
+
+#[derive(Debug, PartialEq)]
+pub(super) enum ProtocolsError {
+    /// The field is there but empty, or an element is no token.
+    Malformed,
+    /// A name stands twice.
+    Repeated,
+}
+
+impl Protocols {
+    /// Reads all `Sec-WebSocket-Protocol` lines of a request; without any, nothing is offered.
+    pub(super) fn parse(headers: &HeaderMap) -> Result<Self, ProtocolsError> {
+        let mut names = Vec::new();
+        for element in list(headers, SEC_WEBSOCKET_PROTOCOL) {
+            let name = std::str::from_utf8(element).ok().filter(|name| is_token(name.as_bytes()));
+            names.push(name.ok_or(ProtocolsError::Malformed)?);
+        }
+        // 1#token: where the field stands, at least one name does (§4.3).
+        if names.is_empty() && headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
+            return Err(ProtocolsError::Malformed);
+        }
+        let joined = names.join(",");
+        // The names MUST be unique (§4.1 item 10); sorting keeps thousands of them from costing a square.
+        names.sort_unstable();
+        if names.windows(2).any(|pair| pair[0] == pair[1]) {
+            return Err(ProtocolsError::Repeated);
+        }
+        Ok(Self { joined })
+    }
+
+    /// The names, most preferred first.
+    pub fn iter(&self) -> impl Iterator<Item = &str> {
+        self.joined.split(',').filter(|name| !name.is_empty())
+    }
+
+    /// Whether this very name is offered.
+    pub fn contains(&self, name: &str) -> bool {
+        self.iter().any(|offered| offered == name)
+    }
+
+    /// Whether nothing is offered.
+    pub fn is_empty(&self) -> bool {
+        self.joined.is_empty()
+    }
+}

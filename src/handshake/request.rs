@@ -1,0 +1,275 @@
+//! The client's request: written by [`ClientRequest`] (§4.1, the first list), checked by [`check_request`]
+//! (§4.2.1).
+//!
+//! Whether the origin is welcome (§10.2) and whether the resource exists (§4.2.2 item 4) are the caller's
+//! to decide, between the check and the answer.
+
+use super::error::{BuildError, RequestError};
+use super::extensions::{Extension, parse_extensions};
+use super::headers::{has_token, is_token, not_token_at, not_value_at, single, trim};
+use super::key::{accept_key, encode_nonce, is_key};
+use super::protocols::{Protocols, ProtocolsError};
+use super::uri::{Authority, Uri};
+use http::header::{
+    CONNECTION, CONTENT_LENGTH, HOST, SEC_WEBSOCKET_KEY, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, Method, Request, Version};
+
+/// What a client asks for. Everything is checked when it is written.
+#[derive(Debug, Clone)]
+pub struct ClientRequest {
+    uri: Uri,
+    headers: Vec<(Vec<u8>, Vec<u8>)>,
+    protocols: Vec<String>,
+}
+
+/// A request that may be accepted: what the answer to it needs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Upgrade {
+    accept: [u8; 28],
+    protocols: Protocols,
+    extensions: Vec<Extension>,
+}
+
+/// Whether a request asks to become a WebSocket at all: its `Upgrade` list names `websocket`.
+///
+/// Tells a plain HTTP request, which the caller may answer as it likes, from an upgrade that
+/// [`check_request`] has something against.
+pub fn wants_upgrade(request: &Request<()>) -> bool {
+    has_token(request.headers(), UPGRADE, "websocket")
+}
+
+/// Checks a request by §4.2.1, in this order:
+///
+/// ```text
+/// method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
+/// · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
+/// ```
+///
+/// # Errors
+///
+/// The first fault. None of them leaves the connection usable for another request: answer with
+/// [`write_refusal`](super::write_refusal) and close it.
+pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
+    let headers = request.headers();
+    if request.method() != Method::GET {
+        return Err(RequestError::Method(request.method().clone()));
+    }
+    if request.version() != Version::HTTP_11 {
+        return Err(RequestError::Version);
+    }
+    // A resource name, or an absolute http or https URI that holds one (§4.2.1 item 1).
+    let target = request.uri();
+    if !matches!(target.scheme_str(), None | Some("http" | "https"))
+        || !target.path().starts_with('/')
+    {
+        return Err(RequestError::Target);
+    }
+    let host = once(headers, HOST, "Host")?;
+    if !std::str::from_utf8(host).is_ok_and(|host| Authority::parse(host).is_ok()) {
+        return Err(RequestError::Malformed("Host"));
+    }
+    // Frames follow the head at once. A body there would be read as frames by us and skipped by a proxy,
+    // or the other way round, which is how requests are smuggled.
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|n| trim(n.as_bytes()) != b"0") {
+        return Err(RequestError::Body);
+    }
+    if !headers.contains_key(UPGRADE) {
+        return Err(RequestError::NotAnUpgrade);
+    }
+    if !wants_upgrade(request) {
+        return Err(RequestError::WrongUpgrade);
+    }
+    if !headers.contains_key(CONNECTION) {
+        return Err(RequestError::Missing("Connection"));
+    }
+    if !has_token(headers, CONNECTION, "upgrade") {
+        return Err(RequestError::WrongConnection);
+    }
+    // Before the key: a client of another version may have other ideas of a key, and is to learn ours.
+    match version(once(headers, SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")?) {
+        Some(13) => {}
+        Some(other) => return Err(RequestError::UnsupportedVersion(other)),
+        None => return Err(RequestError::Malformed("Sec-WebSocket-Version")),
+    }
+    let key = once(headers, SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")?;
+    if !is_key(key) {
+        return Err(RequestError::Malformed("Sec-WebSocket-Key"));
+    }
+    let protocols = Protocols::parse(headers).map_err(|error| match error {
+        ProtocolsError::Malformed => RequestError::Malformed("Sec-WebSocket-Protocol"),
+        ProtocolsError::Repeated => RequestError::RepeatedProtocol,
+    })?;
+    // An offer may be ignored but not misread: a malformed one fails the handshake (§9.1).
+    let extensions = parse_extensions(headers)?;
+    Ok(Upgrade { accept: accept_key(key), protocols, extensions })
+}
+
+impl ClientRequest {
+    /// Asks for what `uri` names, with no header of one's own and no subprotocol.
+    pub fn new(uri: Uri) -> Self {
+        Self { uri, headers: Vec::new(), protocols: Vec::new() }
+    }
+
+    /// With one more header line. `Host` replaces the one from the URI.
+    pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
+        self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
+        self
+    }
+
+    /// With all of these header lines.
+    pub fn headers(self, headers: &HeaderMap) -> Self {
+        headers.iter().fold(self, |request, (name, value)| request.header(name, value))
+    }
+
+    /// With one more subprotocol; the first is the most preferred (§4.1 item 10).
+    pub fn protocol(mut self, name: impl Into<String>) -> Self {
+        self.protocols.push(name.into());
+        self
+    }
+
+    /// What is asked for.
+    pub fn uri(&self) -> &Uri {
+        &self.uri
+    }
+
+    /// The subprotocols offered, most preferred first.
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.protocols.iter().map(String::as_str)
+    }
+
+    /// The request's bytes. `nonce` must be 16 random bytes, drawn anew for each connection (§4.1 item 7);
+    /// [`check_response`](super::check_response) wants the same.
+    ///
+    /// # Errors
+    ///
+    /// If a header's name is no token, its value has a control, or the name is one of `Upgrade`, `Connection`,
+    /// `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*`; if a given `Host` is none or there
+    /// are two; if a subprotocol is no token or offered twice.
+    pub fn write(&self, nonce: [u8; 16]) -> Result<Vec<u8>, BuildError> {
+        self.check_protocols()?;
+        let default_host = self.uri.host_header();
+        let host = self.check_headers()?.unwrap_or(default_host.as_bytes());
+
+        let mut out = Vec::with_capacity(256);
+        out.extend_from_slice(b"GET ");
+        out.extend_from_slice(self.uri.resource().as_bytes());
+        out.extend_from_slice(b" HTTP/1.1\r\n");
+        write_field(&mut out, b"Host", host);
+        write_field(&mut out, b"Upgrade", b"websocket");
+        write_field(&mut out, b"Connection", b"Upgrade");
+        write_field(&mut out, b"Sec-WebSocket-Key", encode_nonce(nonce).as_bytes());
+        write_field(&mut out, b"Sec-WebSocket-Version", b"13");
+        if !self.protocols.is_empty() {
+            let offered = self.protocols.join(", ");
+            write_field(&mut out, b"Sec-WebSocket-Protocol", offered.as_bytes());
+        }
+        for (name, value) in self.headers.iter().filter(|(name, _)| !is_host(name)) {
+            write_field(&mut out, name, value);
+        }
+        out.extend_from_slice(b"\r\n");
+        Ok(out)
+    }
+
+    fn check_protocols(&self) -> Result<(), BuildError> {
+        for (protocol, name) in self.protocols.iter().enumerate() {
+            if !is_token(name.as_bytes()) {
+                let at = not_token_at(name.as_bytes()).unwrap_or(0);
+                return Err(BuildError::Protocol { protocol, at });
+            }
+            if self.protocols[..protocol].contains(name) {
+                return Err(BuildError::RepeatedProtocol(name.clone()));
+            }
+        }
+        Ok(())
+    }
+
+    /// Judges every header and returns the `Host` among them.
+    fn check_headers(&self) -> Result<Option<&[u8]>, BuildError> {
+        let mut host = None;
+        for (header, (name, value)) in self.headers.iter().enumerate() {
+            if !is_token(name) {
+                let at = not_token_at(name).unwrap_or(0);
+                return Err(BuildError::HeaderName { header, at });
+            }
+            let text = || String::from_utf8_lossy(name).into_owned();
+            if is_owned(name) {
+                return Err(BuildError::OwnedHeader(text()));
+            }
+            if let Some(at) = not_value_at(value) {
+                return Err(BuildError::HeaderValue { name: text(), at });
+            }
+            if is_host(name) {
+                let value = trim(value);
+                if host.replace(value).is_some() {
+                    return Err(BuildError::RepeatedHost);
+                }
+                if !std::str::from_utf8(value).is_ok_and(|host| Authority::parse(host).is_ok()) {
+                    return Err(BuildError::Host);
+                }
+            }
+        }
+        Ok(host)
+    }
+}
+
+impl Upgrade {
+    /// The value of `Sec-WebSocket-Accept` (§4.2.2 item 5.4).
+    pub fn accept(&self) -> &[u8; 28] {
+        &self.accept
+    }
+
+    /// The subprotocols offered. At most one of them may be chosen (§4.2.2 item 4).
+    pub fn protocols(&self) -> &Protocols {
+        &self.protocols
+    }
+
+    /// The extensions offered, in order (§9.1).
+    pub fn extensions(&self) -> &[Extension] {
+        &self.extensions
+    }
+}
+
+/// Whether the handshake, or the framing that it ends, owns a header: it could not be set by a caller without
+/// contradicting what is written.
+pub(super) fn is_owned(name: &[u8]) -> bool {
+    let owned: [&[u8]; 4] = [b"upgrade", b"connection", b"content-length", b"transfer-encoding"];
+    let prefix = b"sec-websocket-";
+    owned.iter().any(|owned| name.eq_ignore_ascii_case(owned))
+        || name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+pub(super) fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
+fn is_host(name: &[u8]) -> bool {
+    name.eq_ignore_ascii_case(b"host")
+}
+
+/// A field that MUST stand exactly once.
+fn once<'a>(
+    headers: &'a HeaderMap,
+    name: http::HeaderName,
+    shown: &'static str,
+) -> Result<&'a [u8], RequestError> {
+    match single(headers, name) {
+        Ok(Some(value)) => Ok(value),
+        Ok(None) => Err(RequestError::Missing(shown)),
+        Err(_) => Err(RequestError::Repeated(shown)),
+    }
+}
+
+/// 0–255 in decimal without leading zeros (§4.3).
+fn version(text: &[u8]) -> Option<u8> {
+    match text {
+        [b'0'] => Some(0),
+        [b'1'..=b'9', ..] => std::str::from_utf8(text).ok()?.parse().ok(),
+        _ => None,
+    }
+}

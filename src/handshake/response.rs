@@ -1,0 +1,201 @@
+//! The server's answer: written by [`write_accept`], [`write_response`] and [`write_refusal`] (§4.2.2), checked
+//! by [`check_response`] (§4.1, the second list).
+//!
+//! Only a 101 leaves the connection open. Every other answer is final, says how long its body is and closes
+//! (RFC 9112 §9.6), so bytes that a client sent ahead are never read as a second request. No `Date` is
+//! written, for there is no clock here.
+
+use super::error::{BuildError, RequestError, ResponseError};
+use super::extensions::parse_extensions;
+use super::headers::{has_token, is_token, list, single};
+use super::key::{accept_key, encode_nonce};
+use super::request::{ClientRequest, Upgrade, is_owned, write_field};
+use http::header::{
+    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
+    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
+    UPGRADE,
+};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+
+/// The 101 that accepts a request, with the subprotocol chosen and further header lines, such as cookies
+/// (§4.2.2 item 5). No extension is agreed to.
+///
+/// # Errors
+///
+/// If `protocol` was not offered (§4.2.2 item 4); if `extra` has `Upgrade`, `Connection`,
+/// `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+pub fn write_accept(
+    upgrade: &Upgrade,
+    protocol: Option<&str>,
+    extra: &HeaderMap,
+) -> Result<Vec<u8>, BuildError> {
+    if let Some(name) = extra.keys().find(|name| is_owned(name.as_ref())) {
+        return Err(BuildError::OwnedHeader(name.to_string()));
+    }
+    let mut out = Vec::with_capacity(256);
+    out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
+    write_field(&mut out, b"Upgrade", b"websocket");
+    write_field(&mut out, b"Connection", b"Upgrade");
+    write_field(&mut out, b"Sec-WebSocket-Accept", upgrade.accept());
+    if let Some(name) = protocol {
+        // What was offered is a token, so what is written here is one too.
+        if !upgrade.protocols().contains(name) {
+            return Err(BuildError::UnofferedProtocol(name.to_owned()));
+        }
+        write_field(&mut out, b"Sec-WebSocket-Protocol", name.as_bytes());
+    }
+    write_fields(&mut out, extra.iter());
+    out.extend_from_slice(b"\r\n");
+    Ok(out)
+}
+
+/// Any other answer than 101: a redirect, a challenge, a page (§4.2.2 items 2–4).
+///
+/// `Content-Length`, `Transfer-Encoding` and `Connection` are written anew whatever the response says; the last is
+/// `close`, and with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. An answer to HEAD
+/// must have an empty body (RFC 9110 §9.3.2); that is the caller's to see to.
+///
+/// # Errors
+///
+/// If the status is not in 200–599; if the body is not empty though the status is 204, 205 or 304
+/// (RFC 9110 §15).
+pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, BuildError> {
+    let status = response.status();
+    let body = response.body().as_ref();
+    if !(200..=599).contains(&status.as_u16()) {
+        return Err(BuildError::Status(status));
+    }
+    let bodyless = [StatusCode::NO_CONTENT, StatusCode::RESET_CONTENT, StatusCode::NOT_MODIFIED];
+    if bodyless.contains(&status) && !body.is_empty() {
+        return Err(BuildError::Body(status));
+    }
+    Ok(format_response(status, response.headers(), body))
+}
+
+/// The answer to a request that [`check_request`](super::check_request) refuses: its status, the headers that go
+/// with it, and a line of text that says what was wrong.
+///
+/// 405 has `Allow`, 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22).
+pub fn write_refusal(error: &RequestError) -> Vec<u8> {
+    let status = error.status();
+    let mut headers = HeaderMap::new();
+    match status {
+        StatusCode::METHOD_NOT_ALLOWED => {
+            headers.insert(ALLOW, HeaderValue::from_static("GET"));
+        }
+        StatusCode::UPGRADE_REQUIRED => {
+            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
+            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+        }
+        _ => {}
+    }
+    // A client that asked by HEAD does not expect one (RFC 9110 §9.3.2).
+    if *error == RequestError::Method(Method::HEAD) {
+        return format_response(status, &headers, b"");
+    }
+    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
+    format_response(status, &headers, format!("{error}\n").as_bytes())
+}
+
+/// Checks the answer to `request`, which was written with `nonce` (§4.1). Returns the subprotocol agreed on.
+///
+/// # Errors
+///
+/// [`ResponseError::Status`] if it is not 101: [`body_length`](super::body_length) then tells how to read the
+/// rest. Else the first fault, and the connection must be failed before any frame is read or sent.
+pub fn check_response(
+    response: &Response<()>,
+    request: &ClientRequest,
+    nonce: [u8; 16],
+) -> Result<Option<String>, ResponseError> {
+    let headers = response.headers();
+    if response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        return Err(ResponseError::Status(response.status()));
+    }
+    // HTTP/1.0 knows neither 101 nor Upgrade, so such an answer is some cache's (§4.2.2 item 5).
+    if response.version() != Version::HTTP_11 {
+        return Err(ResponseError::Version);
+    }
+    if !headers.contains_key(UPGRADE) {
+        return Err(ResponseError::Missing("Upgrade"));
+    }
+    // The whole value must match, unlike in the request, where it need only be in the list (§4.1 item 2).
+    let mut upgrades = list(headers, UPGRADE);
+    if !upgrades.next().is_some_and(|name| name.eq_ignore_ascii_case(b"websocket"))
+        || upgrades.next().is_some()
+    {
+        return Err(ResponseError::WrongUpgrade);
+    }
+    if !headers.contains_key(CONNECTION) {
+        return Err(ResponseError::Missing("Connection"));
+    }
+    if !has_token(headers, CONNECTION, "upgrade") {
+        return Err(ResponseError::WrongConnection);
+    }
+    let accept = at_most_once(headers, SEC_WEBSOCKET_ACCEPT, "Sec-WebSocket-Accept")?
+        .ok_or(ResponseError::Missing("Sec-WebSocket-Accept"))?;
+    if accept != accept_key(encode_nonce(nonce).as_bytes()) {
+        return Err(ResponseError::WrongAccept);
+    }
+    at_most_once(headers, SEC_WEBSOCKET_EXTENSIONS, "Sec-WebSocket-Extensions")?;
+    // None is offered, so none may be agreed to (§4.1 item 5).
+    if let Some(extension) = parse_extensions(headers)?.first() {
+        return Err(ResponseError::UnofferedExtension(extension.name().to_owned()));
+    }
+    agreed_protocol(headers, request)
+}
+
+/// The subprotocol in use: none, or one of those offered (§4.1 item 6).
+fn agreed_protocol(
+    headers: &HeaderMap,
+    request: &ClientRequest,
+) -> Result<Option<String>, ResponseError> {
+    const NAME: &str = "Sec-WebSocket-Protocol";
+    let Some(name) = at_most_once(headers, SEC_WEBSOCKET_PROTOCOL, NAME)? else {
+        return Ok(None);
+    };
+    let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
+    let name = name.ok_or(ResponseError::Malformed(NAME))?.to_owned();
+    if request.protocols().any(|offered| offered == name) {
+        Ok(Some(name))
+    } else {
+        Err(ResponseError::UnofferedProtocol(name))
+    }
+}
+
+/// A field that MUST NOT stand more than once in an answer (§11.3.2–§11.3.4).
+fn at_most_once<'a>(
+    headers: &'a HeaderMap,
+    name: HeaderName,
+    shown: &'static str,
+) -> Result<Option<&'a [u8]>, ResponseError> {
+    single(headers, name).map_err(|_| ResponseError::Repeated(shown))
+}
+
+fn format_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256 + body.len());
+    let reason = status.canonical_reason().unwrap_or_default();
+    out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
+    let connection: &[u8] =
+        if headers.contains_key(UPGRADE) { b"close, Upgrade" } else { b"close" };
+    write_field(&mut out, b"Connection", connection);
+    // 204 must not have one, and in a 304 it would be the length of what is not sent (RFC 9110 §8.6).
+    if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
+        write_field(&mut out, b"Content-Length", body.len().to_string().as_bytes());
+    }
+    let ours = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
+    write_fields(&mut out, headers.iter().filter(|(name, _)| !ours.contains(name)));
+    out.extend_from_slice(b"\r\n");
+    out.extend_from_slice(body);
+    out
+}
+
+/// The types of `http` admit no control in a name or a value, so these lines need no check.
+fn write_fields<'a>(
+    out: &mut Vec<u8>,
+    fields: impl Iterator<Item = (&'a HeaderName, &'a HeaderValue)>,
+) {
+    for (name, value) in fields {
+        write_field(out, name.as_ref(), value.as_bytes());
+    }
+}

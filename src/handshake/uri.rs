@@ -1,0 +1,284 @@
+//! `ws://` and `wss://` URIs (§3; the productions are RFC 3986's).
+//!
+//! ```text
+//! ws://host[:port][/path][?query]      the resource name is path and query, "/" if the path is empty
+//! ```
+//!
+//! Strict, because everything here ends up in a request line or a `Host` field: a byte that RFC 3986 does
+//! not allow is refused with its place rather than escaped by guess. The server reads `Host` by the same
+//! [`Authority`]. No error repeats the text of the URI, which may hold a secret.
+
+use std::fmt;
+use std::str::FromStr;
+
+/// A valid WebSocket URI.
+///
+/// The scheme and the host are in lower case, an explicit default port is dropped and the resource name
+/// is never empty, so URIs that mean the same are mostly equal. `Display` gives that form, which parses back.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Uri {
+    secure: bool,
+    /// Without brackets; an IPv6 address if it has a colon.
+    host: String,
+    /// Not zero.
+    port: u16,
+    /// Begins with `/`.
+    resource: String,
+}
+
+/// Why a text is no WebSocket URI. Places are byte offsets.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UriError {
+    /// The scheme is neither `ws` nor `wss`, or there is none.
+    Scheme,
+    /// The scheme is `http` or `https`.
+    HttpScheme,
+    /// No `//` follows the scheme.
+    NoAuthority,
+    /// There is a user name or a password before the host.
+    Userinfo,
+    /// No host, or none that RFC 3986 §3.2.2 allows, from this byte on.
+    Host(usize),
+    /// The port that begins at this byte is not in 1–65535.
+    Port(usize),
+    /// A fragment begins at this byte.
+    Fragment(usize),
+    /// This byte cannot stand in a URI as it is.
+    Byte(usize),
+}
+
+impl Uri {
+    /// The host to connect to: a name, an IPv4 address, or an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port to connect to: 80 for `ws` and 443 for `wss` unless the URI says otherwise (§3).
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the scheme is `wss`, and TLS comes first (§3, §4.1).
+    pub fn secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The resource name: what the request line asks for (§3). Always begins with `/`.
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// The value of `Host`: an IPv6 address in brackets, no default port (§4.1 item 4).
+    pub fn host_header(&self) -> String {
+        let Self { host, port, .. } = self;
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        if *port == default_port(self.secure) {
+            format!("{open}{host}{close}")
+        } else {
+            format!("{open}{host}{close}:{port}")
+        }
+    }
+}
+
+impl FromStr for Uri {
+    type Err = UriError;
+
+    fn from_str(text: &str) -> Result<Self, UriError> {
+        if let Some(at) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
+            return Err(UriError::Byte(at));
+        }
+        let (scheme, rest) = text.split_once(':').ok_or(UriError::Scheme)?;
+        let secure = match scheme.to_ascii_lowercase().as_str() {
+            "ws" => false,
+            "wss" => true,
+            "http" | "https" => return Err(UriError::HttpScheme),
+            _ => return Err(UriError::Scheme),
+        };
+        let rest = rest.strip_prefix("//").ok_or(UriError::NoAuthority)?;
+        let start = text.len() - rest.len();
+        // Fragments MUST NOT be used, so one is an error and not cut off (§3).
+        if let Some(at) = rest.find('#') {
+            return Err(UriError::Fragment(start + at));
+        }
+        let (authority, resource) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        // The ws-URI production has no userinfo (§3); sent along, it would be a password in the clear.
+        if authority.contains('@') {
+            return Err(UriError::Userinfo);
+        }
+        let authority = Authority::parse(authority).map_err(|error| match error {
+            AuthorityError::Host(at) => UriError::Host(start + at),
+            AuthorityError::Port(at) => UriError::Port(start + at),
+        })?;
+        if let Some(at) = not_resource_at(resource.as_bytes()) {
+            return Err(UriError::Byte(text.len() - resource.len() + at));
+        }
+        let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
+        let path = if path.is_empty() { "/" } else { path };
+        // The question mark belongs to the resource name only with a query behind it (§3).
+        let mark = if query.is_empty() { "" } else { "?" };
+        Ok(Self {
+            secure,
+            host: authority.host.to_ascii_lowercase(),
+            port: authority.port.unwrap_or(default_port(secure)),
+            resource: format!("{path}{mark}{query}"),
+        })
+    }
+}
+
+impl TryFrom<&str> for Uri {
+    type Error = UriError;
+
+    fn try_from(text: &str) -> Result<Self, UriError> {
+        text.parse()
+    }
+}
+
+impl fmt::Display for Uri {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let scheme = if self.secure { "wss" } else { "ws" };
+        write!(f, "{scheme}://{}{}", self.host_header(), self.resource)
+    }
+}
+
+impl UriError {
+    /// The section that is violated.
+    pub fn section(&self) -> &'static str {
+        match self {
+            Self::Host(_) => "RFC 3986 §3.2.2",
+            Self::Port(_) => "RFC 3986 §3.2.3",
+            Self::Byte(_) => "RFC 3986 §2",
+            _ => "RFC 6455 §3",
+        }
+    }
+}
+
+impl fmt::Display for UriError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Scheme => f.write_str("the URI does not begin with ws: or wss:"),
+            Self::HttpScheme => f.write_str("the scheme is http or https: write ws or wss instead"),
+            Self::NoAuthority => f.write_str("the URI has no // before a host"),
+            Self::Userinfo => f.write_str(
+                "the URI has a user name or password: send them in an Authorization header",
+            ),
+            Self::Host(at) => write!(f, "the URI has no valid host at byte {at}"),
+            Self::Port(at) => write!(f, "the URI's port at byte {at} is not in 1-65535"),
+            Self::Fragment(at) => {
+                write!(f, "the URI has a fragment at byte {at}: a # that is none is written %23")
+            }
+            Self::Byte(at) => write!(f, "the URI has an unescaped or misescaped byte at {at}"),
+        }?;
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl std::error::Error for UriError {}
+
+/// `host [":" port]`, as it stands in a URI and in `Host`.
+#[derive(Debug, PartialEq)]
+pub(super) struct Authority<'a> {
+    /// Without brackets.
+    pub(super) host: &'a str,
+    /// Not zero; `None` too if nothing follows the colon (RFC 3986 §3.2.3).
+    pub(super) port: Option<u16>,
+}
+
+/// Which part is wrong, and where.
+#[derive(Debug, PartialEq)]
+pub(super) enum AuthorityError {
+    Host(usize),
+    Port(usize),
+}
+
+impl<'a> Authority<'a> {
+    pub(super) fn parse(text: &'a str) -> Result<Self, AuthorityError> {
+        let (host, rest) = match text.strip_prefix('[') {
+            Some(inner) => {
+                let (address, rest) = inner.split_once(']').ok_or(AuthorityError::Host(0))?;
+                if !is_ipv6(address) {
+                    return Err(AuthorityError::Host(1));
+                }
+                (address, rest)
+            }
+            None => {
+                let (host, rest) = text.split_at(text.find(':').unwrap_or(text.len()));
+                match host.bytes().position(|byte| !is_host_byte(byte)) {
+                    None if !host.is_empty() => (host, rest),
+                    at => return Err(AuthorityError::Host(at.unwrap_or(0))),
+                }
+            }
+        };
+        if rest.is_empty() {
+            return Ok(Self { host, port: None });
+        }
+        let at = text.len() - rest.len();
+        let digits = rest.strip_prefix(':').ok_or(AuthorityError::Host(at))?;
+        if digits.is_empty() {
+            return Ok(Self { host, port: None });
+        }
+        // `parse` alone would take a plus sign.
+        let all_digits = digits.bytes().all(|byte| byte.is_ascii_digit());
+        let port = digits.parse().ok().filter(|&port| port != 0 && all_digits);
+        port.map(|port| Self { host, port: Some(port) }).ok_or(AuthorityError::Port(at + 1))
+    }
+}
+
+/// reg-name without percent-encoding: no resolver undoes it, and a name outside ASCII is written `xn--`.
+fn is_host_byte(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=".contains(&byte)
+}
+
+/// Eight groups of one to four hex digits, of which one run may be `::` and the last two an IPv4 address
+/// (RFC 3986 §3.2.2). Zones are not part of it.
+fn is_ipv6(text: &str) -> bool {
+    match text.split_once("::") {
+        None => groups(text, true) == Some(8),
+        Some((before, after)) => {
+            let before = if before.is_empty() { Some(0) } else { groups(before, false) };
+            let after = if after.is_empty() { Some(0) } else { groups(after, true) };
+            before.zip(after).is_some_and(|(before, after)| before + after <= 7)
+        }
+    }
+}
+
+/// How many 16-bit groups these are, if they are.
+fn groups(text: &str, last: bool) -> Option<usize> {
+    let mut pieces = text.split(':').peekable();
+    let mut count = 0;
+    while let Some(piece) = pieces.next() {
+        let hex = piece.bytes().all(|byte| byte.is_ascii_hexdigit());
+        count += if hex && (1..=4).contains(&piece.len()) {
+            1
+        } else if last && pieces.peek().is_none() && is_ipv4(piece) {
+            2
+        } else {
+            return None;
+        };
+    }
+    Some(count)
+}
+
+fn is_ipv4(text: &str) -> bool {
+    let octet = |piece: &str| {
+        let canonical = piece == "0" || !piece.starts_with('0');
+        canonical && !piece.starts_with('+') && piece.parse::<u8>().is_ok()
+    };
+    text.split('.').count() == 4 && text.split('.').all(octet)
+}
+
+/// Where the first byte lies that is neither in pchar, `/`, `?` (RFC 3986 §3.3, §3.4) nor begins a
+/// percent-encoding.
+fn not_resource_at(resource: &[u8]) -> Option<usize> {
+    resource.iter().enumerate().position(|(at, &byte)| match byte {
+        b'%' => !matches!(
+            resource.get(at + 1..at + 3),
+            Some([a, b]) if a.is_ascii_hexdigit() && b.is_ascii_hexdigit()
+        ),
+        _ => !is_host_byte(byte) && !b"/?:@".contains(&byte),
+    })
+}
+
+fn default_port(secure: bool) -> u16 {
+    if secure { 443 } else { 80 }
+}

@@ -1,0 +1,189 @@
+//! The server's side of the opening handshake (§4.2).
+//!
+//! [`accept`] does it all. [`Incoming`] stops after the request has been read, so that the
+//! application can look at it, choose a subprotocol, or answer something else.
+
+use http::{HeaderMap, Request, Response};
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+
+use super::config::Config;
+use super::error::Error;
+use super::opening::{no_delay, read_head, within, write_last};
+use super::stream::WebSocket;
+use crate::handshake::{
+    RequestError, Upgrade, check_request, parse_request_head, wants_upgrade, write_accept,
+    write_refusal, write_response,
+};
+use crate::proto::Role;
+
+/// Accepts a WebSocket connection over a fresh transport, with the defaults of [`Config`], no
+/// subprotocol, and whatever the request's path is.
+///
+/// A request that is no opening handshake is refused with the right status (§4.2.2). A
+/// [`TcpStream`](tokio::net::TcpStream) is set to `TCP_NODELAY`.
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the transport.
+///
+/// # Errors
+///
+/// [`Request`](Error::Request) if the request was refused, [`HandshakeTimeout`](Error::HandshakeTimeout),
+/// or how the transport failed.
+pub async fn accept<S>(stream: S) -> Result<WebSocket<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    Incoming::read(stream, &Config::default()).await?.accept().await
+}
+
+/// A request that was read and is not answered yet.
+///
+/// It need not be an opening handshake: [`accept`](Self::accept) refuses what is none, and
+/// [`respond`](Self::respond) answers anything.
+///
+/// ```no_run
+/// # use bowstring::{Config, Error, net::Incoming};
+/// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Error> {
+/// let incoming = Incoming::read(stream, &Config::default()).await?;
+/// if incoming.request().uri().path() != "/chat" {
+///     let mut response = http::Response::new("no such place\n");
+///     *response.status_mut() = http::StatusCode::NOT_FOUND;
+///     return incoming.respond(response).await;
+/// }
+/// let protocol = incoming.choose_protocol(&["chat.v2", "chat"]);
+/// let ws = incoming.accept_with(protocol.as_deref(), &http::HeaderMap::new()).await?;
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Debug)]
+pub struct Incoming<S> {
+    stream: S,
+    request: Request<()>,
+    upgrade: Result<Upgrade, RequestError>,
+    /// What came behind the request: frames, if it is accepted.
+    early: Vec<u8>,
+    config: Config,
+}
+
+impl<S> Incoming<S>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    /// Reads a request, in at most [`Config::handshake_timeout`].
+    ///
+    /// One whose head cannot be read is answered at once: 400, 431 or 505.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](fn@accept).
+    pub async fn read(mut stream: S, config: &Config) -> Result<Self, Error> {
+        no_delay(&stream);
+        let config = config.clone();
+        within(config.handshake_timeout, async {
+            let mut bytes = Vec::new();
+            let parsed =
+                match read_head::<RequestError>(&mut stream, &mut bytes, &config.head).await {
+                    Ok(len) => parse_request_head(&bytes, &config.head)
+                        .map(|request| (len, request))
+                        .map_err(|error| RequestError::from(error).into()),
+                    Err(error) => Err(error),
+                };
+            let (len, request) = match parsed {
+                Ok(parsed) => parsed,
+                Err(Error::Request(error)) => {
+                    write_last(stream, &write_refusal(&error)).await?;
+                    return Err(error.into());
+                }
+                Err(error) => return Err(error),
+            };
+            let early = bytes.split_off(len);
+            let upgrade = check_request(&request);
+            Ok(Self { stream, request, upgrade, early, config: config.clone() })
+        })
+        .await
+    }
+
+    /// The request: its method, path, query and header fields.
+    pub fn request(&self) -> &Request<()> {
+        &self.request
+    }
+
+    /// Whether the request asks for a WebSocket connection at all. If it does so wrongly,
+    /// [`accept`](Self::accept) refuses it.
+    pub fn wants_upgrade(&self) -> bool {
+        wants_upgrade(&self.request)
+    }
+
+    /// The subprotocols that the client offers, most wanted first (§4.1).
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.upgrade.iter().flat_map(|upgrade| upgrade.protocols().iter())
+    }
+
+    /// The first of `supported` that the client offers.
+    pub fn choose_protocol(&self, supported: &[&str]) -> Option<String> {
+        let offered = |name: &&str| self.protocols().any(|offer| offer == *name);
+        supported.iter().copied().find(|name| offered(name)).map(str::to_owned)
+    }
+
+    /// The transport.
+    pub fn get_ref(&self) -> &S {
+        &self.stream
+    }
+
+    /// Answers 101, without a subprotocol; refuses what is no opening handshake, with the status
+    /// that tells what is wrong: 400, 405, 426, 505.
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](fn@accept).
+    pub async fn accept(self) -> Result<WebSocket<S>, Error> {
+        self.accept_with(None, &HeaderMap::new()).await
+    }
+
+    /// Answers 101 with this subprotocol and these further header fields; refuses like
+    /// [`accept`](Self::accept).
+    ///
+    /// # Errors
+    ///
+    /// As for [`accept`](fn@accept), and [`Build`](Error::Build) if the client did not offer the
+    /// subprotocol, or a header field is the handshake's own. Nothing was answered then.
+    pub async fn accept_with(
+        self,
+        protocol: Option<&str>,
+        headers: &HeaderMap,
+    ) -> Result<WebSocket<S>, Error> {
+        let Self { mut stream, upgrade, early, config, .. } = self;
+        within(config.handshake_timeout, async {
+            let upgrade = match upgrade {
+                Ok(upgrade) => upgrade,
+                Err(error) => {
+                    write_last(stream, &write_refusal(&error)).await?;
+                    return Err(error.into());
+                }
+            };
+            let answer = write_accept(&upgrade, protocol, headers)?;
+            stream.write_all(&answer).await?;
+            stream.flush().await?;
+            let ws = WebSocket::from_raw(stream, Role::Server, early, &config);
+            Ok(ws.with_protocol(protocol.map(str::to_owned)))
+        })
+        .await
+    }
+
+    /// Answers anything else than 101, and ends the connection: a page, a health check, a 401.
+    ///
+    /// `Content-Length` and `Connection: close` are added. A request by HEAD gets no body.
+    ///
+    /// # Errors
+    ///
+    /// [`Build`](Error::Build) if the response is not a final one; else how the transport failed.
+    pub async fn respond(self, response: Response<impl AsRef<[u8]>>) -> Result<(), Error> {
+        let mut answer = write_response(&response)?;
+        if self.request.method() == http::Method::HEAD {
+            answer.truncate(answer.len() - response.body().as_ref().len());
+        }
+        within(self.config.handshake_timeout, async { Ok(write_last(self.stream, &answer).await?) })
+            .await
+    }
+}

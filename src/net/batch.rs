@@ -1,0 +1,140 @@
+//! The door for throughput: one read, many events, one write.
+//!
+//! [`WebSocket::batch`] waits for bytes and lends both directions at once: [`Events`] gives what lies
+//! in those bytes, from where it lies, and [`Outgoing`] frames answers. Everything framed is written
+//! when the next batch has to wait, in as few writes as possible. Nothing is allocated per message.
+
+use std::future::poll_fn;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::driver::Driver;
+use super::error::Error;
+use super::input::Input;
+use super::link::Whole;
+use super::stream::WebSocket;
+use super::writing::Writing;
+use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// Waits for bytes; gives the events in them, and the way to answer. `None` when the connection
+    /// has ended with a closing handshake (§7.1.4), and ever after.
+    ///
+    /// ```no_run
+    /// # async fn echo(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
+    /// while let Some((mut events, mut outgoing)) = ws.batch().await? {
+    ///     while let Some(event) = events.next() {
+    ///         outgoing.send(event)?;
+    ///     }
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// A batch may hold no event: then the bytes were part of a longer message. It ends behind a
+    /// ping, so that its pong goes out before the answers to what follows (§5.5.2).
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: no event is lost, and what a dropped [`Events`] still held comes with the
+    /// next batch.
+    ///
+    /// # Errors
+    ///
+    /// How the connection failed, once; then `None`. If the peer breaks a rule, [`Events`] ends,
+    /// and the next batch tells the peer and then the caller.
+    pub async fn batch(&mut self) -> Result<Option<(Events<'_>, Outgoing<'_>)>, Error> {
+        if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
+            return Ok(None);
+        }
+        let Driver { receiver, input, report_pings, link: Whole { writing, .. }, .. } =
+            &mut self.driver;
+        let events = Events { receiver, input, report_pings: *report_pings, pinged: false };
+        Ok(Some((events, Outgoing { writing })))
+    }
+}
+
+/// The events of one batch, lent one at a time.
+#[derive(Debug)]
+pub struct Events<'a> {
+    receiver: &'a mut Receiver,
+    input: &'a mut Input,
+    report_pings: bool,
+    /// A pong is owed, and goes first: the next batch has the rest.
+    pinged: bool,
+}
+
+impl<'a> Events<'a> {
+    pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
+        let Driver { receiver, input, report_pings, .. } = driver;
+        Self { receiver, input, report_pings: *report_pings, pinged: false }
+    }
+}
+
+impl Events<'_> {
+    /// The next event; `None` when the batch is exhausted.
+    #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
+    #[inline]
+    pub fn next(&mut self) -> Option<Event<'_>> {
+        let Self { receiver, input, report_pings, pinged } = self;
+        if *pinged {
+            return None;
+        }
+        // A violation is kept by the receiver, for the next batch to report.
+        let event = input.take(|bytes| receiver.recv(bytes)).unwrap_or_default()?;
+        *pinged = event.is_ping_or_pong();
+        (*report_pings || !*pinged).then_some(event)
+    }
+
+    /// The next piece of a message as it arrived, or a control frame; `None` when the batch is
+    /// exhausted. So a message of any length passes without being gathered; the limits on its
+    /// length hold all the same.
+    ///
+    /// A message is received either whole or in parts: see
+    /// [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
+    pub fn next_part(&mut self) -> Option<Part<'_>> {
+        let Self { receiver, input, report_pings, pinged } = self;
+        if *pinged {
+            return None;
+        }
+        let part = input.take(|bytes| receiver.recv_part(bytes)).unwrap_or_default()?;
+        *pinged = part.event.is_ping_or_pong();
+        (*report_pings || !*pinged).then_some(part)
+    }
+}
+
+impl Drop for Events<'_> {
+    fn drop(&mut self) {
+        self.input.park();
+    }
+}
+
+/// Frames answers to a batch; nothing is written before the next.
+#[derive(Debug)]
+pub struct Outgoing<'a> {
+    writing: &'a mut Writing,
+}
+
+impl Outgoing<'_> {
+    /// Frames a message, a ping, a pong or a close frame.
+    ///
+    /// It never waits, so a batch can frame without bound; the next batch reads nothing before less
+    /// than [`high_water`](super::Config::high_water) bytes are left to write.
+    ///
+    /// # Errors
+    ///
+    /// What the protocol does not allow; nothing was framed.
+    #[inline]
+    pub fn send(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
+        self.writing.send(event)
+    }
+
+    /// Frames the next part of a message (§5.4); `fin` ends the message.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), and where text and binary are mixed.
+    pub fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
+        self.writing.send_part(part, fin)
+    }
+}

@@ -1,0 +1,50 @@
+//! What a socket allows, and how long it waits.
+
+use std::time::Duration;
+
+use crate::handshake::HeadLimits;
+use crate::proto::{Limits, Timeouts};
+
+/// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
+/// the internet.
+///
+/// ```
+/// let mut config = bowstring::Config::default();
+/// config.limits.max_message_size = 1 << 20;
+/// config.timeouts.keep_alive = None;
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Config {
+    /// What is taken from the peer: messages of up to 16 MiB.
+    pub limits: Limits,
+    /// How long the peer is waited for: a ping when it is quiet for 20 s, 20 s for its answer, 5 s
+    /// for the closing handshake. They run while the socket is being polled: a task that waits for
+    /// something else does not notice that its peer is gone.
+    pub timeouts: Timeouts,
+    /// How long the opening handshake may take, with everything before it: looking up the name and
+    /// connecting in a client. Default 10 s.
+    pub handshake_timeout: Duration,
+    /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
+    pub head: HeadLimits,
+    /// How many bytes may wait to be written before sending waits, and reading stops. One message
+    /// may go beyond it. Default 64 KiB.
+    pub high_water: usize,
+    /// Whether pings and pongs are handed to the application. Pings are answered either way
+    /// (§5.5.2). Default `false`.
+    pub report_pings: bool,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        let keep_alive = Some(Duration::from_secs(20));
+        Self {
+            limits: Limits::default(),
+            timeouts: Timeouts { keep_alive, ..Timeouts::default() },
+            handshake_timeout: Duration::from_secs(10),
+            head: HeadLimits::default(),
+            high_water: 64 << 10,
+            report_pings: false,
+        }
+    }
+}

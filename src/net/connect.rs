@@ -1,0 +1,164 @@
+//! The client's side of the opening handshake (§4.1).
+
+use bytes::Bytes;
+use http::Response;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
+use tokio::net::TcpStream;
+
+use super::config::Config;
+use super::error::Error;
+use super::keys::{masking_key, nonce};
+use super::opening::{no_delay, read_head, read_some, within};
+use super::stream::WebSocket;
+use crate::handshake::{
+    BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
+    parse_response_head,
+};
+use crate::proto::Role;
+
+/// How much of the body of a refusal is kept.
+const MAX_BODY: usize = 16 << 10;
+
+/// Connects to a `ws://` address, with the defaults of [`Config`].
+///
+/// Gives the connection and the server's answer. Redirects are reported, not followed: see
+/// [`Error::Status`].
+///
+/// ```no_run
+/// # async fn hello() -> Result<(), bowstring::Error> {
+/// let (mut ws, _response) = bowstring::connect("ws://127.0.0.1:9001/").await?;
+/// ws.send("hello").await?;
+/// println!("{:?}", ws.recv().await?);
+/// ws.close(1000, "").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Cancel safety
+///
+/// Dropping the future drops the connection.
+///
+/// # Errors
+///
+/// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
+/// [`HandshakeTimeout`](Error::HandshakeTimeout), [`NeedsTls`](Error::NeedsTls) for `wss://`, or how
+/// the transport failed.
+pub async fn connect(uri: &str) -> Result<(WebSocket<TcpStream>, Response<()>), Error> {
+    let uri: Uri = uri.parse()?;
+    connect_with(&ClientRequest::new(uri), &Config::default()).await
+}
+
+/// Connects with a request of one's own: header fields, subprotocols.
+///
+/// ```no_run
+/// # use bowstring::{Config, handshake::{ClientRequest, Uri}};
+/// # async fn hello() -> Result<(), bowstring::Error> {
+/// let uri: Uri = "ws://example.com/chat".parse()?;
+/// let request = ClientRequest::new(uri).protocol("chat.v2").header("Authorization", "Bearer …");
+/// let (ws, _response) = bowstring::net::connect_with(&request, &Config::default()).await?;
+/// assert_eq!(ws.protocol(), Some("chat.v2"));
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As for [`connect`], and [`Build`](Error::Build) if the request is not legal: nothing was sent.
+pub async fn connect_with(
+    request: &ClientRequest,
+    config: &Config,
+) -> Result<(WebSocket<TcpStream>, Response<()>), Error> {
+    if request.uri().secure() {
+        return Err(Error::NeedsTls);
+    }
+    within(config.handshake_timeout, async {
+        let uri = request.uri();
+        let stream = TcpStream::connect((uri.host(), uri.port())).await?;
+        open(stream, request, config).await
+    })
+    .await
+}
+
+/// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's
+/// tunnel.
+///
+/// # Errors
+///
+/// As for [`connect_with`].
+pub async fn connect_over<S>(
+    stream: S,
+    request: &ClientRequest,
+    config: &Config,
+) -> Result<(WebSocket<S>, Response<()>), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    within(config.handshake_timeout, open(stream, request, config)).await
+}
+
+async fn open<S>(
+    mut stream: S,
+    request: &ClientRequest,
+    config: &Config,
+) -> Result<(WebSocket<S>, Response<()>), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    let nonce = nonce();
+    let head = request.write(nonce)?;
+    no_delay(&stream);
+    stream.write_all(&head).await?;
+    stream.flush().await?;
+
+    let mut bytes = Vec::new();
+    let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
+    let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
+    let early = bytes.split_off(len);
+    let protocol = match check_response(&response, request, nonce) {
+        Ok(protocol) => protocol,
+        Err(ResponseError::Status(_)) => {
+            let body = read_body(&mut stream, &response, early).await;
+            return Err(Error::Status(Box::new(response.map(|()| body))));
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let ws = WebSocket::from_raw(stream, Role::Client(masking_key), early, config);
+    Ok((ws.with_protocol(protocol), response))
+}
+
+/// Reads the body of a refusal, as far as it comes and is wanted.
+async fn read_body(
+    stream: &mut (impl AsyncRead + Unpin),
+    response: &Response<()>,
+    early: Vec<u8>,
+) -> Bytes {
+    let mut chunks = Chunks::new();
+    let length = body_length(response);
+    let (mut body, mut raw) = (Vec::new(), early);
+    loop {
+        let whole = match length {
+            BodyLength::Chunked => chunks.decode(&raw, &mut body).unwrap_or(true),
+            _ => {
+                body.extend_from_slice(&raw);
+                match length {
+                    BodyLength::None => true,
+                    BodyLength::Known(len) => body.len() as u64 >= len,
+                    _ => false,
+                }
+            }
+        };
+        raw.clear();
+        // A transport that fails here ends the body as well as any.
+        if whole || body.len() >= MAX_BODY || !matches!(read_some(stream, &mut raw).await, Ok(1..))
+        {
+            break;
+        }
+    }
+    let end = match length {
+        BodyLength::None => 0,
+        BodyLength::Known(len) => len.min(MAX_BODY as u64) as usize,
+        _ => MAX_BODY,
+    };
+    body.truncate(end);
+    body.into()
+}

@@ -1,0 +1,253 @@
+//! The reading loop: bytes, time, and the end of a connection.
+//!
+//! [`Driver::poll_more`] is where a socket waits. In this order it
+//!
+//! 1. frames what is owed to the peer (pongs, the answer to a close frame),
+//! 2. ends TCP if both close frames went their way, or the peer broke a rule,
+//! 3. reads, unless too much waits to be written; what is already here is taken before anything is
+//!    written, so that one write answers all of it,
+//! 4. writes what is framed, looks at the clock, and waits.
+//!
+//! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
+//! peer does the same, drop what comes. Closing at once with bytes unread would make the kernel
+//! send a reset, which can overtake the close frame. The close deadline bounds it.
+
+use std::io;
+use std::task::{Context, Poll, ready};
+
+use super::config::Config;
+use super::error::Error;
+use super::input::Input;
+use super::link::Link;
+use super::timer::{Timer, now};
+use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role};
+
+/// See the module.
+#[derive(Debug)]
+pub(super) struct Driver<L> {
+    pub(super) link: L,
+    pub(super) receiver: Receiver,
+    pub(super) input: Input,
+    /// Whether the application sees pings and pongs.
+    pub(super) report_pings: bool,
+    deadline: Deadline,
+    timer: Timer,
+    server: bool,
+    /// The reading direction has ended.
+    eof: bool,
+    /// The end was reported: nothing happens any more.
+    finished: bool,
+}
+
+impl<L> Driver<L> {
+    /// The same connection over another link.
+    pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
+        let Self { link, receiver, input, report_pings, deadline, timer, server, eof, finished } =
+            self;
+        let link = relink(link);
+        Driver { link, receiver, input, report_pings, deadline, timer, server, eof, finished }
+    }
+}
+
+impl<L: Link> Driver<L> {
+    pub(super) fn new(link: L, role: Role, config: &Config, input: Input) -> Self {
+        Self {
+            link,
+            receiver: Receiver::new(role, config.limits),
+            input,
+            report_pings: config.report_pings,
+            deadline: Deadline::new(config.timeouts, now()),
+            timer: Timer::default(),
+            server: matches!(role, Role::Server),
+            eof: false,
+            finished: false,
+        }
+    }
+
+    /// Whether the end was reported.
+    pub(super) fn is_finished(&self) -> bool {
+        self.finished
+    }
+
+    /// The next message, or the end.
+    pub(super) fn poll_recv(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<Option<Message>, Error>> {
+        let polled = self.poll_message(cx);
+        if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
+            // Whoever stops listening here has answered nevertheless (§5.5.1). If the answer
+            // cannot be written, the next call says so.
+            let _ = self.link.poll_write(cx);
+        }
+        self.input.park();
+        polled
+    }
+
+    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+        loop {
+            let receiver = &mut self.receiver;
+            // A violation is kept by the receiver, and reported when the peer was told.
+            while let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
+                // §5.5.2: as soon as is practical, so before whatever the application says next.
+                self.link.settle(receiver.replies());
+                if self.report_pings || !message.is_ping_or_pong() {
+                    return Poll::Ready(Ok(Some(message)));
+                }
+            }
+            if !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(None));
+            }
+        }
+    }
+
+    /// Receives until the end, and drops it all.
+    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            let receiver = &mut self.receiver;
+            while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_part(bytes)) {}
+            if !ready!(self.poll_more(cx))? {
+                return Poll::Ready(Ok(()));
+            }
+        }
+    }
+
+    /// Waits until the receiver has something to look at; `false` when the connection has ended.
+    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        if self.input.is_starved() || self.receiver.is_done() {
+            return self.poll_more(cx);
+        }
+        self.link.settle(self.receiver.replies());
+        Poll::Ready(Ok(true))
+    }
+
+    /// Waits for bytes; `false` when the connection has ended.
+    ///
+    /// To be called when the receiver wants more than `input` holds.
+    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        loop {
+            if self.finished {
+                return Poll::Ready(Ok(false));
+            }
+            self.link.settle(self.receiver.replies());
+            if self.receiver.violation().is_some() || self.server && self.receiver.has_closed() {
+                ready!(self.poll_end(cx));
+                return Poll::Ready(self.finish(None));
+            }
+            if self.link.is_full() {
+                match self.link.poll_write(cx) {
+                    Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                    Poll::Pending if self.link.is_full() => {
+                        self.input.park();
+                        ready!(self.poll_deadline(cx))?;
+                        continue;
+                    }
+                    _ => {}
+                }
+            }
+            match self.input.poll_read(self.link.reading(), cx) {
+                Poll::Ready(Ok(0)) => {
+                    self.eof = true;
+                    // The answer to its close frame may still reach a peer that only stopped
+                    // sending.
+                    let _ = self.link.poll_write(cx);
+                    return Poll::Ready(self.finish(None));
+                }
+                Poll::Ready(Ok(_)) => {
+                    self.deadline.heard();
+                    if self.link.poll_closed(cx) {
+                        // A peer that never stops sending never lets the timer be looked at.
+                        self.handle_deadline(cx)?;
+                    }
+                    if !self.receiver.is_done() {
+                        return Poll::Ready(Ok(true));
+                    }
+                    self.input.clear();
+                }
+                Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                Poll::Pending => {
+                    self.input.park();
+                    match self.link.poll_write(cx) {
+                        // There is room for what had to stay behind.
+                        Poll::Ready(Ok(())) if !self.receiver.replies().is_empty() => continue,
+                        Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                        _ => {}
+                    }
+                    ready!(self.poll_deadline(cx))?;
+                }
+            }
+        }
+    }
+
+    /// Ends TCP, for the reasons above.
+    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.finished {
+            let shut = self.link.poll_shutdown(cx).is_ready();
+            if shut && self.eof {
+                break;
+            }
+            let mut read = false;
+            if !self.eof
+                && let Poll::Ready(polled) = self.input.poll_read(self.link.reading(), cx)
+            {
+                self.eof = matches!(polled, Ok(0) | Err(_));
+                read = true;
+            }
+            self.input.clear();
+            self.input.park();
+            // How it ends is for the caller to report.
+            let _ = if read { self.handle_deadline(cx) } else { ready!(self.poll_deadline(cx)) };
+        }
+        Poll::Ready(())
+    }
+
+    /// Waits for the deadline, and does what it calls for. An error is the end.
+    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if self.link.took_bytes() {
+            self.deadline.wrote();
+        }
+        let closing = self.link.poll_closed(cx);
+        let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
+        ready!(self.timer.poll(cx, at));
+        Poll::Ready(self.handle_deadline(cx))
+    }
+
+    /// Does what the clock calls for by now. An error is the end.
+    fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        match self.deadline.handle(self.link.poll_closed(cx), now()) {
+            None => Ok(()),
+            Some(Due::Ping) => {
+                self.link.frame(Event::Ping(&[]));
+                Ok(())
+            }
+            Some(Due::Expired(expired)) => {
+                if expired == Expired::Pong {
+                    let code = CloseCode::INTERNAL_ERROR;
+                    let close = Close { code, reason: "no answer to a ping" };
+                    self.link.frame(Event::Close(Some(close)));
+                    let _ = self.link.poll_write(cx);
+                }
+                // §7.1.1: after both close frames a TCP that does not end is no failure.
+                match self.finish(None) {
+                    Err(Error::Lost) => Err(expired.into()),
+                    end => end.map(drop),
+                }
+            }
+        }
+    }
+
+    /// Reports how the connection ended, which happens once.
+    fn finish(&mut self, error: Option<io::Error>) -> Result<bool, Error> {
+        self.finished = true;
+        self.input.clear();
+        self.input.park();
+        self.link.abandon();
+        match (self.receiver.violation(), error) {
+            (Some(violation), _) => Err(violation.into()),
+            // Both close frames went their way, or ours could not: the peer had said its last.
+            (None, _) if self.receiver.has_closed() => Ok(false),
+            (None, Some(error)) => Err(error.into()),
+            (None, None) => Err(Error::Lost),
+        }
+    }
+}

@@ -1,0 +1,107 @@
+//! What can end a connection, or keep it from beginning.
+
+use std::fmt;
+use std::io;
+
+use bytes::Bytes;
+
+use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
+use crate::proto::{CloseCode, Expired, Misuse, Violation};
+
+/// Why a call failed. A connection that ends as it should is no error.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Error {
+    /// The transport failed.
+    Io(io::Error),
+    /// The peer broke the protocol; it was told so in a close frame (§7.1.7).
+    Violation(Violation),
+    /// The call would have broken the protocol. Nothing was sent, and the connection goes on.
+    Misuse(Misuse),
+    /// The peer did not do something in time.
+    Timeout(Expired),
+    /// The transport ended without a closing handshake: the close code counts as 1006 (§7.1.5).
+    Lost,
+    /// The connection had ended before the call.
+    Closed,
+    /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
+    HandshakeTimeout,
+    /// The address is a `wss://` URI. Make the TLS connection with a library of your choice, then
+    /// the handshake with [`connect_over`](super::connect_over).
+    NeedsTls,
+    /// The address is not a `ws://` URI (§3).
+    Uri(UriError),
+    /// The request or the answer to be sent is not legal; nothing was sent.
+    Build(BuildError),
+    /// A client's request was not a legal opening handshake; it was refused (§4.2.1).
+    Request(RequestError),
+    /// A server's answer was not a legal opening handshake (§4.1).
+    Response(ResponseError),
+    /// A server answered with another status than 101; here is its response, with what came of its
+    /// body up to 16 KiB.
+    Status(Box<http::Response<Bytes>>),
+}
+
+impl Error {
+    /// The close code that stands for this end (§7.1.5): the one that was sent to the peer, or 1006.
+    /// `None` if the connection is not ended by it.
+    pub const fn close_code(&self) -> Option<CloseCode> {
+        match self {
+            Self::Violation(violation) => Some(violation.code()),
+            Self::Io(_) | Self::Timeout(_) | Self::Lost => Some(CloseCode::ABNORMAL),
+            _ => None,
+        }
+    }
+}
+
+impl fmt::Display for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Io(error) => write!(f, "the transport failed: {error}"),
+            Self::Violation(violation) => violation.fmt(f),
+            Self::Misuse(misuse) => misuse.fmt(f),
+            Self::Timeout(expired) => expired.fmt(f),
+            Self::Lost => {
+                f.write_str("the transport ended without a closing handshake (RFC 6455 §7.1.5)")
+            }
+            Self::Closed => f.write_str("the connection has ended"),
+            Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
+            Self::NeedsTls => f.write_str("a wss:// address needs a TLS connection to go over"),
+            Self::Uri(error) => error.fmt(f),
+            Self::Build(error) => error.fmt(f),
+            Self::Request(error) => error.fmt(f),
+            Self::Response(error) => error.fmt(f),
+            Self::Status(response) => {
+                write!(
+                    f,
+                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
+                    response.status()
+                )
+            }
+        }
+    }
+}
+
+impl std::error::Error for Error {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Io(error) => Some(error),
+            _ => None,
+        }
+    }
+}
+
+macro_rules! from {
+    ($($variant:ident($inner:ty)),* $(,)?) => {$(
+        impl From<$inner> for Error {
+            fn from(inner: $inner) -> Self {
+                Self::$variant(inner)
+            }
+        }
+    )*};
+}
+
+from! {
+    Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
+    Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
+}

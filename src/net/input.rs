@@ -1,0 +1,116 @@
+//! Bytes that were read and not yet taken.
+//!
+//! They lie in a block borrowed from the thread's [pool] while they are being parsed, and move to a
+//! small buffer of their own when the socket goes to sleep on them: usually none, else a partial
+//! header or control frame of at most 130 bytes, or the messages behind the one just handed out.
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::{AsyncRead, ReadBuf};
+
+use super::pool;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Input {
+    bytes: Vec<u8>,
+    /// Whether `bytes` is a block of the pool; if not it is this connection's own.
+    borrowed: bool,
+    /// What was read and not taken: `bytes[start..end]`.
+    start: usize,
+    end: usize,
+    /// What is there is no whole header or control frame: the parser wants more.
+    starved: bool,
+}
+
+impl Input {
+    /// Begins with bytes that came before, for instance behind the head of the handshake.
+    pub(super) fn new(bytes: Vec<u8>) -> Self {
+        Self { borrowed: false, start: 0, end: bytes.len(), starved: false, bytes }
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.start == self.end
+    }
+
+    /// Whether the parser can do nothing with what is there.
+    pub(super) fn is_starved(&self) -> bool {
+        self.starved || self.is_empty()
+    }
+
+    /// Lets `parse` take bytes off the front. What it gives may be lent from there; if it gives
+    /// nothing, it wants more.
+    #[inline]
+    pub(super) fn take<'a, T, E>(
+        &'a mut self,
+        parse: impl FnOnce(&mut &'a mut [u8]) -> Result<Option<T>, E>,
+    ) -> Result<Option<T>, E> {
+        let Self { bytes, start, end, starved, .. } = self;
+        let mut rest = &mut bytes[*start..*end];
+        let before = rest.len();
+        let taken = parse(&mut rest);
+        *start += before - rest.len();
+        *starved = matches!(taken, Ok(None));
+        taken
+    }
+
+    /// Drops everything.
+    pub(super) fn clear(&mut self) {
+        self.start = self.end;
+    }
+
+    /// Everything that was not taken.
+    pub(super) fn into_rest(mut self) -> Vec<u8> {
+        let rest = self.bytes[self.start..self.end].to_vec();
+        self.clear();
+        self.park();
+        rest
+    }
+
+    /// Reads more behind what is there; 0 is the end of the stream.
+    pub(super) fn poll_read(
+        &mut self,
+        stream: Pin<&mut impl AsyncRead>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<usize>> {
+        self.make_room();
+        let mut buf = ReadBuf::new(&mut self.bytes[self.end..]);
+        ready!(stream.poll_read(cx, &mut buf))?;
+        let len = buf.filled().len();
+        self.end += len;
+        self.starved = false;
+        Poll::Ready(Ok(len))
+    }
+
+    /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
+    /// turn to another connection.
+    #[inline]
+    pub(super) fn park(&mut self) {
+        if self.borrowed {
+            let rest = Self::new(self.bytes[self.start..self.end].to_vec());
+            let Self { bytes, starved, .. } = std::mem::replace(self, rest);
+            self.starved = starved;
+            pool::give_block(bytes);
+        } else if self.is_empty() {
+            *self = Self::default();
+        }
+    }
+
+    /// Makes sure of a block with room behind what is there.
+    fn make_room(&mut self) {
+        if !self.borrowed {
+            let mut block = pool::take_block();
+            let rest = &self.bytes[self.start..self.end];
+            // The parser leaves less than a header and a control frame (§5.5), so this fits.
+            block[..rest.len()].copy_from_slice(rest);
+            (self.start, self.end) = (0, rest.len());
+            self.bytes = block;
+            self.borrowed = true;
+        } else if self.end == self.bytes.len() || self.is_empty() {
+            self.bytes.copy_within(self.start..self.end, 0);
+            (self.start, self.end) = (0, self.end - self.start);
+        }
+    }
+}

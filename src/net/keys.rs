@@ -1,0 +1,13 @@
+//! Where randomness comes from: a cryptographic generator, seeded by the operating system and
+//! buffered per thread (§5.3, §10.3).
+
+/// A fresh, unpredictable masking key: the [`KeySource`](crate::proto::KeySource) of every client
+/// that this layer makes.
+pub fn masking_key() -> [u8; 4] {
+    rand::random()
+}
+
+/// The nonce of an opening handshake (§4.1).
+pub(super) fn nonce() -> [u8; 16] {
+    rand::random()
+}

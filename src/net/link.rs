@@ -1,0 +1,99 @@
+//! What a reading task needs of its transport.
+//!
+//! The [driver](super::driver) reads, keeps time and ends the connection; it does so the same way
+//! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
+//! ([`Half`](super::split::Half)).
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::writing::Writing;
+use crate::proto::{Event, Replies};
+
+/// Both directions of a transport, as seen by whoever reads.
+pub(super) trait Link {
+    type Reading: AsyncRead + Unpin;
+
+    /// The reading direction.
+    fn reading(&mut self) -> Pin<&mut Self::Reading>;
+
+    /// Frames what is owed to the peer, as far as there is room.
+    fn settle(&mut self, replies: &mut Replies);
+
+    /// Frames a ping or a close frame; one that may no longer be sent is dropped.
+    fn frame(&mut self, event: Event<'_>);
+
+    /// Writes what is framed, if that is this task's to do; if it is not, or nothing is, `Ready`.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>>;
+
+    /// Ends the writing direction, once everything is written.
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()>;
+
+    /// Whether so much waits to be written that reading should stop.
+    fn is_full(&self) -> bool;
+
+    /// Whether a close frame was sent. If not, the task is woken when one is.
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool;
+
+    /// Whether the transport took bytes since this was last asked.
+    fn took_bytes(&mut self) -> bool;
+
+    /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
+    fn abandon(&mut self);
+}
+
+/// Both directions in one task.
+#[derive(Debug)]
+pub(super) struct Whole<S> {
+    pub(super) stream: S,
+    pub(super) writing: Writing,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
+    type Reading = S;
+
+    #[inline]
+    fn reading(&mut self) -> Pin<&mut S> {
+        Pin::new(&mut self.stream)
+    }
+
+    #[inline]
+    fn settle(&mut self, replies: &mut Replies) {
+        self.writing.settle(replies);
+    }
+
+    fn frame(&mut self, event: Event<'_>) {
+        let _ = self.writing.send(event);
+    }
+
+    #[inline]
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.writing.poll_write(Pin::new(&mut self.stream), cx)
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.writing.poll_shutdown(Pin::new(&mut self.stream), cx)
+    }
+
+    #[inline]
+    fn is_full(&self) -> bool {
+        self.writing.is_full()
+    }
+
+    #[inline]
+    fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
+        self.writing.sender.has_closed()
+    }
+
+    #[inline]
+    fn took_bytes(&mut self) -> bool {
+        self.writing.took_bytes()
+    }
+
+    fn abandon(&mut self) {
+        self.writing.outbox.abandon();
+    }
+}

@@ -1,0 +1,43 @@
+//! The tokio layer: sockets, wake-ups, timers, buffers, back-pressure.
+//!
+//! ```text
+//!   accept  connect         the opening handshake over a transport
+//!        └──┬──┘
+//!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
+//!           └──────────┼─────────┘
+//!                   driver                the reading loop, the clock, the end
+//!             ┌────────┼────────┐
+//!           input    link     timer       bytes read · the writing direction as it sees it
+//!             │        │
+//!             │     writing ── outbox     what frames, what waits to be written
+//!             └── pool ──────────┘        buffers that a thread's sockets lend each other
+//! ```
+//!
+//! Imports point downwards, and from here to [`proto`](crate::proto) and
+//! [`handshake`](crate::handshake), never back.
+
+mod accept;
+mod batch;
+mod config;
+mod connect;
+mod driver;
+mod error;
+mod input;
+mod keys;
+mod link;
+mod opening;
+mod outbox;
+mod pool;
+mod split;
+mod stream;
+mod timer;
+mod writing;
+
+pub use accept::{Incoming, accept};
+pub use batch::{Events, Outgoing};
+pub use config::Config;
+pub use connect::{connect, connect_over, connect_with};
+pub use error::Error;
+pub use keys::masking_key;
+pub use split::{Reader, Split, Writer};
+pub use stream::{Parts, WebSocket};

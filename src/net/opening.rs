@@ -1,0 +1,103 @@
+//! What both ends of the opening handshake do with a transport: read a head, end politely.
+
+use std::any::Any;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
+use tokio::net::TcpStream;
+
+use super::error::Error;
+use super::pool;
+use crate::handshake::{HeadError, HeadLimits, HeadScanner};
+
+/// How much is read at a time, so that not much piles up behind a head.
+const PIECE: usize = 16 << 10;
+
+/// How much is read and dropped behind an answer that ends the connection.
+const LINGER: usize = 1 << 20;
+
+/// Gives the handshake, or a step of it, so long.
+pub(super) async fn within<T>(
+    limit: Duration,
+    step: impl Future<Output = Result<T, Error>>,
+) -> Result<T, Error> {
+    match tokio::time::timeout(limit, step).await {
+        Ok(done) => done,
+        Err(_) => Err(Error::HandshakeTimeout),
+    }
+}
+
+/// Reads until `bytes` begins with a whole head; gives its length. What came with it stays behind it.
+pub(super) async fn read_head<E: From<HeadError> + Into<Error>>(
+    stream: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+    limits: &HeadLimits,
+) -> Result<usize, Error> {
+    let mut scanner = HeadScanner::new(limits);
+    loop {
+        if let Some(len) = scanner.scan(bytes).map_err(|error| E::from(error).into())? {
+            return Ok(len);
+        }
+        if read_some(stream, bytes).await? == 0 {
+            let message = "the transport ended within the opening handshake";
+            return Err(io::Error::new(io::ErrorKind::UnexpectedEof, message).into());
+        }
+    }
+}
+
+/// Appends what comes next; 0 at the end. A socket that waits owns only what has arrived.
+pub(super) async fn read_some(
+    stream: &mut (impl AsyncRead + Unpin),
+    bytes: &mut Vec<u8>,
+) -> io::Result<usize> {
+    poll_fn(|cx| poll_read_some(Pin::new(stream), cx, bytes)).await
+}
+
+fn poll_read_some(
+    stream: Pin<&mut impl AsyncRead>,
+    cx: &mut Context<'_>,
+    bytes: &mut Vec<u8>,
+) -> Poll<io::Result<usize>> {
+    let mut block = pool::take_block();
+    let mut piece = ReadBuf::new(&mut block[..PIECE]);
+    let polled = stream.poll_read(cx, &mut piece);
+    bytes.extend_from_slice(piece.filled());
+    let len = piece.filled().len();
+    pool::give_block(block);
+    ready!(polled)?;
+    Poll::Ready(Ok(len))
+}
+
+/// Writes a last answer and ends the transport. What the peer still sends is read and dropped up to
+/// a bound: closing with bytes unread would make the kernel send a reset, which can overtake the
+/// answer (§7.1.1).
+pub(super) async fn write_last(
+    mut stream: impl AsyncRead + AsyncWrite + Unpin,
+    answer: &[u8],
+) -> io::Result<()> {
+    stream.write_all(answer).await?;
+    stream.shutdown().await?;
+    let mut dropped = Vec::new();
+    let mut left = LINGER;
+    loop {
+        dropped.clear();
+        match read_some(&mut stream, &mut dropped).await {
+            // A peer that resets the connection has read as much as it wanted.
+            Ok(0) | Err(_) => return Ok(()),
+            Ok(len) if len >= left => return Ok(()),
+            Ok(len) => left -= len,
+        }
+    }
+}
+
+/// Turns Nagle's algorithm off where there is one: corking is ours.
+pub(super) fn no_delay<S: 'static>(stream: &S) {
+    if let Some(tcp) = (stream as &dyn Any).downcast_ref::<TcpStream>() {
+        // Only a socket that is gone already refuses, and that will show soon enough.
+        let _ = tcp.set_nodelay(true);
+    }
+}

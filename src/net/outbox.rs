@@ -1,0 +1,108 @@
+//! Bytes that were framed and not yet written.
+//!
+//! Frames gather here until somebody writes: that is the cork. Once the stream has taken everything,
+//! the buffer goes back to the thread's [pool].
+
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use tokio::io::AsyncWrite;
+
+use super::pool;
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Outbox {
+    bytes: Vec<u8>,
+    /// `bytes[..written]` has been taken by the stream.
+    written: usize,
+    /// The stream took bytes that it may still buffer itself.
+    unflushed: bool,
+    /// Writing failed: what is framed now goes nowhere.
+    broken: bool,
+}
+
+impl Outbox {
+    /// How many bytes wait.
+    pub(super) fn len(&self) -> usize {
+        self.bytes.len() - self.written
+    }
+
+    /// Whether everything is written, as far as the stream can tell.
+    pub(super) fn is_clear(&self) -> bool {
+        self.len() == 0 && !self.unflushed
+    }
+
+    pub(super) fn is_broken(&self) -> bool {
+        self.broken
+    }
+
+    /// Where to append frames.
+    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+        if self.broken {
+            self.bytes.clear();
+        } else if self.bytes.capacity() == 0 {
+            self.bytes = pool::take_buffer();
+        }
+        &mut self.bytes
+    }
+
+    /// What waits.
+    pub(super) fn into_rest(mut self) -> Vec<u8> {
+        self.bytes.split_off(self.written)
+    }
+
+    /// Writes and flushes everything; gives how many bytes the stream took on the way through
+    /// `took`, also when it is not ready for more.
+    ///
+    /// After an error nothing is written any more, and what is framed is dropped.
+    pub(super) fn poll_write(
+        &mut self,
+        mut stream: Pin<&mut impl AsyncWrite>,
+        cx: &mut Context<'_>,
+        took: &mut bool,
+    ) -> Poll<io::Result<()>> {
+        while self.len() > 0 && !self.broken {
+            match ready!(stream.as_mut().poll_write(cx, &self.bytes[self.written..])) {
+                Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
+                Ok(len) => {
+                    *took = true;
+                    self.unflushed = true;
+                    self.written += len;
+                    self.compact();
+                }
+                Err(error) => return Poll::Ready(Err(self.fail(error))),
+            }
+        }
+        if self.unflushed && !self.broken {
+            if let Err(error) = ready!(stream.poll_flush(cx)) {
+                return Poll::Ready(Err(self.fail(error)));
+            }
+            self.unflushed = false;
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Drops everything: nothing can be written any more.
+    pub(super) fn abandon(&mut self) {
+        *self = Self { broken: true, ..Self::default() };
+    }
+
+    fn fail(&mut self, error: io::Error) -> io::Error {
+        self.abandon();
+        error
+    }
+
+    /// Forgets what was written: all of it at once, or half of what is there, so that each byte is
+    /// moved at most once.
+    fn compact(&mut self) {
+        if self.written == self.bytes.len() {
+            pool::give_buffer(std::mem::take(&mut self.bytes));
+            self.written = 0;
+        } else if self.written > self.bytes.len() / 2 {
+            self.bytes.drain(..self.written);
+            self.written = 0;
+        }
+    }
+}

@@ -1,0 +1,463 @@
+//! Two tasks: one receives, others send.
+//!
+//! The [`Reader`] owns the reading direction, the clock and the end of the connection. [`Writer`]s
+//! share the writing direction behind a lock that is held for framing and for a write that does not
+//! block, never across an `await`. The reader takes it only when it owes the peer something, so
+//! two peers that flood each other cannot block each other: whoever waits to write still reads.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Context, Poll, Wake, Waker};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
+use tokio::net::TcpStream;
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::oneshot;
+
+use super::batch::Events;
+use super::driver::Driver;
+use super::error::Error;
+use super::link::{Link, Whole};
+use super::stream::WebSocket;
+use super::writing::Writing;
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Misuse, Replies};
+
+/// A transport whose directions can be used by two tasks.
+///
+/// Implement it with [`tokio::io::split`] where the transport knows no better way.
+pub trait Split {
+    /// The reading direction.
+    type Read: AsyncRead + Unpin;
+    /// The writing direction.
+    type Write: AsyncWrite + Unpin + Send + 'static;
+
+    /// Separates the two.
+    fn split(self) -> (Self::Read, Self::Write);
+}
+
+impl Split for TcpStream {
+    type Read = OwnedReadHalf;
+    type Write = OwnedWriteHalf;
+
+    fn split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
+        self.into_split()
+    }
+}
+
+#[cfg(unix)]
+impl Split for tokio::net::UnixStream {
+    type Read = tokio::net::unix::OwnedReadHalf;
+    type Write = tokio::net::unix::OwnedWriteHalf;
+
+    fn split(self) -> (Self::Read, Self::Write) {
+        self.into_split()
+    }
+}
+
+impl Split for DuplexStream {
+    type Read = ReadHalf<Self>;
+    type Write = WriteHalf<Self>;
+
+    fn split(self) -> (ReadHalf<Self>, WriteHalf<Self>) {
+        tokio::io::split(self)
+    }
+}
+
+impl<S: Split> WebSocket<S> {
+    /// Separates the directions, for two tasks or more.
+    pub fn split(self) -> (Reader<S>, Writer<S>) {
+        let (closed, on_close) = oneshot::channel();
+        let mut shared = None;
+        let driver = self.driver.relink(|Whole { stream, writing }| {
+            let closing = writing.sender.has_closed();
+            let (reading, stream) = stream.split();
+            let inner = Inner { stream, writing, closed: Some(closed) };
+            let shared = shared.insert(Arc::new(Shared {
+                inner: Mutex::new(inner),
+                waiting: Mutex::default(),
+                pending: AtomicBool::new(true),
+                took: AtomicBool::new(false),
+            }));
+            Half { reading, shared: Arc::clone(shared), on_close: (!closing).then_some(on_close) }
+        });
+        let writer = Writer { shared: Arc::clone(&driver.link.shared) };
+        (Reader { driver }, writer)
+    }
+}
+
+/// The receiving direction of a split [`WebSocket`]; a [`Stream`] of `Result<Message, Error>`.
+///
+/// It must be polled for the connection to live: it answers pings, keeps the deadlines and ends the
+/// connection. Dropping it leaves the [`Writer`]s without a peer that is heard.
+pub struct Reader<S: Split> {
+    driver: Driver<Half<S::Read, S::Write>>,
+}
+
+/// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`]. Clones send over the same
+/// connection, each message whole.
+pub struct Writer<S: Split> {
+    shared: Arc<Shared<S::Write>>,
+}
+
+impl<S: Split> Reader<S> {
+    /// The next message; see [`WebSocket::recv`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: no message is lost.
+    ///
+    /// # Errors
+    ///
+    /// How the connection failed, once; then `None`. Writers get [`Error::Closed`] from then on.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.driver.poll_recv(cx)).await
+    }
+
+    /// The events in the next bytes; see [`WebSocket::batch`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: no event is lost.
+    ///
+    /// # Errors
+    ///
+    /// How the connection failed, once; then `None`.
+    pub async fn batch(&mut self) -> Result<Option<Events<'_>>, Error> {
+        if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
+            return Ok(None);
+        }
+        Ok(Some(Events::new(&mut self.driver)))
+    }
+}
+
+impl<S: Split> Writer<S> {
+    /// Sends a message, a ping, a pong or a close frame, and writes it now.
+    ///
+    /// Waits first while more than [`high_water`](super::Config::high_water) bytes are waiting to
+    /// be written; the reader goes on reading meanwhile.
+    ///
+    /// # Cancel safety
+    ///
+    /// A message is framed whole or not at all. If the future is dropped while it waits for room,
+    /// nothing is framed; if it is dropped later, the rest is written with whatever is sent next,
+    /// or when the reader next wakes.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, the
+    /// connection goes on. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
+    pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
+        self.feed(event).await?;
+        self.flush().await
+    }
+
+    /// Frames a message, a ping, a pong or a close frame; it is written by the next
+    /// [`flush`](Self::flush) or [`send`](Self::send) of any writer, or when the reader next waits.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is framed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn feed(&self, event: impl AsEvent) -> Result<(), Error> {
+        let event = event.as_event();
+        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send(event))).await
+    }
+
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed); `fin` ends the message.
+    /// Only one message can be sent in parts at a time, by whatever writer.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is framed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn feed_part(&self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
+        let part = part.as_event();
+        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send_part(part, fin))).await
+    }
+
+    /// Writes everything that is framed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time.
+    ///
+    /// # Errors
+    ///
+    /// How writing failed, or [`Closed`](Error::Closed) if it had before.
+    pub async fn flush(&self) -> Result<(), Error> {
+        poll_fn(|cx| self.shared.poll_flush(cx)).await
+    }
+
+    /// Starts the closing handshake (§7.1.2): sends a close frame and writes it. The [`Reader`]
+    /// receives what still comes, then the peer's close frame, and ends within
+    /// [`Timeouts::close`](crate::proto::Timeouts::close).
+    ///
+    /// Calling it again, or after the peer has closed, finishes what is left to write.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time. Once polled, the close frame is framed.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
+    /// 123 bytes. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
+    pub async fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        self.shared.frame(Event::Close(Some(Close { code: code.into(), reason })))?;
+        self.flush().await
+    }
+}
+
+impl<S: Split> Clone for Writer<S> {
+    fn clone(&self) -> Self {
+        Self { shared: Arc::clone(&self.shared) }
+    }
+}
+
+impl<S: Split> std::fmt::Debug for Reader<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Reader").field("receiver", &self.driver.receiver).finish_non_exhaustive()
+    }
+}
+
+impl<S: Split> std::fmt::Debug for Writer<S> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Writer").finish_non_exhaustive()
+    }
+}
+
+impl<S: Split> Stream for Reader<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl<S: Split> Sink<Message> for Writer<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.poll_frame(cx, |_| Ok(()))
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Ok(self.shared.frame(message.as_event())?)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.shared.poll_flush(cx)
+    }
+
+    /// Sends a close frame with 1000 (§7.4.1) if none was sent.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let close = Close { code: CloseCode::NORMAL, reason: "" };
+        self.shared.frame(Event::Close(Some(close)))?;
+        self.shared.poll_flush(cx)
+    }
+}
+
+/// The writing direction, shared. As a waker it wakes everybody who waits to write: the transport
+/// remembers only one.
+struct Shared<W> {
+    inner: Mutex<Inner<W>>,
+    waiting: Mutex<Vec<Waker>>,
+    /// Something is framed that the reader should see written when it next waits.
+    pending: AtomicBool,
+    /// The transport took bytes; for the reader's clock.
+    took: AtomicBool,
+}
+
+struct Inner<W> {
+    stream: W,
+    writing: Writing,
+    /// Tells the reader that a close frame was sent, which starts its clock.
+    closed: Option<oneshot::Sender<()>>,
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
+    fn lock(&self) -> MutexGuard<'_, Inner<W>> {
+        // Nothing is left half done by a panic: what is framed is framed whole.
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Frames something once there is room.
+    fn poll_frame(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        frame: impl FnOnce(&mut Writing) -> Result<(), Misuse>,
+    ) -> Poll<Result<(), Error>> {
+        let mut inner = self.lock();
+        inner.check()?;
+        if inner.writing.is_full()
+            && self.poll_write(&mut inner, cx)?.is_pending()
+            && inner.writing.is_full()
+        {
+            return Poll::Pending;
+        }
+        Poll::Ready(Ok(self.with(&mut inner, frame)?))
+    }
+
+    /// Frames an event at once.
+    fn frame(&self, event: Event<'_>) -> Result<(), Misuse> {
+        self.with(&mut self.lock(), |writing| writing.send(event))
+    }
+
+    fn with<T>(&self, inner: &mut Inner<W>, frame: impl FnOnce(&mut Writing) -> T) -> T {
+        let framed = frame(&mut inner.writing);
+        self.pending.store(true, Ordering::Relaxed);
+        if inner.writing.sender.has_closed()
+            && let Some(closed) = inner.closed.take()
+        {
+            let _ = closed.send(());
+        }
+        framed
+    }
+
+    fn poll_flush(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let mut inner = self.lock();
+        inner.check()?;
+        self.poll_write(&mut inner, cx).map_err(Error::from)
+    }
+
+    fn poll_write(
+        self: &Arc<Self>,
+        inner: &mut Inner<W>,
+        cx: &mut Context<'_>,
+    ) -> Poll<io::Result<()>> {
+        let polled = self.wait(inner, cx, Writing::poll_write);
+        if polled.is_ready() {
+            self.pending.store(false, Ordering::Relaxed);
+        }
+        polled
+    }
+
+    /// Polls the transport on behalf of everybody who waits for it.
+    fn wait<T>(
+        self: &Arc<Self>,
+        inner: &mut Inner<W>,
+        cx: &mut Context<'_>,
+        poll: impl FnOnce(&mut Writing, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
+    ) -> Poll<T> {
+        self.enlist(cx.waker());
+        let everybody = Waker::from(Arc::clone(self));
+        let Inner { stream, writing, .. } = inner;
+        let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
+        if writing.took_bytes() {
+            self.took.store(true, Ordering::Relaxed);
+        }
+        if polled.is_ready() {
+            self.dismiss(cx.waker());
+            everybody.wake();
+        }
+        polled
+    }
+
+    fn enlist(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if !waiting.iter().any(|other| other.will_wake(waker)) {
+            waiting.push(waker.clone());
+        }
+    }
+
+    fn dismiss(&self, waker: &Waker) {
+        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        waiting.retain(|other| !other.will_wake(waker));
+    }
+}
+
+impl<W: Send> Wake for Shared<W> {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    fn wake_by_ref(self: &Arc<Self>) {
+        let waiting =
+            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        waiting.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl<W> Inner<W> {
+    fn check(&self) -> Result<(), Error> {
+        if self.writing.outbox.is_broken() { Err(Error::Closed) } else { Ok(()) }
+    }
+}
+
+/// The reading direction, and a hand on the writing one.
+pub(super) struct Half<R, W> {
+    reading: R,
+    shared: Arc<Shared<W>>,
+    /// Resolves when a close frame is sent; `None` after that.
+    on_close: Option<oneshot::Receiver<()>>,
+}
+
+impl<R, W> Link for Half<R, W>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    type Reading = R;
+
+    fn reading(&mut self) -> Pin<&mut R> {
+        Pin::new(&mut self.reading)
+    }
+
+    fn settle(&mut self, replies: &mut Replies) {
+        if !replies.is_empty() {
+            self.shared.with(&mut self.shared.lock(), |writing| writing.settle(replies));
+        }
+    }
+
+    fn frame(&mut self, event: Event<'_>) {
+        let _ = self.shared.frame(event);
+    }
+
+    /// Only where something is pending: what writers wait for they write themselves.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.shared.pending.load(Ordering::Relaxed) {
+            self.shared.poll_write(&mut self.shared.lock(), cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.wait(&mut self.shared.lock(), cx, Writing::poll_shutdown)
+    }
+
+    /// Writers wait; the reader never does, lest two peers wait for each other.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool {
+        if let Some(on_close) = &mut self.on_close {
+            if Pin::new(on_close).poll(cx).is_pending() {
+                return false;
+            }
+            self.on_close = None;
+        }
+        true
+    }
+
+    fn took_bytes(&mut self) -> bool {
+        self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+    }
+
+    fn abandon(&mut self) {
+        self.shared.lock().writing.outbox.abandon();
+        Arc::clone(&self.shared).wake();
+    }
+}

@@ -1,0 +1,268 @@
+//! The socket: owned messages in both directions, by one task.
+//!
+//! Corking, in one sentence: whatever is framed is written, at the latest, before the socket next
+//! waits for input; [`send`](WebSocket::send) and [`flush`](WebSocket::flush) write it now.
+
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+
+use futures_core::Stream;
+use futures_sink::Sink;
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::config::Config;
+use super::driver::Driver;
+use super::error::Error;
+use super::input::Input;
+use super::link::{Link, Whole};
+use super::writing::Writing;
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Role, Sender, State};
+
+/// A WebSocket connection over a transport `S`, after its opening handshake.
+///
+/// It is at once a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`].
+///
+/// Pings are answered, and close frames too, while the socket is being read; deadlines run while it
+/// is being polled. Dropping it ends the transport without a closing handshake.
+#[derive(Debug)]
+pub struct WebSocket<S> {
+    pub(super) driver: Driver<Whole<S>>,
+    protocol: Option<Box<str>>,
+}
+
+/// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
+#[derive(Debug)]
+#[non_exhaustive]
+pub struct Parts<S> {
+    /// The transport.
+    pub stream: S,
+    /// What was read from it and not received as a message: in front of what comes next. Bytes of
+    /// a message that was under way are gone.
+    pub unread: Vec<u8>,
+    /// What was framed and not written: to be written before anything else.
+    pub unwritten: Vec<u8>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
+    /// A connection over a transport that was upgraded elsewhere, for instance by an HTTP server.
+    ///
+    /// `unread` is what was read behind the head of the handshake. A client's [`Role`] needs a
+    /// source of masking keys: [`masking_key`](super::masking_key) is one.
+    pub fn from_raw(stream: S, role: Role, unread: impl Into<Vec<u8>>, config: &Config) -> Self {
+        let link = Whole { stream, writing: Writing::new(Sender::new(role), config.high_water) };
+        let input = Input::new(unread.into());
+        Self { driver: Driver::new(link, role, config, input), protocol: None }
+    }
+
+    /// The same, with the subprotocol that was agreed upon.
+    pub(super) fn with_protocol(mut self, protocol: Option<String>) -> Self {
+        self.protocol = protocol.map(String::into_boxed_str);
+        self
+    }
+
+    /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
+    /// and ever after.
+    ///
+    /// The peer's close frame arrives as [`Message::Close`]; the answer to it goes out by itself
+    /// (§5.5.1). Pings and pongs are reported only if
+    /// [`report_pings`](Config::report_pings) says so.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: no message is lost.
+    ///
+    /// # Errors
+    ///
+    /// How the connection failed, once; then `None`. A [`Violation`](Error::Violation) is reported
+    /// when the peer was told, which takes until it ends TCP or the close deadline.
+    pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
+        poll_fn(|cx| self.driver.poll_recv(cx)).await
+    }
+
+    /// Sends a message, a ping, a pong or a close frame, and writes it now, together with whatever
+    /// was fed before.
+    ///
+    /// Waits first while more than [`high_water`](Config::high_water) bytes are waiting to be
+    /// written. A task that only sends should [split](Self::split) the socket, or receive now and
+    /// then: pings are answered by receiving.
+    ///
+    /// # Cancel safety
+    ///
+    /// A message is framed whole or not at all. If the future is dropped while it waits for room,
+    /// nothing is framed; if it is dropped later, the rest is written by whatever is called next.
+    /// Use [`feed`](Self::feed) and [`flush`](Self::flush) where it matters which.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, the
+    /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
+    pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
+        self.feed(event).await?;
+        self.flush().await
+    }
+
+    /// Frames a message, a ping, a pong or a close frame, to be written later: see the module's
+    /// sentence on corking. Waits first while more than [`high_water`](Config::high_water) bytes
+    /// are waiting to be written.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is framed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        Ok(self.driver.link.writing.send(event)?)
+    }
+
+    /// Frames the next part of a message whose length is not known before (§5.4), like
+    /// [`feed`](Self::feed); `fin` ends the message. All parts are text, or all are binary.
+    ///
+    /// # Cancel safety
+    ///
+    /// If the future is dropped, nothing is framed.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub async fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_room(cx)).await?;
+        Ok(self.driver.link.writing.send_part(part, fin)?)
+    }
+
+    /// Writes everything that is framed.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: the rest is written by whatever is called next.
+    ///
+    /// # Errors
+    ///
+    /// How the connection failed, or [`Closed`](Error::Closed) if it had before.
+    pub async fn flush(&mut self) -> Result<(), Error> {
+        poll_fn(|cx| self.poll_flushed(cx)).await
+    }
+
+    /// Closes the connection (§7.1.2): sends a close frame, waits for the peer's and for the end of
+    /// TCP, at most as long as [`Timeouts::close`](crate::proto::Timeouts::close). Messages that
+    /// still arrive are dropped.
+    ///
+    /// Calling it again, or after the peer has closed, finishes what is left to do.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time. Once polled, the close frame is framed.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
+    /// 123 bytes: nothing was sent. Else how the connection failed.
+    pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        if !self.driver.is_finished() {
+            self.driver.link.writing.send(Close { code: code.into(), reason })?;
+        }
+        poll_fn(|cx| self.poll_closed(cx)).await
+    }
+
+    /// How far the connection is from its end.
+    pub fn state(&self) -> State {
+        if self.driver.is_finished() {
+            State::Closed
+        } else if self.driver.link.writing.sender.has_closed() || self.driver.receiver.is_done() {
+            State::Closing
+        } else {
+            State::Open
+        }
+    }
+
+    /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
+    pub fn protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The transport, to look at. Reading or writing it would break the connection.
+    pub fn get_ref(&self) -> &S {
+        &self.driver.link.stream
+    }
+
+    /// Takes the connection apart.
+    pub fn into_inner(self) -> Parts<S> {
+        let Driver { link: Whole { stream, writing }, input, .. } = self.driver;
+        Parts { stream, unread: input.into_rest(), unwritten: writing.outbox.into_rest() }
+    }
+
+    /// Waits until something may be framed.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            self.check()?;
+            let writing = &self.driver.link.writing;
+            if !writing.is_full() {
+                return Poll::Ready(Ok(()));
+            }
+            match self.driver.link.poll_write(cx)? {
+                Poll::Pending if self.driver.link.is_full() => {
+                    ready!(self.driver.poll_deadline(cx))?
+                }
+                _ => {}
+            }
+        }
+    }
+
+    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        loop {
+            self.check()?;
+            self.driver.link.settle(self.driver.receiver.replies());
+            if self.driver.link.poll_write(cx)?.is_ready() {
+                return Poll::Ready(Ok(()));
+            }
+            ready!(self.driver.poll_deadline(cx))?;
+        }
+    }
+
+    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.poll_drain(cx)
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let ended = self.driver.is_finished() || self.driver.link.writing.outbox.is_broken();
+        if ended { Err(Error::Closed) } else { Ok(()) }
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
+    type Item = Result<Message, Error>;
+
+    fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+    }
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
+    type Error = Error;
+
+    fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_room(cx)
+    }
+
+    fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
+        Ok(self.get_mut().driver.link.writing.send(message)?)
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.get_mut().poll_flushed(cx)
+    }
+
+    /// Closes with 1000 (§7.4.1) if nobody did before.
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        let this = self.get_mut();
+        if !this.driver.is_finished() {
+            this.driver
+                .link
+                .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
+        }
+        this.poll_closed(cx)
+    }
+}

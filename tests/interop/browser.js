@@ -1,0 +1,135 @@
+// Chromium on the echo server's own page, driven over DevTools: browser.js CHROMIUM PAGE SCREENSHOT
+"use strict";
+const assert = require("node:assert/strict");
+const { spawn } = require("node:child_process");
+const { once } = require("node:events");
+const fs = require("node:fs");
+const os = require("node:os");
+const path = require("node:path");
+const { WebSocket } = require("ws");
+
+const KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!";
+
+// Runs inside the page: 1 MiB of random bytes on a connection of its own, compared where it arrives.
+const BINARY = async () => {
+  const sent = new Uint8Array(1 << 20);
+  for (let at = 0; at < sent.length; at += 65536) crypto.getRandomValues(sent.subarray(at, at + 65536));
+  const ws = new WebSocket(location.href.replace(/^http/, "ws"));
+  ws.binaryType = "arraybuffer";
+  const back = await new Promise((yes, no) => {
+    ws.onopen = () => ws.send(sent);
+    ws.onmessage = ({ data }) => yes(data);
+    ws.onclose = ({ code }) => no(Error(`closed with ${code} before the echo came`));
+    setTimeout(no, 20000, Error("no echo within 20 s"));
+  });
+  if (!(back instanceof ArrayBuffer)) return "the echo is text";
+  const got = new Uint8Array(back);
+  if (got.length !== sent.length) return `${got.length} bytes came back`;
+  const at = sent.findIndex((byte, i) => byte !== got[i]);
+  if (at >= 0) return `byte ${at} differs`;
+  const closed = new Promise(yes => { ws.onclose = yes; });
+  ws.close(4321, "끝");
+  const { code, wasClean } = await closed;
+  return code === 4321 && wasClean ? "identical" : `closed with ${code}, ${wasClean ? "" : "not "}clean`;
+};
+
+async function startBrowser(chromium, profile) {
+  const browser = spawn(chromium, [
+    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
+    "--disable-sync", "--no-first-run", "--window-size=1100,760", `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank",
+  ], { stdio: ["ignore", "ignore", "pipe"] });
+  process.on("exit", () => browser.kill("SIGKILL"));
+  const address = await new Promise((yes, no) => {
+    let said = "";
+    browser.stderr.on("data", data => {
+      said += data;
+      const found = /DevTools listening on (ws:\S+)/.exec(said);
+      if (found) yes(found[1]);
+    });
+    browser.on("error", no);
+    browser.on("exit", code => no(Error(`chromium ended with ${code}: ${said.slice(-500)}`)));
+    setTimeout(() => no(Error(`chromium offers no DevTools: ${said.slice(-500)}`)), 40000).unref();
+  });
+  return { browser, address };
+}
+
+// Just enough of the DevTools protocol: call(method, params) for one page, and what it complains of.
+async function openPage(address) {
+  const ws = new WebSocket(address, { perMessageDeflate: false, maxPayload: 1 << 28 });
+  await once(ws, "open");
+  const waiting = new Map(), complaints = [];
+  let id = 0, session;
+  ws.on("message", data => {
+    const { id, result, error, method, params } = JSON.parse(data);
+    if (id) {
+      const { yes, no } = waiting.get(id);
+      waiting.delete(id);
+      error ? no(Error(error.message)) : yes(result);
+    } else if (method === "Runtime.exceptionThrown") {
+      complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
+    } else if (method === "Log.entryAdded" && params.entry.level === "error") {
+      complaints.push(params.entry.text);
+    }
+  });
+  const call = (method, params = {}) => new Promise((yes, no) => {
+    waiting.set(++id, { yes, no });
+    ws.send(JSON.stringify({ id, method, params, sessionId: session }));
+  });
+  const { targetId } = await call("Target.createTarget", { url: "about:blank" });
+  session = (await call("Target.attachToTarget", { targetId, flatten: true })).sessionId;
+  for (const domain of ["Page", "Runtime", "Log"]) await call(`${domain}.enable`);
+  return { call, complaints };
+}
+
+async function main([chromium, url, screenshot]) {
+  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "bowstring-browser-"));
+  process.on("exit", () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  const { browser, address } = await startBrowser(chromium, profile);
+  const { call, complaints } = await openPage(address);
+
+  const evaluate = async expression => {
+    const { result, exceptionDetails: bad } = await call("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
+    if (bad) throw Error(bad.exception?.description ?? bad.text);
+    return result.value;
+  };
+  const until = async (expression, what) => {
+    for (let tries = 0; tries < 200; tries++) {
+      if (await evaluate(expression)) return;
+      await new Promise(yes => setTimeout(yes, 50));
+    }
+    throw Error(`${what} did not happen within 10 s; the page says: ${await evaluate("document.body?.innerText.slice(0, 500)")}`);
+  };
+  const lastOf = way => evaluate(`[...document.querySelectorAll("#rows tr.${way}")].at(-1)?.querySelector(".body").textContent`);
+
+  const { errorText } = await call("Page.navigate", { url });
+  if (errorText) throw Error(`${url}: ${errorText}`);
+  await until(`document.querySelector("#state")?.dataset.state === "open"`, "an open connection");
+
+  // As a person would: the focus is in the message already.
+  await call("Input.insertText", { text: KOREAN });
+  const enter = { key: "Enter", code: "Enter", windowsVirtualKeyCode: 13, text: "\r" };
+  await call("Input.dispatchKeyEvent", { type: "keyDown", ...enter });
+  await call("Input.dispatchKeyEvent", { type: "keyUp", ...enter });
+  await until(`document.querySelector("#rows tr.received")`, "an echo of what was typed");
+  assert.equal(await lastOf("sent"), KOREAN, "what the page sent");
+  assert.equal(await lastOf("received"), KOREAN, "what came back");
+  assert.match(await evaluate(`document.querySelector("#rows tr.received .trip").textContent`), / ms$/, "the round trip");
+  console.log("browser: ok      Korean text, typed into the page");
+
+  assert.equal(await evaluate(`(${BINARY})()`), "identical", "1 MiB of binary");
+  console.log("browser: ok      1 MiB of binary, and a clean close with 4321");
+
+  const { data } = await call("Page.captureScreenshot", { format: "png" });
+  fs.writeFileSync(screenshot, Buffer.from(data, "base64"));
+  console.log(`browser: a picture is in ${screenshot}`);
+  assert.deepEqual(complaints, [], "the browser's complaints");
+
+  const gone = once(browser.removeAllListeners("exit"), "exit");
+  browser.kill();
+  await Promise.race([gone, new Promise(yes => setTimeout(yes, 3000))]);
+}
+
+main(process.argv.slice(2)).then(() => process.exit(0), error => {
+  console.log(`browser: FAILED  ${error.message}`);
+  process.exit(1);
+});

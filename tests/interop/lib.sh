@@ -1,0 +1,47 @@
+# Sourced by the scripts beside it: where things lie, and how the peers are installed.
+# shellcheck shell=bash
+set -euo pipefail
+
+here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
+work=$here/.work # git-ignored; everything that is installed goes here
+
+say() { printf 'interop: %s\n' "$*" >&2; }
+die() { say "$@"; exit 1; }
+
+# Both installers copy the list of what they installed last: if it is there and equal, all is there.
+need_websockets() {
+    cmp -s "$here/requirements.txt" "$work/venv/requirements.txt" && return
+    say "installing Python's websockets into $work/venv"
+    mkdir -p "$work"
+    python3 -m venv --clear "$work/venv" ||
+        die "python3 cannot make a virtual environment (on Debian: apt-get install python3-venv)"
+    "$work/venv/bin/pip" install --quiet --disable-pip-version-check -r "$here/requirements.txt"
+    cp "$here/requirements.txt" "$work/venv/"
+}
+
+need_ws() {
+    export NODE_PATH=$work/npm/node_modules
+    cmp -s "$here/package.json" "$work/npm/.installed" && return
+    command -v npm >/dev/null || die "node and npm are needed (on Debian: apt-get install nodejs npm)"
+    say "installing ws for node into $work/npm"
+    mkdir -p "$work/npm"
+    cp "$here/package.json" "$work/npm/"
+    npm install --prefix "$work/npm" --no-package-lock --no-audit --no-fund --silent
+    cp "$here/package.json" "$work/npm/.installed"
+}
+
+# Sets chromium to the browser's path.
+# shellcheck disable=SC2034  # it is for the script that sources this one
+need_chromium() {
+    local name
+    for name in "${CHROMIUM:-chromium}" chromium-browser google-chrome; do
+        chromium=$(command -v "$name") && return
+    done
+    if ((EUID == 0)) && command -v apt-get >/dev/null; then
+        say "chromium is missing; installing it with apt-get"
+        { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } ||
+            die "apt-get could not install chromium"
+        chromium=$(command -v chromium) && return
+    fi
+    die "chromium is missing: install it (on Debian: apt-get install chromium) or set CHROMIUM to its path"
+}
