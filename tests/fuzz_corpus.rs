@@ -92,6 +92,8 @@ fn write_the_seeds() {
     write("receive", "no_text", bytes![16, 0, 7, 0x81, 0]);
     write("receive", "no_binary", bytes![32, 0, 7, 0x82, 0]);
     write("differential", "unmasked_for_a_server", bytes![9, 0, 7, 0x81, 0]);
+    write("differential", "bad_close_code_and_reason", bytes![0, 0, 7, 0x88, 3, 999u16, 0xFF]);
+    write("differential", "ping_in_a_long_form", bytes![0, 0, 7, 0x89, 126, 1u16, "?"]);
 
     let headers: [(&str, Vec<u8>); 9] = [
         ("shortest", bytes![0x81, 0]),
