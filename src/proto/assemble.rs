@@ -111,12 +111,7 @@ impl Assembler {
     }
 
     fn add(&mut self, payload: &[u8], to_come: u64, limits: &Limits) -> Result<(), Violation> {
-        if let Store::Empty = self.store {
-            self.store = match self.under_way {
-                Some(Kind::Text) => Store::Text(Text::default()),
-                _ => Store::Binary(Vec::new()),
-            };
-        }
+        self.begin();
         // Twice what there is, so that many pieces cost linear time, but no more than is to come.
         let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);
         let room = |there: usize| {
@@ -136,8 +131,19 @@ impl Assembler {
         Ok(())
     }
 
-    /// Ends the message whose pieces were gathered.
+    /// Makes sure that there is something to store in.
+    fn begin(&mut self) {
+        if let Store::Empty = self.store {
+            self.store = match self.under_way {
+                Some(Kind::Text) => Store::Text(Text::default()),
+                _ => Store::Binary(Vec::new()),
+            };
+        }
+    }
+
+    /// Ends the message whose pieces were gathered, if there were any.
     pub(super) fn finish(&mut self) -> Result<(), Violation> {
+        self.begin();
         if let Store::Text(text) = &self.store {
             text.finish()?;
         }

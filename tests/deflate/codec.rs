@@ -70,15 +70,27 @@ fn the_examples_of_the_rfc() {
     let hello = Message::from("Hello");
     for (about, bytes, count) in [
         ("§7.2.3.1", bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00"], 1),
-        ("§7.2.3.1, two fragments",
-            bytes![0x41, 3, b"\xf2\x48\xcd", 0x80, 4, b"\xc9\xc9\x07\x00"], 1),
-        ("§7.2.3.2, the window is kept",
-            bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 0xC1, 5, b"\xf2\x00\x11\x00\x00"], 2),
-        ("§7.2.3.3, a stored block",
-            bytes![0xC1, 11, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"], 1),
+        (
+            "§7.2.3.1, two fragments",
+            bytes![0x41, 3, b"\xf2\x48\xcd", 0x80, 4, b"\xc9\xc9\x07\x00"],
+            1,
+        ),
+        (
+            "§7.2.3.2, the window is kept",
+            bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 0xC1, 5, b"\xf2\x00\x11\x00\x00"],
+            2,
+        ),
+        (
+            "§7.2.3.3, a stored block",
+            bytes![0xC1, 11, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"],
+            1,
+        ),
         ("§7.2.3.4, a final block", bytes![0xC1, 8, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"], 1),
-        ("§7.2.3.5, two blocks",
-            bytes![0xC1, 13, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"], 1),
+        (
+            "§7.2.3.5, two blocks",
+            bytes![0xC1, 13, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"],
+            1,
+        ),
     ] {
         let (events, violation) = receive(&default(), &bytes);
         assert_eq!((events, violation), (vec![hello.clone(); count], None), "{about}");
@@ -112,17 +124,30 @@ fn s16_rsv1_out_of_place() {
 #[test]
 fn mixed_with_what_is_not_compressed() {
     let bytes = bytes![
-        0x41, 3, b"\xf2\x48\xcd", 0x89, 1, "?", 0x80, 4, b"\xc9\xc9\x07\x00",
-        0x81, 2, "ab", 0x01, 1, "c", 0x80, 1, "d",
-        0xC1, 5, b"\xf2\x00\x11\x00\x00",
+        0x41,
+        3,
+        b"\xf2\x48\xcd",
+        0x89,
+        1,
+        "?",
+        0x80,
+        4,
+        b"\xc9\xc9\x07\x00",
+        0x81,
+        2,
+        "ab",
+        0x01,
+        1,
+        "c",
+        0x80,
+        1,
+        "d",
+        0xC1,
+        5,
+        b"\xf2\x00\x11\x00\x00",
     ];
-    let expected = vec![
-        Event::Ping(b"?").into(),
-        "Hello".into(),
-        "ab".into(),
-        "cd".into(),
-        "Hello".into(),
-    ];
+    let expected =
+        vec![Event::Ping(b"?").into(), "Hello".into(), "ab".into(), "cd".into(), "Hello".into()];
     assert_eq!(receive(&default(), &bytes), (expected, None));
 }
 
@@ -187,7 +212,7 @@ fn s12_a_bomb_stops_at_the_limit() {
             // It stopped within the piece that passed the limit.
             assert_eq!(limit, 2 << 20);
             assert!(len > limit as u64 && len <= limit as u64 + (16 << 10), "{len}");
-            assert_eq!(out, complaint(violation));
+            assert_eq!(out, masked(&complaint(violation)));
         }
     }
 }
@@ -232,9 +257,12 @@ fn s15_misuse_of_the_window_and_of_blocks() {
     let twice = bytes![0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00", 0xC1, 5, b"\xf2\x00\x11\x00\x00"];
     let (events, violation) = receive(&alone(), &twice);
     assert_eq!((events, violation), (vec![Message::from("Hello")], broken));
-    // No payload at all: nothing but the tail, which is an empty block cut short.
-    let (_, violation) = receive(&default(), &bytes![0xC2, 0, 0xC1, 1, 0]);
-    assert!(violation.is_none() || violation == broken, "{violation:?}");
+    // No payload at all is not what the RFC says (§7.2.3.6), but what zlib makes of a second empty
+    // message in a row.
+    let bytes =
+        bytes![0xC2, 0, 0xC1, 1, 0, 0x41, 0, 0x80, 0, 0xC1, 7, b"\xf2\x48\xcd\xc9\xc9\x07\x00"];
+    let expected = vec![Message::from(vec![]), "".into(), "".into(), "Hello".into()];
+    assert_eq!(receive(&default(), &bytes), (expected, None));
     // Final blocks, many in one message, each a stream of its own.
     let finals = b"\xf3\x48\xcd\xc9\xc9\x07\x00".repeat(3);
     let wire = [&finals[..], &[0]].concat();
@@ -261,7 +289,8 @@ fn sense() {
         for message in [&words[..100], &words, &noise, &words, &noise, &words] {
             end.send(message, &mut out).unwrap();
         }
-        let rsv1: Vec<bool> = frames(&out).iter().map(|frame| frame.rsv == 0b100).collect();
+        let rsv1: Vec<bool> =
+            frames_with(&out, 0b100).iter().map(|frame| frame.rsv == 0b100).collect();
         assert_eq!(rsv1, [false, true, false, true, false, true], "{send:?}");
         let (events, violation) = receive(&config(send, send, 0), &out);
         assert_eq!(violation, None);
@@ -324,7 +353,7 @@ proptest! {
         let mut payload = Vec::new();
         let mut compressed = false;
         let mut sent = messages.iter();
-        for frame in frames(&wire) {
+        for frame in frames_with(&wire, 0b100) {
             compressed |= frame.rsv == 0b100;
             payload.extend(frame.payload);
             if frame.fin {

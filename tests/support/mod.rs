@@ -106,6 +106,7 @@ pub fn masked(mut stream: &[u8]) -> Vec<u8> {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Frame {
     pub fin: bool,
+    pub rsv: u8,
     pub opcode: u8,
     pub masked: bool,
     pub payload: Vec<u8>,
@@ -114,14 +115,21 @@ pub struct Frame {
 /// Reads whole frames, octet by octet as §5.2 draws them, and insists on everything a sender owes:
 /// no reserved bits or opcodes, shortest lengths, legal control frames and fragments, whole frames,
 /// nothing behind a close frame.
-pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
+pub fn frames(bytes: &[u8]) -> Vec<Frame> {
+    frames_with(bytes, 0)
+}
+
+/// The same where the first frame of a message may set these reserved bits.
+pub fn frames_with(mut bytes: &[u8], allowed: u8) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
     let mut under_way = false;
     while !bytes.is_empty() {
         assert!(frames.last().is_none_or(|last| last.opcode != 8), "a frame behind a close frame");
         let fin = bytes[0] >= 0x80;
-        assert_eq!(bytes[0] & 0x70, 0, "reserved bits");
         let opcode = bytes[0] & 0x0f;
+        let rsv = bytes[0] >> 4 & 0x7;
+        let allowed = if opcode == 1 || opcode == 2 { allowed } else { 0 };
+        assert_eq!(rsv & !allowed, 0, "reserved bits");
         let masked = bytes[1] >= 0x80;
         let (mut len, mut at) = (usize::from(bytes[1] & 0x7f), 2);
         if len == 126 {
@@ -154,7 +162,7 @@ pub fn frames(mut bytes: &[u8]) -> Vec<Frame> {
                 std::str::from_utf8(&payload[2..]).expect("a reason in UTF-8");
             }
         }
-        frames.push(Frame { fin, opcode, masked, payload });
+        frames.push(Frame { fin, rsv, opcode, masked, payload });
         bytes = &bytes[at + len..];
     }
     frames
