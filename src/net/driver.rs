@@ -130,6 +130,10 @@ impl<L: Link> Driver<L> {
                 return Poll::Ready(Ok(false));
             }
             self.link.settle(self.receiver.replies());
+            if self.receiver.is_done() {
+                // §5.5.1, §7.1.7: what lies behind the end means nothing, however much it is.
+                self.input.clear();
+            }
             if self.receiver.violation().is_some() || self.server && self.receiver.has_closed() {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
