@@ -69,6 +69,11 @@ impl<L: Link> Driver<L> {
         self.finished
     }
 
+    /// Frames what is owed to the peer.
+    pub(super) fn settle(&mut self) {
+        self.link.settle(self.receiver.replies());
+    }
+
     /// The next message, or the end.
     pub(super) fn poll_recv(
         &mut self,
@@ -117,7 +122,7 @@ impl<L: Link> Driver<L> {
         if self.input.is_starved() || self.receiver.is_done() {
             return self.poll_more(cx);
         }
-        self.link.settle(self.receiver.replies());
+        self.settle();
         Poll::Ready(Ok(true))
     }
 
@@ -129,7 +134,7 @@ impl<L: Link> Driver<L> {
             if self.finished {
                 return Poll::Ready(Ok(false));
             }
-            self.link.settle(self.receiver.replies());
+            self.settle();
             if self.receiver.is_done() {
                 // §5.5.1, §7.1.7: what lies behind the end means nothing, however much it is.
                 self.input.clear();

@@ -162,6 +162,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         if !self.driver.is_finished() {
+            self.driver.settle();
             self.driver.link.writing.send(Close { code: code.into(), reason })?;
         }
         poll_fn(|cx| self.poll_closed(cx)).await
@@ -194,8 +195,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: writing.outbox.into_rest() }
     }
 
-    /// Waits until something may be framed.
+    /// Waits until something may be framed. What is owed to the peer goes before it.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.settle();
         loop {
             self.check()?;
             let writing = &self.driver.link.writing;
@@ -214,7 +216,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
-            self.driver.link.settle(self.driver.receiver.replies());
+            self.driver.settle();
             if self.driver.link.poll_write(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
@@ -259,6 +261,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if !this.driver.is_finished() {
+            this.driver.settle();
             this.driver
                 .link
                 .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
