@@ -5,7 +5,8 @@
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
 //! 2. ends TCP if both close frames went their way, or the peer broke a rule,
 //! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it,
+//!    written, so that one write answers all of it (a peer that never pauses is answered, and its
+//!    time looked at, every [`PATIENCE`] reads),
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
 //! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
@@ -32,6 +33,8 @@ pub(super) struct Driver<L> {
     pub(super) report_pings: bool,
     deadline: Deadline,
     timer: Timer,
+    /// How often reading gave something since the socket last wrote or waited.
+    reads: u8,
     server: bool,
     /// The reading direction has ended.
     eof: bool,
@@ -42,10 +45,21 @@ pub(super) struct Driver<L> {
 impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, report_pings, deadline, timer, server, eof, finished } =
-            self;
+        let Self { link, receiver, input, report_pings, deadline, timer, reads, .. } = self;
+        let Self { server, eof, finished, .. } = self;
         let link = relink(link);
-        Driver { link, receiver, input, report_pings, deadline, timer, server, eof, finished }
+        Driver {
+            link,
+            receiver,
+            input,
+            report_pings,
+            deadline,
+            timer,
+            reads,
+            server,
+            eof,
+            finished,
+        }
     }
 }
 
@@ -58,6 +72,7 @@ impl<L: Link> Driver<L> {
             report_pings: config.report_pings,
             deadline: Deadline::new(config.timeouts, now()),
             timer: Timer::default(),
+            reads: 0,
             server: matches!(role, Role::Server),
             eof: false,
             finished: false,
@@ -143,7 +158,14 @@ impl<L: Link> Driver<L> {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            if self.link.is_full() {
+            let patient = self.reads < PATIENCE;
+            if !patient {
+                self.reads = 0;
+                if self.poll_deadline(cx)?.is_ready() && self.finished {
+                    continue;
+                }
+            }
+            if self.link.is_full() || !patient {
                 match self.link.poll_write(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                     Poll::Pending if self.link.is_full() => {
@@ -164,6 +186,7 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
+                    self.reads += 1;
                     if !self.receiver.is_done() {
                         return Poll::Ready(Ok(true));
                     }
@@ -171,6 +194,7 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                 Poll::Pending => {
+                    self.reads = 0;
                     self.input.park();
                     match self.link.poll_write(cx) {
                         // There is room for what had to stay behind.
@@ -188,21 +212,24 @@ impl<L: Link> Driver<L> {
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let shut = self.link.poll_shutdown(cx).is_ready();
-            while !self.eof {
+            let mut reads = 0;
+            while !self.eof && reads < PATIENCE {
                 match self.input.poll_read(self.link.reading(), cx) {
                     Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
                     Poll::Ready(Ok(_)) => self.input.clear(),
                     Poll::Pending => break,
                 }
+                reads += 1;
             }
             self.input.clear();
             self.input.park();
             if shut && self.eof {
                 return Poll::Ready(());
             }
-            let late = ready!(self.poll_deadline(cx)).is_err();
-            if late || self.finished {
-                return Poll::Ready(());
+            match self.poll_deadline(cx) {
+                Poll::Ready(Ok(())) if !self.finished => {}
+                Poll::Pending if reads == PATIENCE => {}
+                polled => return polled.map(drop),
             }
         }
     }
@@ -250,3 +277,8 @@ impl<L: Link> Driver<L> {
         }
     }
 }
+
+/// How many times in a row something is read before what is framed is written, and the clock looked
+/// at. More than what a well-behaved peer has on its way; few beside what the runtime lets a task do
+/// before it makes every transport and timer wait.
+const PATIENCE: u8 = 16;
