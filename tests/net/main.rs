@@ -7,4 +7,8 @@
 #[allow(dead_code, reason = "shared with the fuzz body")]
 mod support;
 
+mod cancel;
+mod doors;
+mod faults;
+mod opening;
 mod socket;

@@ -419,7 +419,7 @@ async fn a_server_closes() {
 async fn both_close_at_once() {
     for is_server in [true, false] {
         let (mut ws, peer) = if is_server { server(&quiet()) } else { client(&quiet()) };
-        peer.state().polite = true;
+        peer.state().polite = Some(false);
         peer.send(frame(is_server, true, CLOSE, &close_payload(1001, "")));
         let mut close = pin!(ws.close(1000, ""));
         let polled = poll(close.as_mut());

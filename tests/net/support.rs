@@ -95,8 +95,10 @@ pub struct State {
     pub dead: bool,
     /// Operations that moved something.
     pub acts: usize,
-    /// The peer ends TCP when it sees our end.
-    pub polite: bool,
+    /// The peer ends TCP when it sees our end, a server's also when it sees our close frame.
+    pub polite: Option<bool>,
+    /// What it says when it has got this many messages, or a close frame.
+    pub last: Option<(usize, Vec<u8>)>,
     /// What was written, for the peer to take.
     pub written: Vec<u8>,
     pub total: usize,
@@ -130,7 +132,8 @@ pub fn scripted() -> (Scripted, Peer) {
         fail: None,
         dead: true,
         acts: 0,
-        polite: false,
+        polite: None,
+        last: None,
         written: Vec::new(),
         total: 0,
         forget: false,
@@ -219,6 +222,11 @@ impl Peer {
         log.filter_map(|op| if let Op::Write(len) = op { Some(len) } else { None }).collect()
     }
 
+    /// Whether the socket has let go of the transport.
+    pub fn is_alone(&self) -> bool {
+        Arc::strong_count(&self.0) == 1
+    }
+
     pub fn is_shut(&self) -> bool {
         self.state().shut
     }
@@ -243,6 +251,21 @@ impl State {
             }
         }
         false
+    }
+
+    /// What the peer does about what it has got.
+    fn react(&mut self) {
+        if !self.input.is_empty() || self.last.is_none() && self.polite != Some(true) {
+            return;
+        }
+        let (frames, _) = parse(&self.written);
+        let messages = frames.iter().filter(|frame| frame.opcode < CLOSE && frame.fin).count();
+        let closed = frames.iter().any(|frame| frame.opcode == CLOSE);
+        if let Some((_, last)) = self.last.take_if(|(enough, _)| messages >= *enough || closed) {
+            self.input.extend(last);
+        } else if self.last.is_none() && closed && self.polite == Some(true) {
+            self.end.get_or_insert(Ok(()));
+        }
     }
 
     /// Counts an operation that moves something, and fails it if it is its turn.
@@ -279,6 +302,7 @@ impl AsyncRead for Scripted {
             state.flooded += len;
             return Poll::Ready(Ok(()));
         }
+        state.react();
         if state.input.is_empty() {
             let Some(end) = state.end else {
                 state.log.push(Op::Wait);
@@ -328,6 +352,9 @@ impl AsyncWrite for Scripted {
         }
         state.total += len;
         state.log.push(Op::Write(len));
+        if state.last.is_some() || state.polite.is_some() {
+            wake(state.reader.take());
+        }
         Poll::Ready(Ok(len))
     }
 
@@ -349,7 +376,7 @@ impl AsyncWrite for Scripted {
         state.act()?;
         state.log.push(Op::Shutdown);
         state.shut = true;
-        if state.polite {
+        if state.polite.is_some() {
             state.end.get_or_insert(Ok(()));
             wake(state.reader.take());
         }
