@@ -8,7 +8,10 @@
 mod support;
 
 mod cancel;
+mod deadlines;
 mod doors;
 mod faults;
 mod opening;
+mod pressure;
 mod socket;
+mod split;

@@ -60,6 +60,12 @@ impl Rng {
     }
 }
 
+impl std::fmt::Debug for State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.log.fmt(f)
+    }
+}
+
 /// What the socket did, in order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Op {
@@ -112,6 +118,7 @@ pub struct State {
 }
 
 /// The transport.
+#[derive(Debug)]
 pub struct Scripted(Arc<Mutex<State>>);
 
 /// Who sits at its other end.
@@ -174,6 +181,21 @@ impl Peer {
         let mut state = self.state();
         state.flood = Some(bytes.into());
         wake(state.reader.take());
+    }
+
+    /// Says nothing for now.
+    pub fn quiet(&self) {
+        let mut state = self.state();
+        // To the end of what it is saying.
+        if let Some(block) = state.flood.take() {
+            let rest = block[state.flooded % block.len()..].to_vec();
+            state.input.extend(rest);
+        }
+    }
+
+    /// How many bytes it has received in all.
+    pub fn total(&self) -> usize {
+        self.state().total
     }
 
     /// Ends its direction.
