@@ -36,7 +36,7 @@ async fn run(server: &str) -> Result<u32, Box<dyn std::error::Error>> {
     }
     let mut messages = 0;
     for len in [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20, 4 << 20] {
-        let data: Vec<u8> = (0..len).map(|i: usize| (i * 31 >> 3) as u8).collect();
+        let data: Vec<u8> = (0..len).map(|i: usize| ((i * 31) >> 3) as u8).collect();
         let text: String = "활시위 bowstring ".chars().cycle().take(len / 3).collect();
         for message in [Message::from(data), Message::from(text)] {
             ws.send(&message).await?;

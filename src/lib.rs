@@ -1,6 +1,72 @@
-//! bowstring: a WebSocket implementation written from RFC 6455 up.
+//! WebSocket (RFC 6455), written from the RFC up: a core without I/O, and a tokio layer on it.
+//!
+//! There are three doors.
+//!
+//! **One message at a time.** [`WebSocket::recv`] and [`WebSocket::send`] with owned messages, or the
+//! same as a `Stream` and a `Sink`. [`connect`] and [`accept`] make the opening handshake;
+//! [`net::Incoming`] lets a server look at the request first; [`WebSocket::split`] is for two tasks.
+//!
+//! ```no_run
+//! # async fn client() -> Result<(), bowstring::Error> {
+//! let (mut ws, _response) = bowstring::connect("ws://127.0.0.1:9001/").await?;
+//! ws.send("hello").await?;
+//! while let Some(message) = ws.recv().await? {
+//!     println!("{message:?}");
+//!     ws.close(1000, "that was all").await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Many messages at a time.** [`WebSocket::batch`] lends every message of one read from where it
+//! lies, and writes all answers at once:
+//!
+//! ```no_run
+//! # async fn echo(stream: tokio::net::TcpStream) -> Result<(), bowstring::Error> {
+//! let mut ws = bowstring::accept(stream).await?;
+//! while let Some((mut events, mut outgoing)) = ws.batch().await? {
+//!     while let Some(event) = events.next() {
+//!         outgoing.send(event)?;
+//!     }
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **An event loop of one's own.** [`proto::Connection`] takes bytes and gives events, takes events
+//! and gives bytes; time is an argument, sockets are unknown to it:
+//!
+//! ```
+//! use std::time::Instant;
+//! use bowstring::proto::{Config, Connection, Event, Role};
+//!
+//! let now = Instant::now();
+//! let mut client = Connection::new(Role::Client(|| [7; 4]), &Config::default(), now);
+//! let mut server = Connection::new(Role::Server, &Config::default(), now);
+//!
+//! let (mut wire, mut back) = (Vec::new(), Vec::new());
+//! client.send("hello", &mut wire)?;
+//! let mut bytes = &mut wire[..];
+//! assert_eq!(server.recv(&mut bytes, &mut back)?, Some(Event::Text("hello")));
+//! assert_eq!(server.recv(&mut bytes, &mut back)?, None);
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! (A real client's keys must be unpredictable: [`net::masking_key`] makes such.)
+//!
+//! # Layers
+//!
+//! | module | what it is | knows |
+//! |---|---|---|
+//! | [`proto`] | §5–§8 as a state machine: frames, messages, closing | nothing outside |
+//! | [`handshake`] | §3–§4 as pure functions: URIs, request, response | the `http` types |
+//! | [`net`] | sockets, timers, buffers, back-pressure | both, and tokio |
+//!
+//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `echo-server` (default)
+//! is what the binary needs beyond it. With `default-features = false` the core stands alone.
 
 #![forbid(unsafe_code)]
+#![cfg_attr(docsrs, feature(doc_cfg))]
 
 pub mod handshake;
 #[cfg(feature = "net")]
@@ -10,3 +76,8 @@ pub mod proto;
 #[cfg(feature = "net")]
 pub use net::{Config, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message};
+
+/// The README's examples, compiled.
+#[cfg(all(doctest, feature = "net"))]
+#[doc = include_str!("../README.md")]
+struct Readme;

@@ -37,11 +37,10 @@ pub struct Config {
 
 impl Default for Config {
     fn default() -> Self {
-        let mut timeouts = Timeouts::default();
-        timeouts.keep_alive = Some(Duration::from_secs(20));
+        let keep_alive = Some(Duration::from_secs(20));
         Self {
             limits: Limits::default(),
-            timeouts,
+            timeouts: Timeouts { keep_alive, ..Timeouts::default() },
             handshake_timeout: Duration::from_secs(10),
             head: HeadLimits::default(),
             high_water: 64 << 10,

@@ -5,8 +5,8 @@
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
 //! 2. ends TCP if both close frames went their way, or the peer broke a rule,
 //! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it (a peer that never pauses is answered, and its
-//!    time looked at, every [`PATIENCE`] reads),
+//!    written, so that one write answers all of it; but a peer that never pauses is answered every
+//!    [`PATIENCE`] reads,
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
 //! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
@@ -158,14 +158,8 @@ impl<L: Link> Driver<L> {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            let patient = self.reads < PATIENCE;
-            if !patient {
+            if self.link.is_full() || self.reads == PATIENCE {
                 self.reads = 0;
-                if self.poll_deadline(cx)?.is_ready() && self.finished {
-                    continue;
-                }
-            }
-            if self.link.is_full() || !patient {
                 match self.link.poll_write(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                     Poll::Pending if self.link.is_full() => {
@@ -187,6 +181,10 @@ impl<L: Link> Driver<L> {
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
                     self.reads += 1;
+                    if self.link.poll_closed(cx) {
+                        // A peer that never stops sending never lets the timer be looked at.
+                        self.handle_deadline(cx)?;
+                    }
                     if !self.receiver.is_done() {
                         return Poll::Ready(Ok(true));
                     }
@@ -210,28 +208,24 @@ impl<L: Link> Driver<L> {
 
     /// Ends TCP, for the reasons above.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
+        while !self.finished {
             let shut = self.link.poll_shutdown(cx).is_ready();
-            let mut reads = 0;
-            while !self.eof && reads < PATIENCE {
-                match self.input.poll_read(self.link.reading(), cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
-                    Poll::Ready(Ok(_)) => self.input.clear(),
-                    Poll::Pending => break,
-                }
-                reads += 1;
+            if shut && self.eof {
+                break;
+            }
+            let mut read = false;
+            if !self.eof
+                && let Poll::Ready(polled) = self.input.poll_read(self.link.reading(), cx)
+            {
+                self.eof = matches!(polled, Ok(0) | Err(_));
+                read = true;
             }
             self.input.clear();
             self.input.park();
-            if shut && self.eof {
-                return Poll::Ready(());
-            }
-            match self.poll_deadline(cx) {
-                Poll::Ready(Ok(())) if !self.finished => {}
-                Poll::Pending if reads == PATIENCE => {}
-                polled => return polled.map(drop),
-            }
+            // How it ends is for the caller to report.
+            let _ = if read { self.handle_deadline(cx) } else { ready!(self.poll_deadline(cx)) };
         }
+        Poll::Ready(())
     }
 
     /// Waits for the deadline, and does what it calls for. An error is the end.
@@ -242,9 +236,17 @@ impl<L: Link> Driver<L> {
         let closing = self.link.poll_closed(cx);
         let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
         ready!(self.timer.poll(cx, at));
-        match self.deadline.handle(closing, now()) {
-            None => {}
-            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
+        Poll::Ready(self.handle_deadline(cx))
+    }
+
+    /// Does what the clock calls for by now. An error is the end.
+    fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
+        match self.deadline.handle(self.link.poll_closed(cx), now()) {
+            None => Ok(()),
+            Some(Due::Ping) => {
+                self.link.frame(Event::Ping(&[]));
+                Ok(())
+            }
             Some(Due::Expired(expired)) => {
                 if expired == Expired::Pong {
                     let code = CloseCode::INTERNAL_ERROR;
@@ -253,13 +255,12 @@ impl<L: Link> Driver<L> {
                     let _ = self.link.poll_write(cx);
                 }
                 // §7.1.1: after both close frames a TCP that does not end is no failure.
-                return Poll::Ready(match self.finish(None) {
+                match self.finish(None) {
                     Err(Error::Lost) => Err(expired.into()),
                     end => end.map(drop),
-                });
+                }
             }
         }
-        Poll::Ready(Ok(()))
     }
 
     /// Reports how the connection ended, which happens once.
@@ -278,7 +279,7 @@ impl<L: Link> Driver<L> {
     }
 }
 
-/// How many times in a row something is read before what is framed is written, and the clock looked
-/// at. More than what a well-behaved peer has on its way; few beside what the runtime lets a task do
-/// before it makes every transport and timer wait.
+/// How many times in a row something is read before what is framed is written. More than what a
+/// well-behaved peer has on its way; few beside what the runtime lets a task do before it makes
+/// every transport wait.
 const PATIENCE: u8 = 16;

@@ -38,7 +38,7 @@ pub(super) trait Link {
     /// Whether a close frame was sent. If not, the task is woken when one is.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool;
 
-    /// Whether the transport took bytes since this was last asked.
+    /// Whether the transport took bytes that had to wait, since this was last asked.
     fn took_bytes(&mut self) -> bool;
 
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.

@@ -19,6 +19,8 @@ pub(super) struct Outbox {
     written: usize,
     /// The stream took bytes that it may still buffer itself.
     unflushed: bool,
+    /// The stream was full when it was last asked.
+    waiting: bool,
     /// Writing failed: what is framed now goes nowhere.
     broken: bool,
 }
@@ -53,8 +55,8 @@ impl Outbox {
         self.bytes.split_off(self.written)
     }
 
-    /// Writes and flushes everything; gives how many bytes the stream took on the way through
-    /// `took`, also when it is not ready for more.
+    /// Writes and flushes everything. `took` is set if the stream took bytes that had to wait: then
+    /// the peer has taken some before them.
     ///
     /// After an error nothing is written any more, and what is framed is dropped.
     pub(super) fn poll_write(
@@ -64,10 +66,12 @@ impl Outbox {
         took: &mut bool,
     ) -> Poll<io::Result<()>> {
         while self.len() > 0 && !self.broken {
-            match ready!(stream.as_mut().poll_write(cx, &self.bytes[self.written..])) {
+            let polled = stream.as_mut().poll_write(cx, &self.bytes[self.written..]);
+            let waited = std::mem::replace(&mut self.waiting, polled.is_pending());
+            match ready!(polled) {
                 Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
                 Ok(len) => {
-                    *took = true;
+                    *took |= waited;
                     self.unflushed = true;
                     self.written += len;
                     self.compact();

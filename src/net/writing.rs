@@ -49,7 +49,7 @@ impl Writing {
         self.outbox.len() > self.high_water
     }
 
-    /// Whether the stream took bytes since this was last asked.
+    /// Whether the stream took bytes that had to wait, since this was last asked.
     pub(super) fn took_bytes(&mut self) -> bool {
         std::mem::take(&mut self.took)
     }

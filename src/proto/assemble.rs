@@ -2,8 +2,8 @@
 //!
 //! Every data frame is put before [`Assembler::admit`] as soon as its header is there: order and
 //! limits are enforced on what it declares. Memory is another matter: it grows with what arrives,
-//! to at most twice that and never past what was declared, so a length alone costs the peer's
-//! victim nothing.
+//! to at most twice that, and never past what was declared or past the limit, so a length alone
+//! costs the peer's victim nothing.
 
 use bytes::Bytes;
 
@@ -79,7 +79,7 @@ impl Assembler {
     }
 
     /// Stores a piece; whether the message is whole now.
-    pub(super) fn gather(&mut self, piece: &Piece<'_>) -> Result<bool, Violation> {
+    pub(super) fn gather(&mut self, piece: &Piece<'_>, limits: &Limits) -> Result<bool, Violation> {
         let payload = &*piece.payload;
         if let Store::Empty = self.store {
             self.store = match self.under_way {
@@ -88,8 +88,12 @@ impl Assembler {
             };
         }
         // Twice what there is, so that many pieces cost linear time, but no more than is to come.
-        let to_come = if piece.fin { payload.len() as u64 + piece.remaining } else { u64::MAX };
-        let room = |len: usize| to_come.min((len + 2 * payload.len()) as u64) as usize;
+        let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);
+        let to_come = if piece.fin { len + piece.remaining } else { limit };
+        let room = |there: usize| {
+            let there = there as u64;
+            to_come.min(limit.saturating_sub(there)).min(there + 2 * len) as usize
+        };
         match &mut self.store {
             Store::Text(text) => text.push(payload, room(text.as_str().len()))?,
             Store::Binary(data) => {

@@ -6,7 +6,8 @@
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
 //!    events with [`send`](Connection::send).
-//! 3. Write what was appended to `out`; note it with [`wrote`](Connection::wrote).
+//! 3. Write what was appended to `out`; if it had to wait for room, note it with
+//!    [`wrote`](Connection::wrote).
 //! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,
 //!    read to the end (§7.1.1).
 //! 5. Wait for bytes, for room to write if `out` is not empty, or until
@@ -89,7 +90,8 @@ impl Connection {
     ) -> Result<Option<Event<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv(input).inspect_err(|violation| sender.fail(*violation, out))
+        let found = receiver.find(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
+        Ok(found.map(|found| receiver.lend(found)))
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -105,7 +107,7 @@ impl Connection {
     ) -> Result<Option<Message>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv_message(input).inspect_err(|violation| sender.fail(*violation, out))
+        receiver.recv_message(input).inspect_err(|_| sender.settle(receiver.replies(), out))
     }
 
     /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
@@ -121,7 +123,9 @@ impl Connection {
     ) -> Result<Option<Part<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv_part(input).inspect_err(|violation| sender.fail(*violation, out))
+        let part =
+            receiver.find_part(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
+        Ok(part.map(|(found, fin)| Part { event: receiver.lend(found), fin }))
     }
 
     /// Notes that bytes were received.
@@ -167,7 +171,8 @@ impl Connection {
         }
     }
 
-    /// Notes that the transport took bytes of `out`.
+    /// Notes that the transport took bytes of `out` that had to wait, because it was full; see
+    /// [`Deadline::wrote`].
     pub const fn wrote(&mut self) {
         self.deadline.wrote();
     }

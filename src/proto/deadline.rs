@@ -1,7 +1,7 @@
 //! Time as an argument: the one deadline of a connection.
 //!
 //! ```text
-//!            quiet for `keep_alive`          written
+//!            quiet for `keep_alive`        written late
 //!   Quiet ──────────────────────────▶ Pinged ───────▶ nothing for `pong` ──▶ Expired::Pong
 //!     ▲ ◀──── any byte received ────────┘
 //!     └──── a close frame was sent ──▶ Closing ─────▶ `close` later ───────▶ Expired::Close
@@ -22,7 +22,7 @@ use super::config::Timeouts;
 pub struct Deadline {
     timeouts: Timeouts,
     phase: Phase,
-    /// Bytes were received, or written, since the last look at the clock.
+    /// Bytes were received, or written that had to wait, since the last look at the clock.
     heard: bool,
     wrote: bool,
 }
@@ -68,8 +68,9 @@ impl Deadline {
         self.heard = true;
     }
 
-    /// Notes that the transport took bytes. The time for a pong runs from the last of them, so it
-    /// starts when the ping has really gone, and a peer that still takes bytes is not given up.
+    /// Notes that the transport took bytes that had to wait, because it was full. That it has room
+    /// again shows that the peer takes bytes, so the time for a pong runs from there: it starts when
+    /// the ping has really gone. What the transport takes at once shows nothing and is not noted.
     pub const fn wrote(&mut self) {
         self.wrote = true;
     }

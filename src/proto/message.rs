@@ -263,7 +263,7 @@ mod tests {
             close.as_event(),
         ] {
             let message = Message::from(event);
-            assert_eq!((&message).as_event(), event.as_event());
+            assert_eq!(<&Message>::as_event(&&message), event.as_event());
             let payload: &[u8] = match event {
                 Event::Text(text) => text.as_bytes(),
                 Event::Binary(data) | Event::Ping(data) | Event::Pong(data) => data,

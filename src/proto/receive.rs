@@ -88,7 +88,7 @@ impl Replies {
 }
 
 /// What the next bytes held, free of any borrow of the receiver.
-enum Found<'b> {
+pub(super) enum Found<'b> {
     Control(Event<'b>),
     Text(&'b str),
     Binary(&'b [u8]),
@@ -124,13 +124,7 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'a>>, Violation> {
-        Ok(match self.find(input)? {
-            None => None,
-            Some(Found::Control(event)) => Some(event),
-            Some(Found::Text(text)) => Some(Event::Text(text)),
-            Some(Found::Binary(data)) => Some(Event::Binary(data)),
-            Some(Found::Assembled) => Some(self.assembler.lend()),
-        })
+        Ok(self.find(input)?.map(|found| self.lend(found)))
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -161,17 +155,7 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Part<'a>>, Violation> {
-        self.check_end(input)?;
-        let found = self.find_part(input).map_err(|violation| self.fail(violation))?;
-        Ok(found.map(|(found, fin)| {
-            let event = match found {
-                Found::Control(event) => event,
-                Found::Text(text) => Event::Text(text),
-                Found::Binary(data) => Event::Binary(data),
-                Found::Assembled => self.assembler.lend(),
-            };
-            Part { event, fin }
-        }))
+        Ok(self.find_part(input)?.map(|(found, fin)| Part { event: self.lend(found), fin }))
     }
 
     /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
@@ -198,9 +182,30 @@ impl Receiver {
     }
 
     #[inline]
-    fn find<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+    pub(super) fn find<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<Found<'b>>, Violation> {
         self.check_end(input)?;
-        self.find_whole(input).map_err(|violation| self.fail(violation))
+        self.next_whole(input).map_err(|violation| self.fail(violation))
+    }
+
+    pub(super) fn find_part<'b>(
+        &mut self,
+        input: &mut &'b mut [u8],
+    ) -> Result<Option<(Found<'b>, bool)>, Violation> {
+        self.check_end(input)?;
+        self.next_part(input).map_err(|violation| self.fail(violation))
+    }
+
+    #[inline]
+    pub(super) fn lend<'a, 'b: 'a>(&'a mut self, found: Found<'b>) -> Event<'a> {
+        match found {
+            Found::Control(event) => event,
+            Found::Text(text) => Event::Text(text),
+            Found::Binary(data) => Event::Binary(data),
+            Found::Assembled => self.assembler.lend(),
+        }
     }
 
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
@@ -220,13 +225,12 @@ impl Receiver {
     fn fail(&mut self, violation: Violation) -> Violation {
         self.assembler.clear();
         self.end = Some(End::Failed(violation));
-        self.replies.pongs = Vec::new();
         self.replies.close = Some(CloseReply::Fail(violation));
         violation
     }
 
     #[inline]
-    fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+    fn next_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
@@ -242,14 +246,16 @@ impl Receiver {
                     self.assembler.end();
                     return Ok(Some(Found::Binary(piece.payload)));
                 }
-                _ if self.assembler.gather(&piece)? => return Ok(Some(Found::Assembled)),
+                _ if self.assembler.gather(&piece, &self.limits)? => {
+                    return Ok(Some(Found::Assembled));
+                }
                 _ => {}
             }
         }
         Ok(None)
     }
 
-    fn find_part<'b>(
+    fn next_part<'b>(
         &mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<(Found<'b>, bool)>, Violation> {
@@ -267,7 +273,7 @@ impl Receiver {
                 if fin || !piece.payload.is_empty() {
                     return Ok(Some((Found::Binary(piece.payload), fin)));
                 }
-            } else if self.assembler.gather(&piece)? || self.assembler.has_data() {
+            } else if self.assembler.gather(&piece, &self.limits)? || self.assembler.has_data() {
                 return Ok(Some((Found::Assembled, fin)));
             }
         }

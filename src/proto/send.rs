@@ -21,6 +21,9 @@ pub struct Sender {
     unfinished: Option<Opcode>,
     /// Whether a close frame was framed: it is the last (§5.5.1).
     closed: bool,
+    /// How much waited to be written behind the last pong that went over `PONG_ROOM`: with less,
+    /// some of it has gone since, so another may.
+    ponged: usize,
 }
 
 /// How many bytes may wait to be written before pings are answered only as §5.5.3 demands.
@@ -33,7 +36,7 @@ impl Sender {
             Role::Client(keys) => Some(keys),
             Role::Server => None,
         };
-        Self { keys, unfinished: None, closed: false }
+        Self { keys, unfinished: None, closed: false, ponged: usize::MAX }
     }
 
     /// Appends a whole message or a control frame to `out`.
@@ -97,13 +100,15 @@ impl Sender {
     }
 
     /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
-    /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones.
+    /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones,
+    /// until some of `out` was written.
     pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
-        } else if out.len() < PONG_ROOM || replies.close.is_some() {
+        } else if out.len() < PONG_ROOM.max(self.ponged) || replies.close.is_some() {
             replies.take_pongs(|payload| self.frame(Opcode::Pong, true, payload, out));
+            self.ponged = if out.len() < PONG_ROOM { usize::MAX } else { out.len() };
         }
         match replies.close.take() {
             None => {}
@@ -118,7 +123,7 @@ impl Sender {
     }
 
     /// Appends the close frame that tells the peer which rule it broke (§7.1.7).
-    pub(super) fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
+    fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
         self.give_up(violation.code(), &violation.to_string(), out);
     }
 

@@ -1,0 +1,164 @@
+//! The fuzz targets on stable Rust: each body over the seeds in `fuzz/corpus/TARGET`, whole and cut
+//! short everywhere. The seeds are written here too:
+//! `cargo test --test fuzz_corpus -- --ignored write_the_seeds`.
+
+mod support;
+
+#[path = "../fuzz/bodies/mod.rs"]
+mod bodies;
+
+use std::fs;
+use std::path::PathBuf;
+
+use support::*;
+
+fn corpus(target: &str) -> PathBuf {
+    [env!("CARGO_MANIFEST_DIR"), "fuzz", "corpus", target].iter().collect()
+}
+
+#[test]
+fn every_body_over_its_seeds() {
+    for (target, body) in bodies::BODIES {
+        let seeds: Vec<_> = fs::read_dir(corpus(target)).unwrap().collect();
+        assert!(seeds.len() > 4, "{target} has {} seeds", seeds.len());
+        for seed in seeds {
+            let data = fs::read(seed.unwrap().path()).unwrap();
+            body(&data);
+            for len in 0..data.len().min(300) {
+                body(&data[..len]);
+            }
+        }
+    }
+}
+
+/// Streams that mean something, by name; as a server sends them.
+fn streams() -> Vec<(&'static str, Vec<u8>)> {
+    let long = vec![b'*'; 300];
+    let pings = bytes![0x89, 100, vec![b'?'; 100]].repeat(30);
+    vec![
+        ("nothing", bytes![]),
+        ("text", bytes![0x81, 5, "Hello"]),
+        ("binary", bytes![0x82, 4, 0, 255, 1, 254]),
+        ("empty_messages", bytes![0x81, 0, 0x82, 0]),
+        ("two_fragments", bytes![0x01, 3, "Hel", 0x80, 2, "lo"]),
+        ("empty_fragments", bytes![0x02, 0, 0x00, 0, 0x00, 0, 0x80, 0]),
+        ("ping_between_fragments", bytes![0x01, 1, "a", 0x89, 1, "?", 0x80, 1, "b"]),
+        ("ping_pong", bytes![0x89, 0, 0x8A, 1, "!"]),
+        ("close", bytes![0x88, 0]),
+        ("close_with_a_reason", bytes![0x88, 5, 1000u16, "bye"]),
+        ("data_behind_a_close", bytes![0x88, 2, 1001u16, 0x81, 1, "a", 0xFF]),
+        ("close_in_a_message", bytes![0x01, 1, "a", 0x88, 2, 3000u16]),
+        ("16_bits", bytes![0x82, 126, 300u16, long]),
+        ("64_bits_unfinished", bytes![0x81, 127, 65_536u64, "the first of it"]),
+        ("not_minimal", bytes![0x82, 126, 125u16]),
+        ("length_too_large", bytes![0x82, 127, 1u64 << 63]),
+        ("declared_huge", bytes![0x82, 127, i64::MAX as u64, "ten bytes."]),
+        ("reserved_bits", bytes![0xC1, 0]),
+        ("reserved_opcode", bytes![0x83, 0]),
+        ("long_control", bytes![0x89, 126, 126u16]),
+        ("fragmented_control", bytes![0x09, 0]),
+        ("unexpected_continuation", bytes![0x80, 0]),
+        ("expected_continuation", bytes![0x01, 0, 0x81, 0]),
+        ("half_a_close_code", bytes![0x88, 1, 3]),
+        ("bad_close_code", bytes![0x88, 2, 1005u16]),
+        ("bad_close_reason", bytes![0x88, 3, 1000u16, 0xFF]),
+        ("half_characters", bytes![0x01, 2, b"\xf0\x9f", 0x80, 2, b"\x8f\xb9"]),
+        ("bad_text", bytes![0x81, 4, "ok", b"\xc0\xaf"]),
+        ("bad_text_unfinished", bytes![0x81, 100, "ok", b"\xed\xa0"]),
+        ("half_a_character_at_the_end", bytes![0x01, 1, b"\xe2", 0x80, 1, b"\x82"]),
+        ("masked_for_a_client", bytes![0x81, 0x85, &KEY, 0x7f, 0x9f, 0x4d, 0x51, 0x58]),
+        ("ping_flood", pings),
+        ("five_fragments", bytes![0x02, 1, 1, 0, 1, 2, 0, 1, 3, 0, 1, 4, 0x80, 1, 5]),
+        ("sixty_one_bytes", bytes![0x82, 61, vec![0; 61]]),
+    ]
+}
+
+#[test]
+#[ignore = "writes fuzz/corpus"]
+fn write_the_seeds() {
+    let write = |target: &str, name: &str, data: Vec<u8>| {
+        fs::create_dir_all(corpus(target)).unwrap();
+        fs::write(corpus(target).join(name), data).unwrap();
+    };
+    for (name, stream) in streams() {
+        for (role, options) in [("client", 0), ("server", 1)] {
+            let data = bytes![options, 0, 7, stream.clone()];
+            write("receive", &format!("{name}-{role}"), data.clone());
+            write("differential", &format!("{name}-{role}"), data);
+        }
+        write("receive", &format!("{name}-small_limits"), bytes![6, 0, 7, stream]);
+    }
+    write("receive", "unmasked_for_a_server", bytes![9, 0, 7, 0x81, 0]);
+    write("receive", "no_text", bytes![16, 0, 7, 0x81, 0]);
+    write("receive", "no_binary", bytes![32, 0, 7, 0x82, 0]);
+    write("differential", "unmasked_for_a_server", bytes![9, 0, 7, 0x81, 0]);
+
+    let headers: [(&str, Vec<u8>); 9] = [
+        ("shortest", bytes![0x81, 0]),
+        ("longest", bytes![0x02, 0xFF, i64::MAX as u64, &KEY]),
+        ("16_bits", bytes![0x82, 126, 126u16]),
+        ("16_bits_not_minimal", bytes![0x82, 126, 125u16]),
+        ("64_bits", bytes![0x00, 127, 65_536u64]),
+        ("64_bits_not_minimal", bytes![0x00, 127, 65_535u64]),
+        ("too_large", bytes![0x82, 127, u64::MAX]),
+        ("control", bytes![0xB9, 0xFD, &KEY]),
+        ("long_control", bytes![0x88, 126]),
+    ];
+    for (name, data) in headers {
+        write("header", name, data);
+    }
+
+    let (carry, peer) = (15, 0x80);
+    let scripts: [(&str, Vec<u8>); 8] = [
+        ("messages", bytes![0, 0, 3, 1, 200, carry, 9, peer, 3, carry | peer, 2]),
+        ("parts", bytes![0x11, 2, 3, carry, 4, 2, 2, 3, 1, 4, 9, 5, 0]),
+        ("kinds_mixed", bytes![0x22, 2, 3, 5, 3, 0, 1, 3, 1]),
+        ("pings", bytes![0x12, 6, 3, 7, 3, 8, 124, 6, 125, peer | 6, 1]),
+        ("client_closes", bytes![0x21, 0, 1, 10, 1, 0, 1, carry, 99, peer, 3, carry | peer, 255]),
+        ("server_closes", bytes![0, peer | 9, 0, carry | peer, 0, carry | peer, 9, 0, 3]),
+        ("both_close", bytes![0, 10, 4, peer | 10, 5, carry, 3, carry | peer, 1]),
+        ("bad_closes", bytes![0, 10, 0, 10, 2, 10, 3, 10, 6, 10, 255]),
+    ];
+    for (name, data) in scripts {
+        write("pair", name, data);
+    }
+
+    let texts: [(&str, Vec<u8>); 12] = [
+        ("empty", bytes![]),
+        ("ascii", bytes!["Hello"]),
+        ("every_length", bytes!["aé가🏹"]),
+        (
+            "edges",
+            bytes!["\0\u{7f}\u{80}\u{7ff}\u{800}\u{d7ff}\u{e000}\u{ffff}\u{10000}\u{10ffff}"],
+        ),
+        ("long", bytes!["κόσμε ".repeat(30).as_str()]),
+        ("surrogate", bytes!["κόσμε", b"\xed\xa0\x80", "edited"]),
+        ("overlong", bytes![b"\xc0\xaf"]),
+        ("overlong_of_three", bytes![b"\xe0\x9f\xbf"]),
+        ("overlong_of_four", bytes![b"\xf0\x8f\xbf\xbf"]),
+        ("too_high", bytes![b"\xf4\x90\x80\x80"]),
+        ("lone_continuation", bytes!["ok", b"\x80"]),
+        ("half_a_character", bytes!["🏹", b"\xf0\x9f\x8f"]),
+    ];
+    for (name, text) in texts {
+        write("utf8", name, bytes![0, 7, text]);
+    }
+
+    let closes: [(&str, Vec<u8>); 10] = [
+        ("empty", bytes![]),
+        ("half_a_code", bytes![3]),
+        ("normal", bytes![1000u16]),
+        ("a_reason", bytes![4999u16, "the end, für heute"]),
+        ("no_status", bytes![1005u16]),
+        ("unassigned", bytes![2999u16, "?"]),
+        ("bad_reason", bytes![1000u16, b"\xff"]),
+        ("longest", bytes![3000u16, "*".repeat(123).as_str()]),
+        ("too_long", bytes![3000u16, "*".repeat(124).as_str()]),
+        ("bad_code_and_reason", bytes![999u16, b"\xc3"]),
+    ];
+    for (name, payload) in closes {
+        for role in [0, 1] {
+            write("close", &format!("{name}-{role}"), bytes![role, payload.clone()]);
+        }
+    }
+}
