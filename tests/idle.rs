@@ -46,7 +46,7 @@ async fn echoed(
 }
 
 #[tokio::test]
-async fn an_idle_connection_holds_at_most_512_bytes_of_ours() {
+async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_680() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -80,6 +80,6 @@ async fn an_idle_connection_holds_at_most_512_bytes_of_ours() {
         let state = size_of::<Reader<TcpStream>>() + size_of::<Writer<TcpStream>>();
         let split = state + owned + separating - halves;
         println!("split: {state} of state, {owned} + {separating} on the heap, {halves} not ours");
-        assert!(split <= 640, "{split}");
+        assert!(split <= 680, "{split}");
     }
 }

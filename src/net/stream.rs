@@ -28,7 +28,8 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Role, Sender, Stat
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(super) driver: Driver<Whole<S>>,
-    protocol: Option<Box<str>>,
+    /// Boxed twice: it is rarely there, and so costs one word where it is not.
+    protocol: Option<Box<Box<str>>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -57,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The same, with the subprotocol that was agreed upon.
     pub(super) fn with_protocol(mut self, protocol: Option<String>) -> Self {
-        self.protocol = protocol.map(String::into_boxed_str);
+        self.protocol = protocol.map(|name| Box::new(name.into_boxed_str()));
         self
     }
 
@@ -181,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.protocol.as_ref().map(|name| &***name)
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.
