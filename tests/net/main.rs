@@ -11,6 +11,7 @@ mod cancel;
 mod deadlines;
 mod doors;
 mod faults;
+mod interop;
 mod opening;
 mod pressure;
 mod socket;
