@@ -1,6 +1,5 @@
 //! The client's side of the opening handshake (§4.1).
 
-use bytes::Bytes;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -71,12 +70,12 @@ pub async fn connect_with(
     if request.uri().secure() {
         return Err(Error::NeedsTls);
     }
-    within(config.handshake_timeout, async {
+    let answer = within(config.handshake_timeout, async {
         let uri = request.uri();
         let stream = TcpStream::connect((uri.host(), uri.port())).await?;
         open(stream, request, config).await
-    })
-    .await
+    });
+    answer.await?.read(config).await
 }
 
 /// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's
@@ -93,14 +92,36 @@ pub async fn connect_over<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    within(config.handshake_timeout, open(stream, request, config)).await
+    within(config.handshake_timeout, open(stream, request, config)).await?.read(config).await
+}
+
+/// What a server answers.
+enum Answer<S> {
+    Accepted(WebSocket<S>, Response<()>),
+    /// Another status than 101, and what came behind its head.
+    Refused(S, Response<()>, Vec<u8>),
+}
+
+impl<S: AsyncRead + Unpin> Answer<S> {
+    /// Reads the body of a refusal, as far as it comes in time: its status counts anyway.
+    async fn read(self, config: &Config) -> Result<(WebSocket<S>, Response<()>), Error> {
+        match self {
+            Self::Accepted(ws, response) => Ok((ws, response)),
+            Self::Refused(mut stream, response, early) => {
+                let mut body = Vec::new();
+                let reading = read_body(&mut stream, &response, early, &mut body);
+                let _ = tokio::time::timeout(config.handshake_timeout, reading).await;
+                Err(Error::Status(Box::new(response.map(|()| body.into()))))
+            }
+        }
+    }
 }
 
 async fn open<S>(
     mut stream: S,
     request: &ClientRequest,
     config: &Config,
-) -> Result<(WebSocket<S>, Response<()>), Error>
+) -> Result<Answer<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -116,49 +137,40 @@ where
     let early = bytes.split_off(len);
     let protocol = match check_response(&response, request, nonce) {
         Ok(protocol) => protocol,
-        Err(ResponseError::Status(_)) => {
-            let body = read_body(&mut stream, &response, early).await;
-            return Err(Error::Status(Box::new(response.map(|()| body))));
-        }
+        Err(ResponseError::Status(_)) => return Ok(Answer::Refused(stream, response, early)),
         Err(error) => return Err(error.into()),
     };
     let ws = WebSocket::from_raw(stream, Role::Client(masking_key), early, config);
-    Ok((ws.with_protocol(protocol), response))
+    Ok(Answer::Accepted(ws.with_protocol(protocol), response))
 }
 
 /// Reads the body of a refusal, as far as it comes and is wanted.
 async fn read_body(
     stream: &mut (impl AsyncRead + Unpin),
     response: &Response<()>,
-    early: Vec<u8>,
-) -> Bytes {
+    mut raw: Vec<u8>,
+    body: &mut Vec<u8>,
+) {
     let mut chunks = Chunks::new();
     let length = body_length(response);
-    let (mut body, mut raw) = (Vec::new(), early);
-    loop {
-        let whole = match length {
-            BodyLength::Chunked => chunks.decode(&raw, &mut body).unwrap_or(true),
-            _ => {
-                body.extend_from_slice(&raw);
-                match length {
-                    BodyLength::None => true,
-                    BodyLength::Known(len) => body.len() as u64 >= len,
-                    _ => false,
-                }
-            }
-        };
-        raw.clear();
-        // A transport that fails here ends the body as well as any.
-        if whole || body.len() >= MAX_BODY || !matches!(read_some(stream, &mut raw).await, Ok(1..))
-        {
-            break;
-        }
-    }
     let end = match length {
         BodyLength::None => 0,
         BodyLength::Known(len) => len.min(MAX_BODY as u64) as usize,
         _ => MAX_BODY,
     };
-    body.truncate(end);
-    body.into()
+    loop {
+        let whole = match length {
+            BodyLength::Chunked => chunks.decode(&raw, body).unwrap_or(true),
+            _ => {
+                body.extend_from_slice(&raw);
+                false
+            }
+        };
+        body.truncate(end);
+        raw.clear();
+        // A transport that fails here ends the body as well as any.
+        if whole || body.len() == end || !matches!(read_some(stream, &mut raw).await, Ok(1..)) {
+            break;
+        }
+    }
 }

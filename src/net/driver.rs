@@ -5,7 +5,8 @@
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
 //! 2. ends TCP if both close frames went their way, or the peer broke a rule,
 //! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it,
+//!    written, so that one write answers all of it; but a peer that never pauses is answered every
+//!    [`PATIENCE`] reads,
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
 //! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
@@ -32,6 +33,8 @@ pub(super) struct Driver<L> {
     pub(super) report_pings: bool,
     deadline: Deadline,
     timer: Timer,
+    /// How often reading gave something since the socket last wrote or waited.
+    reads: u8,
     server: bool,
     /// The reading direction has ended.
     eof: bool,
@@ -42,10 +45,21 @@ pub(super) struct Driver<L> {
 impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, report_pings, deadline, timer, server, eof, finished } =
-            self;
+        let Self { link, receiver, input, report_pings, deadline, timer, reads, .. } = self;
+        let Self { server, eof, finished, .. } = self;
         let link = relink(link);
-        Driver { link, receiver, input, report_pings, deadline, timer, server, eof, finished }
+        Driver {
+            link,
+            receiver,
+            input,
+            report_pings,
+            deadline,
+            timer,
+            reads,
+            server,
+            eof,
+            finished,
+        }
     }
 }
 
@@ -58,6 +72,7 @@ impl<L: Link> Driver<L> {
             report_pings: config.report_pings,
             deadline: Deadline::new(config.timeouts, now()),
             timer: Timer::default(),
+            reads: 0,
             server: matches!(role, Role::Server),
             eof: false,
             finished: false,
@@ -67,6 +82,11 @@ impl<L: Link> Driver<L> {
     /// Whether the end was reported.
     pub(super) fn is_finished(&self) -> bool {
         self.finished
+    }
+
+    /// Frames what is owed to the peer.
+    pub(super) fn settle(&mut self) {
+        self.link.settle(self.receiver.replies());
     }
 
     /// The next message, or the end.
@@ -117,7 +137,7 @@ impl<L: Link> Driver<L> {
         if self.input.is_starved() || self.receiver.is_done() {
             return self.poll_more(cx);
         }
-        self.link.settle(self.receiver.replies());
+        self.settle();
         Poll::Ready(Ok(true))
     }
 
@@ -129,12 +149,17 @@ impl<L: Link> Driver<L> {
             if self.finished {
                 return Poll::Ready(Ok(false));
             }
-            self.link.settle(self.receiver.replies());
+            self.settle();
+            if self.receiver.is_done() {
+                // §5.5.1, §7.1.7: what lies behind the end means nothing, however much it is.
+                self.input.clear();
+            }
             if self.receiver.violation().is_some() || self.server && self.receiver.has_closed() {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            if self.link.is_full() {
+            if self.link.is_full() || self.reads == PATIENCE {
+                self.reads = 0;
                 match self.link.poll_write(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                     Poll::Pending if self.link.is_full() => {
@@ -155,6 +180,7 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
+                    self.reads += 1;
                     if self.link.poll_closed(cx) {
                         // A peer that never stops sending never lets the timer be looked at.
                         self.handle_deadline(cx)?;
@@ -166,6 +192,7 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                 Poll::Pending => {
+                    self.reads = 0;
                     self.input.park();
                     match self.link.poll_write(cx) {
                         // There is room for what had to stay behind.
@@ -251,3 +278,8 @@ impl<L: Link> Driver<L> {
         }
     }
 }
+
+/// How many times in a row something is read before what is framed is written. More than what a
+/// well-behaved peer has on its way; few beside what the runtime lets a task do before it makes
+/// every transport wait.
+const PATIENCE: u8 = 16;

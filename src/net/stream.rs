@@ -28,7 +28,8 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Role, Sender, Stat
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(super) driver: Driver<Whole<S>>,
-    protocol: Option<Box<str>>,
+    /// Boxed twice: it is rarely there, and so costs one word where it is not.
+    protocol: Option<Box<Box<str>>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -57,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The same, with the subprotocol that was agreed upon.
     pub(super) fn with_protocol(mut self, protocol: Option<String>) -> Self {
-        self.protocol = protocol.map(String::into_boxed_str);
+        self.protocol = protocol.map(|name| Box::new(name.into_boxed_str()));
         self
     }
 
@@ -162,6 +163,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         if !self.driver.is_finished() {
+            self.driver.settle();
             self.driver.link.writing.send(Close { code: code.into(), reason })?;
         }
         poll_fn(|cx| self.poll_closed(cx)).await
@@ -180,7 +182,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.protocol.as_ref().map(|name| &***name)
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.
@@ -194,8 +196,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: writing.outbox.into_rest() }
     }
 
-    /// Waits until something may be framed.
+    /// Waits until something may be framed. What is owed to the peer goes before it.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.settle();
         loop {
             self.check()?;
             let writing = &self.driver.link.writing;
@@ -214,7 +217,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
-            self.driver.link.settle(self.driver.receiver.replies());
+            self.driver.settle();
             if self.driver.link.poll_write(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
@@ -259,6 +262,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if !this.driver.is_finished() {
+            this.driver.settle();
             this.driver
                 .link
                 .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));

@@ -10,11 +10,11 @@
 use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
 use super::config::Limits;
-use super::connection::Role;
 use super::error::Violation;
 use super::frame::{FrameReader, Piece};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
+use super::role::Role;
 use super::utf8;
 
 /// The receiving half of a connection.

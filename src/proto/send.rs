@@ -5,12 +5,12 @@
 //! end of a frame, control frames may go in between at any time.
 
 use super::close::{Close, CloseCode};
-use super::connection::{KeySource, Role};
 use super::error::{Misuse, Violation};
 use super::frame;
 use super::message::{AsEvent, Event};
 use super::opcode::Opcode;
 use super::receive::{CloseReply, Replies};
+use super::role::{KeySource, Role};
 
 /// The sending half of a connection.
 #[derive(Debug)]
