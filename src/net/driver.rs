@@ -177,6 +177,8 @@ impl<L: Link> Driver<L> {
 
     /// Ends TCP, for the reasons above.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        // What lies behind the fault may fill a block, and a read without room looks like the end.
+        self.input.clear();
         loop {
             let shut = self.link.poll_shutdown(cx).is_ready();
             while !self.eof {
@@ -186,7 +188,6 @@ impl<L: Link> Driver<L> {
                     Poll::Pending => break,
                 }
             }
-            self.input.clear();
             self.input.park();
             if shut && self.eof {
                 return Poll::Ready(());

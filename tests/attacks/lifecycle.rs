@@ -227,6 +227,35 @@ fn s28_silence_costs_nothing_in_any_state() {
     }
 }
 
+/// A violation at the front of a full read block: the close frame must not be overtaken by a reset.
+#[test]
+fn s28_a_violation_with_much_behind_it_is_told() {
+    let mut arena = Arena::new();
+    for len in [10, (256 << 10) - 1, 256 << 10, (256 << 10) + 1, 512 << 10, 1 << 20] {
+        let mut client = arena.open();
+        // By this the kernel learns to give it a large receive buffer.
+        client.send_many(&frame(PONG, [0; 125]), 200_000);
+        client.echo("open");
+        // Stopped, so that all of it lies there at the first read.
+        arena.server.signal("STOP");
+        let mut stream = client.stream.try_clone().unwrap();
+        let writer = thread::spawn(move || stream.write_all(&vec![0xFF; len]));
+        thread::sleep(Duration::from_millis(50));
+        arena.server.signal("CONT");
+        let close = client.close_frame();
+        assert_eq!(close.code(), 1002, "{len} bytes");
+        writer.join().unwrap().unwrap_or_else(|error| panic!("{len} bytes: {error}"));
+        // It goes on reading until we are done: closing early would be a reset.
+        for _ in 0..5 {
+            thread::sleep(Duration::from_millis(20));
+            let sent = client.stream.write(&[0xFF; 10]);
+            assert!(sent.is_ok(), "{len} bytes: {sent:?}");
+        }
+        client.ends();
+    }
+    arena.unharmed();
+}
+
 /// §7.1.1: a peer that answers no close frame, or goes on sending, is given 5 s.
 #[test]
 fn s35_peers_that_never_end_tcp() {
