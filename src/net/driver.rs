@@ -205,8 +205,12 @@ impl<L: Link> Driver<L> {
             self.deadline.wrote();
         }
         let closing = self.link.poll_closed(cx);
-        let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
-        ready!(self.timer.poll(cx, at));
+        let present = now();
+        let Some(at) = self.deadline.poll(closing, present) else { return Poll::Pending };
+        // Behind a peer that floods us the runtime grants the task nothing more, no timer either.
+        if at > present {
+            ready!(self.timer.poll(cx, at));
+        }
         match self.deadline.handle(closing, now()) {
             None => {}
             Some(Due::Ping) => self.link.frame(Event::Ping(&[])),

@@ -540,6 +540,24 @@ fn s35_a_server_that_never_answers_the_close() {
     }
 }
 
+/// A peer that is always ready: reading never has to wait, and so never gives the clock a turn.
+#[test]
+fn s35_a_flood_that_never_pauses() {
+    for zero in [0x00, 0x82, 0x8A] {
+        // Continuations of nothing; messages of 2 bytes, 0x82 0x82 …, in frames that are masked by
+        // turns: all of them violations to a client, behind which it drains.
+        let flood = tokio::io::join(tokio::io::repeat(zero), tokio::io::sink());
+        let mut config = config();
+        config.timeouts.close = Duration::from_millis(100);
+        let role = bowstring::proto::Role::Client(bowstring::net::masking_key);
+        let mut ws = WebSocket::from_raw(flood, role, [], &config);
+        let start = Instant::now();
+        let seen = block_on(async { ws.close(1000, "").await });
+        assert!(seen.is_err());
+        assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
+    }
+}
+
 /// S38: after the end, whatever it was, a stream that is polled again is at its end.
 #[test]
 fn s38_polled_a_million_times_after_a_reset() {
