@@ -96,6 +96,10 @@ impl Server {
         assert!(sent.expect("kill runs").success(), "kill -{name}");
     }
 
+    pub fn has_not_ended(&mut self) -> bool {
+        self.child.try_wait().unwrap().is_none()
+    }
+
     pub fn assert_alive(&mut self) {
         let ended = self.child.try_wait().unwrap();
         assert!(ended.is_none(), "the server has ended: {ended:?}");
@@ -289,7 +293,8 @@ impl Arena {
     }
 }
 
-struct StopOnDrop<'a>(&'a AtomicBool);
+/// Ends loops also when what they accompany panics.
+pub struct StopOnDrop<'a>(pub &'a AtomicBool);
 
 impl Drop for StopOnDrop<'_> {
     fn drop(&mut self) {
