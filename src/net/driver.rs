@@ -33,19 +33,36 @@ pub(super) struct Driver<L> {
     deadline: Deadline,
     timer: Timer,
     server: bool,
+    /// How many bytes came since reading last had to wait; see [`TURN`].
+    burst: usize,
     /// The reading direction has ended.
     eof: bool,
     /// The end was reported: nothing happens any more.
     finished: bool,
 }
 
+/// So many bytes are read before the thread's other tasks have their turn. A peer that floods us
+/// never makes us wait, and the runtime counts reads, whatever lies in them.
+const TURN: usize = 256 << 10;
+
 impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, report_pings, deadline, timer, server, eof, finished } =
-            self;
+        let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
+        let Self { server, burst, eof, finished, .. } = self;
         let link = relink(link);
-        Driver { link, receiver, input, report_pings, deadline, timer, server, eof, finished }
+        Driver {
+            link,
+            receiver,
+            input,
+            report_pings,
+            deadline,
+            timer,
+            server,
+            burst,
+            eof,
+            finished,
+        }
     }
 }
 
@@ -59,6 +76,7 @@ impl<L: Link> Driver<L> {
             deadline: Deadline::new(config.timeouts, now()),
             timer: Timer::default(),
             server: matches!(role, Role::Server),
+            burst: 0,
             eof: false,
             finished: false,
         }
@@ -145,7 +163,7 @@ impl<L: Link> Driver<L> {
                     _ => {}
                 }
             }
-            match self.input.poll_read(self.link.reading(), cx) {
+            match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.eof = true;
                     // The answer to its close frame may still reach a peer that only stopped
@@ -163,16 +181,36 @@ impl<L: Link> Driver<L> {
                 Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                 Poll::Pending => {
                     self.input.park();
-                    match self.link.poll_write(cx) {
+                    let mut written = self.link.poll_write(cx);
+                    if let Poll::Ready(Ok(())) = written
+                        && !self.receiver.replies().is_empty()
+                    {
                         // There is room for what had to stay behind.
-                        Poll::Ready(Ok(())) if !self.receiver.replies().is_empty() => continue,
-                        Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
-                        _ => {}
+                        self.link.settle(self.receiver.replies());
+                        written = self.link.poll_write(cx);
+                    }
+                    if let Poll::Ready(Err(error)) = written {
+                        return Poll::Ready(self.finish(Some(error)));
                     }
                     ready!(self.poll_deadline(cx))?;
                 }
             }
         }
+    }
+
+    /// Reads, unless it is the others' turn: then it is as if nothing had come yet.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.burst >= TURN {
+            self.burst = 0;
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = self.input.poll_read(self.link.reading(), cx);
+        self.burst = match polled {
+            Poll::Ready(Ok(len)) => self.burst + len,
+            _ => 0,
+        };
+        polled
     }
 
     /// Ends TCP, for the reasons above.
@@ -182,7 +220,7 @@ impl<L: Link> Driver<L> {
         loop {
             let shut = self.link.poll_shutdown(cx).is_ready();
             while !self.eof {
-                match self.input.poll_read(self.link.reading(), cx) {
+                match self.poll_read(cx) {
                     Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
                     Poll::Ready(Ok(_)) => self.input.clear(),
                     Poll::Pending => break,

@@ -1,5 +1,8 @@
 //! Too much of everything, and peers that never read.
 
+use std::io::{Read, Write};
+use std::net::Shutdown;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -166,7 +169,6 @@ fn s10_a_flood_behind_a_violation_is_ended_in_time() {
                 scope.spawn(move || {
                     let junk = vec![0; 1 << 20];
                     let end = start + PATIENCE;
-                    use std::io::Write;
                     while Instant::now() < end && stream.write(&junk).is_ok() {}
                 });
             }
@@ -194,6 +196,69 @@ fn s11_echoes_for_a_peer_that_never_reads() {
             client
         });
     }
+    arena.unharmed();
+}
+
+/// Peers that send and read as fast as they can get the others' turns late, but not for long.
+#[test]
+fn s11_floods_do_not_starve_the_others() {
+    let mut arena = Arena::new();
+    let mut bystander = arena.open();
+    let stop = AtomicBool::new(false);
+    for (name, message) in [
+        ("messages of 10 bytes", frame(TEXT, "0123456789")),
+        ("empty fragments", frame(0x00, "")),
+        ("pings", frame(PING, "")),
+    ] {
+        stop.store(false, Ordering::Relaxed);
+        let many = message.repeat(20_000);
+        let mut waits = Vec::new();
+        thread::scope(|scope| {
+            let _stop = StopOnDrop(&stop);
+            for _ in 0..3 {
+                let mut client = arena.open();
+                let mut reading = client.stream.try_clone().unwrap();
+                scope.spawn(move || {
+                    let mut piece = vec![0; 1 << 18];
+                    while matches!(reading.read(&mut piece), Ok(1..)) {}
+                });
+                let (stop, many) = (&stop, &many);
+                scope.spawn(move || {
+                    let (begin, end) = (frame(0x01, ""), frame(0x80, ""));
+                    let begun = many[0] == 0x00;
+                    while !stop.load(Ordering::Relaxed) {
+                        let message = [
+                            if begun { &begin[..] } else { &[] },
+                            many,
+                            if begun { &end[..] } else { &[] },
+                        ];
+                        if message.iter().any(|bytes| client.stream.write_all(bytes).is_err()) {
+                            break;
+                        }
+                    }
+                    let _ = client.stream.shutdown(Shutdown::Both);
+                });
+            }
+            let start = Instant::now();
+            while start.elapsed() < Duration::from_secs(3) {
+                let asked = Instant::now();
+                bystander.echo("my turn?");
+                waits.push(asked.elapsed());
+                thread::sleep(Duration::from_millis(5));
+            }
+        });
+        waits.sort();
+        let (half, most) = (waits[waits.len() / 2], waits[waits.len() - 1]);
+        println!(
+            "S11: three floods of {name}: {} others, half within {half:?}, all within {most:?}",
+            waits.len()
+        );
+        assert!(
+            most < if FULL { Duration::from_millis(250) } else { Duration::from_secs(2) },
+            "{most:?}"
+        );
+    }
+    drop(bystander);
     arena.unharmed();
 }
 

@@ -80,7 +80,8 @@ fn run(options: &Options) -> io::Result<()> {
 }
 
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    // Under a flood a turn takes milliseconds: after a few, look for what else has come.
+    Builder::new_current_thread().enable_all().event_interval(8).build()
 }
 
 /// Binds the first of the addresses that can be bound.
