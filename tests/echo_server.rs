@@ -280,3 +280,22 @@ fn a_connection_flood() {
     println!("{count} connections opened and closed in {:?}", start.elapsed());
     arena.unharmed();
 }
+
+#[test]
+fn what_an_idle_connection_costs() {
+    let mut arena = Arena::new();
+    let count = 2000;
+    let before = arena.server.rss();
+    let mut idle: Vec<_> = (0..count).map(|_| arena.open()).collect();
+    let fresh = (arena.server.rss() - before) / count;
+    for client in &mut idle {
+        client.echo("used once");
+    }
+    let used = (arena.server.rss() - before) / count;
+    println!(
+        "resident bytes for each of {count} idle connections: {fresh} fresh, {used} after an echo"
+    );
+    assert!(fresh < 4 * KIB && used < 4 * KIB, "{fresh}, {used}");
+    drop(idle);
+    arena.unharmed();
+}

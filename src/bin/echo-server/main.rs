@@ -153,7 +153,9 @@ impl Server {
 
     /// One connection, from its request to its end. How it fails is the peer's business.
     async fn connection(self, stream: TcpStream) {
-        let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake(stream)).await else { return };
+        // Boxed, so that what it needed is given back before the connection's long life.
+        let handshake = Box::pin(handshake(stream));
+        let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake).await else { return };
         if self.unless_stopped(echo(&mut ws)).await.is_none() {
             let _ = ws.close(CloseCode::GOING_AWAY, "the server is going down").await;
         }
