@@ -309,7 +309,7 @@ fn s21_s25_answers_without_end() {
         [b"HTTP/1.1 101 OK\r\nX: ".to_vec(), vec![b'a'; 8 << 20]].concat(),
         format!("HTTP/1.1 101 OK\r\n{many}\r\n").into_bytes(),
         vec![0; 100],
-        vec![b'\r', b'\n'].repeat(10_000),
+        [b'\r', b'\n'].repeat(10_000),
         b"HTTP/1.1 101 OK\nUpgrade: websocket\n\n".to_vec(),
     ] {
         let seen = answered(move |_| bytes).err().unwrap();
