@@ -45,7 +45,7 @@ fn s01_a_declared_length_costs_nothing() {
     assert!(!client.is_over_within(Duration::from_millis(200)), "the limit itself is allowed");
     drop(client);
 
-    arena.assert_growth("S01 declared length 2^63-1, times", (1000, 20), BOUND, |count| {
+    assert_growth("S01 declared length 2^63-1, times", (1000, 20), BOUND, |arena, count| {
         for _ in 0..count {
             let mut client = arena.open();
             client.send(&[head(BINARY, i64::MAX as u64), b"0123456789".to_vec()].concat());
@@ -53,11 +53,11 @@ fn s01_a_declared_length_costs_nothing() {
         }
     });
     // One that stays within the limit is not believed either.
-    arena.assert_growth(
+    assert_growth(
         "S01 declared length 16 MiB, 10 bytes sent, peers",
         (20, 5),
         20 * 8 * KIB,
-        |count| {
+        |arena, count| {
             let peers: Vec<_> = (0..count)
                 .map(|_| {
                     let mut client = arena.open();
@@ -80,7 +80,7 @@ fn s02_a_length_with_its_highest_bit_set() {
             refused(&arena, &head_with(first, 127, &len.to_be_bytes()), 1002);
         }
     }
-    arena.assert_growth("S02 length 2^64-1, times", (1000, 20), BOUND, |count| {
+    assert_growth("S02 length 2^64-1, times", (1000, 20), BOUND, |arena, count| {
         for _ in 0..count {
             refused(&arena, &head_with(BINARY, 127, &[0xFF; 8]), 1002);
         }
@@ -141,12 +141,12 @@ fn s04_lengths_that_overflow_in_sum() {
 #[test]
 fn s05_tiny_fragments_are_counted() {
     let mut arena = Arena::new();
-    arena.assert_growth(
+    assert_growth(
         "S05 one-byte fragments without end",
         (4_000_000, 150_000),
         // At the cap of 131,072 fragments the payload is 128 KiB, in a vector that doubles.
         256 * KIB + BOUND,
-        |count| {
+        |arena, count| {
             let mut client = arena.open();
             client.send(&frame(0x01, "a"));
             client.send_many(&frame(0x00, "b"), count);
@@ -168,13 +168,18 @@ fn s05_tiny_fragments_are_counted() {
 #[test]
 fn s06_empty_fragments_are_counted() {
     let mut arena = Arena::new();
-    arena.assert_growth("S06 empty fragments without end", (10_000_000, 150_000), BOUND, |count| {
-        let mut client = arena.open();
-        client.send(&frame(0x01, ""));
-        client.send_many(&frame(0x00, ""), count);
-        assert_eq!(client.close_frame().code(), 1008);
-        client
-    });
+    assert_growth(
+        "S06 empty fragments without end",
+        (10_000_000, 150_000),
+        BOUND,
+        |arena, count| {
+            let mut client = arena.open();
+            client.send(&frame(0x01, ""));
+            client.send_many(&frame(0x00, ""), count);
+            assert_eq!(client.close_frame().code(), 1008);
+            client
+        },
+    );
     // What a message's worth of them costs, and that the count starts anew with each message.
     let mut client = arena.open();
     let (messages, fragments) = (scale(100, 5), 100_000);
@@ -197,13 +202,13 @@ fn s06_empty_fragments_are_counted() {
 fn s07_continuations_without_end() {
     let mut arena = Arena::new();
     let piece = frame(0x00, vec![0; 1 << 20]);
-    arena.assert_growth(
+    assert_growth(
         "S07 continuations of 1 MiB without end",
         (64, 18),
         // The message at its limit, in a vector that doubles, with untouched pages not resident;
         // and one read block.
         LIMIT as i64 + 512 * KIB,
-        |count| {
+        |arena, count| {
             let mut client = arena.open();
             client.send(&frame(0x02, ""));
             for _ in 0..count {
@@ -236,11 +241,16 @@ fn s16_reserved_bits_and_opcodes() {
         client.send(&frame(0x80 | rsv, "b"));
         client.closed_with(1002);
     }
-    arena.assert_growth("S16 unknown opcode with length 2^40, times", (1000, 20), BOUND, |count| {
-        for _ in 0..count {
-            refused(&arena, &head_with(0x8B, 127, &huge), 1002);
-        }
-    });
+    assert_growth(
+        "S16 unknown opcode with length 2^40, times",
+        (1000, 20),
+        BOUND,
+        |arena, count| {
+            for _ in 0..count {
+                refused(&arena, &head_with(0x8B, 127, &huge), 1002);
+            }
+        },
+    );
     arena.unharmed();
 }
 

@@ -43,7 +43,7 @@ fn s21_heads_without_end() {
     let mut arena = Arena::new();
     let start = "GET / HTTP/1.1\r\nHost: localhost\r\n";
     let name = "S21 a header without end, bytes";
-    arena.assert_growth(name, (64 << 20, 1 << 20), BOUND, |total| {
+    assert_growth(name, (64 << 20, 1 << 20), BOUND, |arena, total| {
         let mut client = Client::tcp(arena.port());
         client.send(format!("{start}X: ").as_bytes());
         let sent = client.send_while_taken(b"aaaaaaaaaaaaaaaa", total, Duration::from_millis(500));
@@ -147,7 +147,7 @@ fn s23_slow_and_silent_handshakes_are_ended() {
     let count = scale(2000, 500);
     // The head that is under way is held too: 8 KiB are enough for all of it together.
     let grown =
-        arena.growth("S23 silent or slow handshakes, sockets", (2000, 500), i64::MAX, |count| {
+        growth("S23 silent or slow handshakes, sockets", (2000, 500), i64::MAX, |arena, count| {
             let clients: Vec<_> = (0..count)
                 .map(|number| {
                     let mut client = Client::tcp(arena.port());
@@ -373,11 +373,11 @@ fn s27_frames_glued_to_the_request() {
         client.closed_with(code);
     }
     // Held back until the head is whole, they are not gathered without bound.
-    arena.assert_growth(
+    assert_growth(
         "S27 frames glued to the request, bytes",
         (64 << 20, 1 << 20),
         256 * KIB,
-        |total| {
+        |arena, total| {
             let mut client = Client::narrow(arena.port());
             client.send(&request(""));
             client.send_while_taken(&message, total, Duration::from_millis(500));

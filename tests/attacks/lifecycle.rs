@@ -352,20 +352,21 @@ fn s36_out_of_file_descriptors() {
 #[test]
 fn s36_connections_by_the_thousand() {
     let mut arena = Arena::with_threads(2);
-    let grown = arena.growth("S36 connections opened and closed", (5000, 500), i64::MAX, |count| {
-        for number in 0..count {
-            match number % 4 {
-                0 => drop(Client::tcp(arena.port())),
-                1 => drop(Client::abrupt(arena.port())),
-                2 => drop(arena.open()),
-                _ => {
-                    let mut client = arena.open();
-                    client.send(&close(1000, ""));
-                    client.closed_with(1000);
+    let grown =
+        growth("S36 connections opened and closed", (5000, 500), i64::MAX, |arena, count| {
+            for number in 0..count {
+                match number % 4 {
+                    0 => drop(Client::tcp(arena.port())),
+                    1 => drop(Client::abrupt(arena.port())),
+                    2 => drop(arena.open()),
+                    _ => {
+                        let mut client = arena.open();
+                        client.send(&close(1000, ""));
+                        client.closed_with(1000);
+                    }
                 }
             }
-        }
-    });
+        });
     assert!(grown < 512 * KIB, "{grown}");
     arena.unharmed();
 }
