@@ -251,7 +251,8 @@ fn a_signal_against_unwilling_peers() {
         let ended = server.wait();
         println!("against unwilling peers it ended after {:?}", start.elapsed());
         assert_eq!(ended.code(), Some(0));
-        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        // The close deadline is 5 s; the rest is for a machine that is busy with the flood.
+        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
     });
 }
 

@@ -82,7 +82,7 @@ fn s02_a_length_with_its_highest_bit_set() {
     }
     assert_growth("S02 length 2^64-1, times", (1000, 20), BOUND, |arena, count| {
         for _ in 0..count {
-            refused(&arena, &head_with(BINARY, 127, &[0xFF; 8]), 1002);
+            refused(arena, &head_with(BINARY, 127, &[0xFF; 8]), 1002);
         }
     });
     let each = cpu_each(&arena, 50, || {
@@ -247,7 +247,7 @@ fn s16_reserved_bits_and_opcodes() {
         BOUND,
         |arena, count| {
             for _ in 0..count {
-                refused(&arena, &head_with(0x8B, 127, &huge), 1002);
+                refused(arena, &head_with(0x8B, 127, &huge), 1002);
             }
         },
     );
