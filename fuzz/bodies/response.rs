@@ -28,12 +28,14 @@ pub fn response(data: &[u8]) {
     let limits = HeadLimits { max_bytes: 2048, max_headers: 16 };
     let Some(Ok(response)) = scan(*cut, &answer, &limits, parse_response_head) else { return };
     match check_response(&response, &request, NONCE) {
-        Ok(protocol) => {
+        Ok(agreed) => {
+            let protocol = agreed.protocol;
             let headers = response.headers();
             assert_eq!(response.status(), 101);
             assert_eq!(headers.get_all("sec-websocket-accept").iter().count(), 1);
             assert!(has_token(headers, http::header::UPGRADE, "websocket"));
             assert!(has_token(headers, http::header::CONNECTION, "upgrade"));
+            assert_eq!(agreed.deflate, None);
             assert!(!headers.contains_key("sec-websocket-extensions"));
             assert!(protocol.is_none_or(|name| request.protocols().any(|offer| offer == name)));
         }

@@ -82,28 +82,20 @@ where
     pub async fn read(mut stream: S, config: &Config) -> Result<Self, Error> {
         no_delay(&stream);
         let config = config.clone();
-        within(config.handshake_timeout, async {
-            let mut bytes = Vec::new();
-            let parsed =
-                match read_head::<RequestError>(&mut stream, &mut bytes, &config.head).await {
-                    Ok(len) => parse_request_head(&bytes, &config.head)
-                        .map(|request| (len, request))
-                        .map_err(|error| RequestError::from(error).into()),
-                    Err(error) => Err(error),
-                };
-            let (len, request) = match parsed {
-                Ok(parsed) => parsed,
-                Err(Error::Request(error)) => {
-                    write_last(stream, &write_refusal(&error)).await?;
-                    return Err(error.into());
-                }
-                Err(error) => return Err(error),
-            };
-            let early = bytes.split_off(len);
-            let upgrade = check_request(&request);
-            Ok(Self { stream, request, upgrade, early, config: config.clone() })
-        })
-        .await
+        let mut bytes = Vec::new();
+        let read = within(config.handshake_timeout, async {
+            let len = read_head::<RequestError>(&mut stream, &mut bytes, &config.head).await?;
+            let request = parse_request_head(&bytes, &config.head).map_err(RequestError::from)?;
+            Ok((len, request))
+        });
+        let (len, request) = match read.await {
+            Ok(read) => read,
+            Err(Error::Request(error)) => return Err(refuse(stream, error, &config).await),
+            Err(error) => return Err(error),
+        };
+        let early = bytes.split_off(len);
+        let upgrade = check_request(&request);
+        Ok(Self { stream, request, upgrade, early, config })
     }
 
     /// The request: its method, path, query and header fields.
@@ -156,32 +148,29 @@ where
         headers: &HeaderMap,
     ) -> Result<WebSocket<S>, Error> {
         let Self { mut stream, upgrade, early, config, .. } = self;
+        let upgrade = match upgrade {
+            Ok(upgrade) => upgrade,
+            Err(error) => return Err(refuse(stream, error, &config).await),
+        };
+        let mut agreed = Agreed::default();
+        agreed.protocol = protocol.map(str::to_owned);
+        #[cfg(feature = "deflate")]
+        let extension = config.deflate.and_then(|deflate| {
+            let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
+            answer.map(|(params, extension)| {
+                agreed.deflate = Some(params);
+                extension
+            })
+        });
+        #[cfg(not(feature = "deflate"))]
+        let extension = None;
+        let answer = write_accept(&upgrade, protocol, extension.as_ref(), headers)?;
         within(config.handshake_timeout, async {
-            let upgrade = match upgrade {
-                Ok(upgrade) => upgrade,
-                Err(error) => {
-                    write_last(stream, &write_refusal(&error)).await?;
-                    return Err(error.into());
-                }
-            };
-            let mut agreed = Agreed::default();
-            agreed.protocol = protocol.map(str::to_owned);
-            #[cfg(feature = "deflate")]
-            let extension = config.deflate.and_then(|deflate| {
-                let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
-                answer.map(|(params, extension)| {
-                    agreed.deflate = Some(params);
-                    extension
-                })
-            });
-            #[cfg(not(feature = "deflate"))]
-            let extension = None;
-            let answer = write_accept(&upgrade, protocol, extension.as_ref(), headers)?;
             stream.write_all(&answer).await?;
-            stream.flush().await?;
-            Ok(WebSocket::from_agreed(stream, Role::Server, early, agreed, &config))
+            Ok(stream.flush().await?)
         })
-        .await
+        .await?;
+        Ok(WebSocket::from_agreed(stream, Role::Server, early, agreed, &config))
     }
 
     /// Answers anything else than 101, and ends the connection: a page, a health check, a 401.
@@ -196,7 +185,16 @@ where
         if self.request.method() == http::Method::HEAD {
             answer.truncate(answer.len() - response.body().as_ref().len());
         }
-        within(self.config.handshake_timeout, async { Ok(write_last(self.stream, &answer).await?) })
-            .await
+        write_last(self.stream, &answer, self.config.handshake_timeout).await
     }
+}
+
+/// Answers a request that is no opening handshake. Why it is none is the error, whether the answer
+/// arrives or not.
+async fn refuse<S>(stream: S, error: RequestError, config: &Config) -> Error
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
+    let _ = write_last(stream, &write_refusal(&error), config.handshake_timeout).await;
+    error.into()
 }

@@ -1,6 +1,5 @@
 //! The client's side of the opening handshake (§4.1).
 
-use bytes::Bytes;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -11,7 +10,7 @@ use super::keys::{masking_key, nonce};
 use super::opening::{no_delay, read_head, read_some, within};
 use super::stream::WebSocket;
 use crate::handshake::{
-    BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
+    Agreed, BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
     parse_response_head,
 };
 use crate::proto::Role;
@@ -71,12 +70,12 @@ pub async fn connect_with(
     if request.uri().secure() {
         return Err(Error::NeedsTls);
     }
-    within(config.handshake_timeout, async {
+    let answer = within(config.handshake_timeout, async {
         let uri = request.uri();
         let stream = TcpStream::connect((uri.host(), uri.port())).await?;
         open(stream, request, config).await
-    })
-    .await
+    });
+    answer.await?.read(config).await
 }
 
 /// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's
@@ -93,14 +92,40 @@ pub async fn connect_over<S>(
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
-    within(config.handshake_timeout, open(stream, request, config)).await
+    within(config.handshake_timeout, open(stream, request, config)).await?.read(config).await
+}
+
+/// What a server answers.
+struct Answer<S> {
+    stream: S,
+    response: Response<()>,
+    /// What came behind its head.
+    early: Vec<u8>,
+    /// What goes with it if it is 101.
+    agreed: Option<Agreed>,
+}
+
+impl<S: AsyncRead + AsyncWrite + Unpin> Answer<S> {
+    /// Makes the connection of it; or reads the body of a refusal, as far as it comes in time: its
+    /// status counts anyway.
+    async fn read(self, config: &Config) -> Result<(WebSocket<S>, Response<()>), Error> {
+        let Self { mut stream, response, early, agreed } = self;
+        let Some(agreed) = agreed else {
+            let mut body = Vec::new();
+            let reading = read_body(&mut stream, &response, early, &mut body);
+            let _ = tokio::time::timeout(config.handshake_timeout, reading).await;
+            return Err(Error::Status(Box::new(response.map(|()| body.into()))));
+        };
+        let role = Role::Client(masking_key);
+        Ok((WebSocket::from_agreed(stream, role, early, agreed, config), response))
+    }
 }
 
 async fn open<S>(
     mut stream: S,
     request: &ClientRequest,
     config: &Config,
-) -> Result<(WebSocket<S>, Response<()>), Error>
+) -> Result<Answer<S>, Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
@@ -120,50 +145,40 @@ where
     let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
     let early = bytes.split_off(len);
     let agreed = match check_response(&response, request, nonce) {
-        Ok(agreed) => agreed,
-        Err(ResponseError::Status(_)) => {
-            let body = read_body(&mut stream, &response, early).await;
-            return Err(Error::Status(Box::new(response.map(|()| body))));
-        }
+        Ok(agreed) => Some(agreed),
+        Err(ResponseError::Status(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let ws = WebSocket::from_agreed(stream, Role::Client(masking_key), early, agreed, config);
-    Ok((ws, response))
+    Ok(Answer { stream, response, early, agreed })
 }
 
 /// Reads the body of a refusal, as far as it comes and is wanted.
 async fn read_body(
     stream: &mut (impl AsyncRead + Unpin),
     response: &Response<()>,
-    early: Vec<u8>,
-) -> Bytes {
+    mut raw: Vec<u8>,
+    body: &mut Vec<u8>,
+) {
     let mut chunks = Chunks::new();
     let length = body_length(response);
-    let (mut body, mut raw) = (Vec::new(), early);
-    loop {
-        let whole = match length {
-            BodyLength::Chunked => chunks.decode(&raw, &mut body).unwrap_or(true),
-            _ => {
-                body.extend_from_slice(&raw);
-                match length {
-                    BodyLength::None => true,
-                    BodyLength::Known(len) => body.len() as u64 >= len,
-                    _ => false,
-                }
-            }
-        };
-        raw.clear();
-        // A transport that fails here ends the body as well as any.
-        if whole || body.len() >= MAX_BODY || !matches!(read_some(stream, &mut raw).await, Ok(1..))
-        {
-            break;
-        }
-    }
     let end = match length {
         BodyLength::None => 0,
         BodyLength::Known(len) => len.min(MAX_BODY as u64) as usize,
         _ => MAX_BODY,
     };
-    body.truncate(end);
-    body.into()
+    loop {
+        let whole = match length {
+            BodyLength::Chunked => chunks.decode(&raw, body).unwrap_or(true),
+            _ => {
+                body.extend_from_slice(&raw);
+                false
+            }
+        };
+        body.truncate(end);
+        raw.clear();
+        // A transport that fails here ends the body as well as any.
+        if whole || body.len() == end || !matches!(read_some(stream, &mut raw).await, Ok(1..)) {
+            break;
+        }
+    }
 }

@@ -72,26 +72,34 @@ fn poll_read_some(
     Poll::Ready(Ok(len))
 }
 
-/// Writes a last answer and ends the transport. What the peer still sends is read and dropped up to
-/// a bound: closing with bytes unread would make the kernel send a reset, which can overtake the
-/// answer (§7.1.1).
+/// Writes a last answer and ends the transport, in at most `limit`. What the peer still sends is
+/// read and dropped up to a bound, and for as long again: closing with bytes unread would make the
+/// kernel send a reset, which can overtake the answer (§7.1.1).
 pub(super) async fn write_last(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     answer: &[u8],
-) -> io::Result<()> {
-    stream.write_all(answer).await?;
-    stream.shutdown().await?;
-    let mut dropped = Vec::new();
-    let mut left = LINGER;
-    loop {
-        dropped.clear();
-        match read_some(&mut stream, &mut dropped).await {
-            // A peer that resets the connection has read as much as it wanted.
-            Ok(0) | Err(_) => return Ok(()),
-            Ok(len) if len >= left => return Ok(()),
-            Ok(len) => left -= len,
+    limit: Duration,
+) -> Result<(), Error> {
+    within(limit, async {
+        stream.write_all(answer).await?;
+        Ok(stream.shutdown().await?)
+    })
+    .await?;
+    // A peer that stays, or resets the connection, has read as much as it wanted.
+    let _ = within(limit, async {
+        let mut dropped = Vec::new();
+        let mut left = LINGER;
+        while left > 0 {
+            dropped.clear();
+            match read_some(&mut stream, &mut dropped).await? {
+                0 => break,
+                len => left = left.saturating_sub(len),
+            }
         }
-    }
+        Ok(())
+    })
+    .await;
+    Ok(())
 }
 
 /// Turns Nagle's algorithm off where there is one: corking is ours.

@@ -23,6 +23,11 @@ pub(super) struct Outbox {
     waiting: bool,
     /// Writing failed: what is framed now goes nowhere.
     broken: bool,
+    /// The stream took bytes that had to wait, since somebody last asked: then the peer has taken
+    /// some before them.
+    pub(super) took: bool,
+    /// The stream was shut down.
+    pub(super) shut: bool,
 }
 
 impl Outbox {
@@ -55,15 +60,13 @@ impl Outbox {
         self.bytes.split_off(self.written)
     }
 
-    /// Writes and flushes everything. `took` is set if the stream took bytes that had to wait: then
-    /// the peer has taken some before them.
+    /// Writes and flushes everything.
     ///
     /// After an error nothing is written any more, and what is framed is dropped.
     pub(super) fn poll_write(
         &mut self,
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
-        took: &mut bool,
     ) -> Poll<io::Result<()>> {
         while self.len() > 0 && !self.broken {
             let polled = stream.as_mut().poll_write(cx, &self.bytes[self.written..]);
@@ -71,7 +74,7 @@ impl Outbox {
             match ready!(polled) {
                 Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
                 Ok(len) => {
-                    *took |= waited;
+                    self.took |= waited;
                     self.unflushed = true;
                     self.written += len;
                     self.compact();
@@ -90,7 +93,8 @@ impl Outbox {
 
     /// Drops everything: nothing can be written any more.
     pub(super) fn abandon(&mut self) {
-        *self = Self { broken: true, ..Self::default() };
+        let Self { took, shut, .. } = *self;
+        *self = Self { broken: true, took, shut, ..Self::default() };
     }
 
     fn fail(&mut self, error: io::Error) -> io::Error {

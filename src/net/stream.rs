@@ -31,7 +31,8 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Se
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(super) driver: Driver<Whole<S>>,
-    protocol: Option<Box<str>>,
+    /// Boxed twice: it is rarely there, and so costs one word where it is not.
+    protocol: Option<Box<Box<str>>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -76,7 +77,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let link = Whole { stream, writing: Writing::new(sender, config.high_water) };
         let input = Input::new(unread.into());
         let driver = Driver::new(link, receiver, role, config, input);
-        Self { driver, protocol: agreed.protocol.map(String::into_boxed_str) }
+        Self { driver, protocol: agreed.protocol.map(|name| Box::new(name.into_boxed_str())) }
     }
 
     /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
@@ -180,6 +181,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         if !self.driver.is_finished() {
+            self.driver.settle();
             self.driver.link.writing.send(Close { code: code.into(), reason })?;
         }
         poll_fn(|cx| self.poll_closed(cx)).await
@@ -198,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_deref()
+        self.protocol.as_ref().map(|name| &***name)
     }
 
     /// How much compression has spared: of what was sent, and of what was received. All zero if the
@@ -219,8 +221,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: writing.outbox.into_rest() }
     }
 
-    /// Waits until something may be framed.
+    /// Waits until something may be framed. What is owed to the peer goes before it.
     fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.driver.settle();
         loop {
             self.check()?;
             let writing = &self.driver.link.writing;
@@ -239,7 +242,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
-            self.driver.link.settle(self.driver.receiver.replies());
+            self.driver.settle();
             if self.driver.link.poll_write(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
@@ -284,6 +287,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
         if !this.driver.is_finished() {
+            this.driver.settle();
             this.driver
                 .link
                 .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));

@@ -16,13 +16,11 @@ pub(super) struct Writing {
     pub(super) sender: Sender,
     pub(super) outbox: Outbox,
     high_water: usize,
-    took: bool,
-    shut: bool,
 }
 
 impl Writing {
     pub(super) fn new(sender: Sender, high_water: usize) -> Self {
-        Self { sender, outbox: Outbox::default(), high_water, took: false, shut: false }
+        Self { sender, outbox: Outbox::default(), high_water }
     }
 
     /// Frames an event.
@@ -51,7 +49,7 @@ impl Writing {
 
     /// Whether the stream took bytes that had to wait, since this was last asked.
     pub(super) fn took_bytes(&mut self) -> bool {
-        std::mem::take(&mut self.took)
+        std::mem::take(&mut self.outbox.took)
     }
 
     /// Writes and flushes what is framed.
@@ -64,7 +62,7 @@ impl Writing {
         if self.outbox.is_clear() {
             return Poll::Ready(Ok(()));
         }
-        self.outbox.poll_write(stream, cx, &mut self.took)
+        self.outbox.poll_write(stream, cx)
     }
 
     /// Writes what is framed, then shuts the stream down; errors end it too.
@@ -73,11 +71,11 @@ impl Writing {
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if !self.shut {
+        if !self.outbox.shut {
             // What cannot be written, or shut down, is as shut as it gets.
             let _ = ready!(self.poll_write(stream.as_mut(), cx));
             let _ = ready!(stream.poll_shutdown(cx));
-            self.shut = true;
+            self.outbox.shut = true;
         }
         Poll::Ready(())
     }

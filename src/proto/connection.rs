@@ -16,7 +16,6 @@
 //!
 //! No call blocks, reads a clock or allocates beyond `out` and the message that is being received.
 
-use std::fmt;
 use std::time::Instant;
 
 use super::close::{CloseCode, State};
@@ -25,29 +24,8 @@ use super::deadline::{Deadline, Due, Expired};
 use super::error::{Misuse, Violation};
 use super::message::{AsEvent, Event, Message, Part};
 use super::receive::Receiver;
+use super::role::Role;
 use super::send::Sender;
-
-/// Where the masking key of a client's next frame comes from. Keys must be unpredictable and fresh
-/// for each frame (§5.3, §10.3), so this must draw on a cryptographic generator.
-pub type KeySource = fn() -> [u8; 4];
-
-/// Which end of the connection this is. A client masks what it sends (§5.1).
-#[derive(Clone, Copy)]
-pub enum Role {
-    /// The end that opened the connection.
-    Client(KeySource),
-    /// The end that accepted it.
-    Server,
-}
-
-impl fmt::Debug for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Client(_) => "Client",
-            Self::Server => "Server",
-        })
-    }
-}
 
 /// A connection after its opening handshake.
 #[derive(Debug)]

@@ -22,6 +22,8 @@ use super::config::Timeouts;
 pub struct Deadline {
     timeouts: Timeouts,
     phase: Phase,
+    /// When it ends; `None` is never.
+    at: Option<Instant>,
     /// Bytes were received, or written that had to wait, since the last look at the clock.
     heard: bool,
     wrote: bool,
@@ -29,12 +31,12 @@ pub struct Deadline {
 
 #[derive(Clone, Copy, Debug)]
 enum Phase {
-    /// Ping at this time, if the peer stays quiet.
-    Quiet(Option<Instant>),
-    /// Give up at this time, if it stays quiet still.
-    Pinged(Instant),
-    /// Give up at this time, whatever else arrives.
-    Closing(Instant),
+    /// A ping is due, if the peer stays quiet.
+    Quiet,
+    /// It is given up, if it stays quiet still.
+    Pinged,
+    /// It is given up, whatever else arrives.
+    Closing,
 }
 
 /// What the peer did not do in time.
@@ -59,8 +61,8 @@ pub enum Due {
 impl Deadline {
     /// Begins at `now`.
     pub fn new(timeouts: Timeouts, now: Instant) -> Self {
-        let quiet = Phase::Quiet(timeouts.keep_alive.and_then(|after| now.checked_add(after)));
-        Self { timeouts, phase: quiet, heard: false, wrote: false }
+        let at = timeouts.keep_alive.and_then(|after| now.checked_add(after));
+        Self { timeouts, phase: Phase::Quiet, at, heard: false, wrote: false }
     }
 
     /// Notes that bytes were received. Any of them shows that the peer lives.
@@ -81,19 +83,16 @@ impl Deadline {
         let heard = std::mem::take(&mut self.heard);
         let wrote = std::mem::take(&mut self.wrote);
         let Timeouts { keep_alive, pong, close } = self.timeouts;
-        self.phase = match self.phase {
-            Phase::Closing(at) => Phase::Closing(at),
-            _ if closing => Phase::Closing(later(now, close)),
-            Phase::Quiet(_) | Phase::Pinged(_) if heard => {
-                Phase::Quiet(keep_alive.and_then(|after| now.checked_add(after)))
+        (self.phase, self.at) = match self.phase {
+            Phase::Closing => (Phase::Closing, self.at),
+            _ if closing => (Phase::Closing, Some(later(now, close))),
+            Phase::Quiet | Phase::Pinged if heard => {
+                (Phase::Quiet, keep_alive.and_then(|after| now.checked_add(after)))
             }
-            Phase::Pinged(_) if wrote => Phase::Pinged(later(now, pong)),
-            phase => phase,
+            Phase::Pinged if wrote => (Phase::Pinged, Some(later(now, pong))),
+            phase => (phase, self.at),
         };
-        match self.phase {
-            Phase::Quiet(at) => at,
-            Phase::Pinged(at) | Phase::Closing(at) => Some(at),
-        }
+        self.at
     }
 
     /// What is due at `now`, if anything is.
@@ -102,12 +101,13 @@ impl Deadline {
             return None;
         }
         Some(match self.phase {
-            Phase::Quiet(_) => {
-                self.phase = Phase::Pinged(later(now, self.timeouts.pong));
+            Phase::Quiet => {
+                self.phase = Phase::Pinged;
+                self.at = Some(later(now, self.timeouts.pong));
                 Due::Ping
             }
-            Phase::Pinged(_) => Due::Expired(Expired::Pong),
-            Phase::Closing(_) => Due::Expired(Expired::Close),
+            Phase::Pinged => Due::Expired(Expired::Pong),
+            Phase::Closing => Due::Expired(Expired::Close),
         })
     }
 }

@@ -17,8 +17,8 @@
 //!         close     opcode
 //! ```
 //!
-//! `config` and `error` are known to all of them. Use [`Connection`] unless the two directions live
-//! in different tasks; then a [`Receiver`] and a [`Sender`] do.
+//! `config`, `error` and `role` are known to all of them. Use [`Connection`] unless the two
+//! directions live in different tasks; then a [`Receiver`] and a [`Sender`] do.
 
 mod assemble;
 pub mod close;
@@ -34,6 +34,7 @@ mod mask;
 mod message;
 mod opcode;
 mod receive;
+mod role;
 mod send;
 mod utf8;
 
@@ -41,7 +42,7 @@ pub use close::{Close, CloseCode, State};
 #[cfg(feature = "deflate")]
 pub use config::{Compression, Context};
 pub use config::{Config, Limits, Timeouts};
-pub use connection::{Connection, KeySource, Role};
+pub use connection::Connection;
 pub use deadline::{Deadline, Due, Expired};
 #[cfg(feature = "deflate")]
 pub use deflate::Ratio;
@@ -51,4 +52,5 @@ pub use mask::Mask;
 pub use message::{AsEvent, CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;
 pub use receive::{Receiver, Replies};
+pub use role::{KeySource, Role};
 pub use send::Sender;

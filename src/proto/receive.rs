@@ -12,13 +12,13 @@ use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
 use super::config::Compression;
 use super::config::Limits;
-use super::connection::Role;
 #[cfg(feature = "deflate")]
 use super::deflate::{Inflater, Ratio};
 use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
+use super::role::Role;
 use super::utf8;
 
 /// The receiving half of a connection.

@@ -7,7 +7,6 @@
 use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
 use super::config::Compression;
-use super::connection::{KeySource, Role};
 #[cfg(feature = "deflate")]
 use super::deflate::{Deflater, Ratio};
 use super::error::{Misuse, Violation};
@@ -17,6 +16,7 @@ use super::frame::RSV1;
 use super::message::{AsEvent, Event};
 use super::opcode::Opcode;
 use super::receive::{CloseReply, Replies};
+use super::role::{KeySource, Role};
 
 /// The sending half of a connection.
 #[derive(Debug)]

@@ -132,6 +132,6 @@ fn s26_s27_bytes_behind_the_head_are_left_alone() {
         assert_eq!(request.uri(), "/chat?a=b");
         let bytes = [&head(&RESPONSE, "", &[])[..], behind].concat();
         let response = parse_response_head(&bytes, &HeadLimits::default()).unwrap();
-        assert_eq!(check_response(&response, &ask(), NONCE), Ok(None));
+        assert_eq!(check_response(&response, &ask(), NONCE), Ok(Agreed::default()));
     }
 }

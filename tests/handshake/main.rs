@@ -79,7 +79,7 @@ fn server(bytes: &[u8]) -> Result<Upgrade, RequestError> {
 fn client(bytes: &[u8], request: &ClientRequest) -> Result<Option<String>, ResponseError> {
     scanned(bytes)?;
     let response = parse_response_head(bytes, &HeadLimits::default())?;
-    check_response(&response, request, NONCE)
+    check_response(&response, request, NONCE).map(|agreed| agreed.protocol)
 }
 
 fn ask() -> ClientRequest {

@@ -164,7 +164,7 @@ proptest! {
                 match check_request(&request) {
                     Ok(upgrade) => {
                         let chosen = upgrade.protocols().iter().next();
-                        let answer = write_accept(&upgrade, chosen, &HeaderMap::new()).unwrap();
+                        let answer = write_accept(&upgrade, chosen, None, &HeaderMap::new()).unwrap();
                         prop_assert!(parse_response_head(&answer, &limits).is_ok());
                     }
                     Err(error) => prop_assert!(parse_response_head(&write_refusal(&error), &limits).is_ok()),

@@ -11,7 +11,7 @@ fn section_4_2_2_the_answer_as_it_is_written() {
     let mut extra = HeaderMap::new();
     extra.append("set-cookie", HeaderValue::from_static("a=b"));
     extra.append("set-cookie", HeaderValue::from_bytes(b"\xff").unwrap());
-    let answer = write_accept(&upgrade(b"a, chat"), Some("chat"), &extra).unwrap();
+    let answer = write_accept(&upgrade(b"a, chat"), Some("chat"), None, &extra).unwrap();
     assert_eq!(
         answer,
         b"HTTP/1.1 101 Switching Protocols\r\n\
@@ -24,14 +24,14 @@ fn section_4_2_2_the_answer_as_it_is_written() {
           \r\n"
     );
     assert_eq!(client(&answer, &ask().protocol("chat")), Ok(Some("chat".to_owned())));
-    let answer = write_accept(&upgrade(b"a"), None, &HeaderMap::new()).unwrap();
+    let answer = write_accept(&upgrade(b"a"), None, None, &HeaderMap::new()).unwrap();
     assert_eq!(client(&answer, &ask().protocol("a")), Ok(None));
 }
 
 #[test]
 fn section_4_2_2_answers_that_are_not_written() {
     for name in ["b", "A", "", "a,chat", "chat\r\nX: y"] {
-        let found = write_accept(&upgrade(b"a, chat"), Some(name), &HeaderMap::new()).unwrap_err();
+        let found = write_accept(&upgrade(b"a, chat"), Some(name), None, &HeaderMap::new()).unwrap_err();
         assert_eq!(found, BuildError::UnofferedProtocol(name.to_owned()));
         assert!(!found.to_string().contains('\n'), "{found}");
         assert!(found.to_string().contains(found.section()));
@@ -41,7 +41,7 @@ fn section_4_2_2_answers_that_are_not_written() {
     {
         let mut extra = HeaderMap::new();
         extra.append(name, HeaderValue::from_static("x"));
-        let found = write_accept(&upgrade(b"a"), None, &extra);
+        let found = write_accept(&upgrade(b"a"), None, None, &extra);
         assert_eq!(found, Err(BuildError::OwnedHeader(name.to_owned())));
     }
 }

@@ -1,0 +1,85 @@
+//! What an idle connection holds: a few hundred bytes, and no buffer.
+//!
+//! Counted by an allocator, on a socket that has echoed a message and now waits. The memory that a
+//! thread's sockets share, and what tokio needs for a TCP socket and its registration, are not ours.
+
+use std::pin::pin;
+use std::task::{Context, Poll, Waker};
+
+use bowstring::net::{Reader, Writer};
+use bowstring::{WebSocket, accept};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+
+#[global_allocator]
+static ALLOC: dhat::Alloc = dhat::Alloc;
+
+fn heap() -> usize {
+    dhat::HeapStats::get().curr_bytes
+}
+
+/// Polls a future until it waits, and drops it.
+fn wait(future: impl Future<Output = impl Sized>) {
+    let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
+    assert!(matches!(polled, Poll::Pending));
+}
+
+/// A server's socket that has echoed one message of this length, and its client.
+async fn echoed(
+    listener: &TcpListener,
+    len: usize,
+) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let (client, server) = tokio::join!(bowstring::connect(&uri), async {
+        accept(listener.accept().await.unwrap().0).await
+    });
+    let (mut client, mut server) = (client.unwrap().0, server.unwrap());
+    let data = vec![7; len];
+    let (sent, echoed) = tokio::join!(client.send(&data), async {
+        let message = server.recv().await?.unwrap();
+        server.send(message).await
+    });
+    sent.unwrap();
+    echoed.unwrap();
+    assert_eq!(client.recv().await.unwrap().unwrap().as_bytes(), data);
+    (server, client)
+}
+
+#[tokio::test]
+async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_680() {
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+
+    // What tokio allocates to separate the directions.
+    let bare = TcpStream::connect(address).await.unwrap();
+    drop(listener.accept().await.unwrap());
+    let before = heap();
+    let halves = bare.into_split();
+    let tokio_split = heap() - before;
+    drop(halves);
+
+    for len in [10, 100_000] {
+        let (mut server, mut client) = echoed(&listener, len).await;
+        wait(server.recv());
+        let state = size_of::<WebSocket<TcpStream>>() - size_of::<TcpStream>();
+        let before = heap();
+        let parts = server.into_inner();
+        let owned = before - heap();
+        println!("whole: {state} bytes of state, {owned} on the heap");
+        assert!(parts.unread.capacity() == 0 && parts.unwritten.capacity() == 0);
+        assert!(state + owned <= 512, "{state} + {owned}");
+
+        wait(client.recv());
+        let before = heap();
+        let (mut reader, _writer) = client.split();
+        wait(reader.recv());
+        let separating = heap() - before - tokio_split;
+        // The reader's and the writer's hold on the transport are tokio's, too.
+        let halves = size_of::<OwnedReadHalf>() + size_of::<OwnedWriteHalf>();
+        let state = size_of::<Reader<TcpStream>>() + size_of::<Writer<TcpStream>>();
+        let split = state + owned + separating - halves;
+        println!("split: {state} of state, {owned} + {separating} on the heap, {halves} not ours");
+        assert!(split <= 680, "{split}");
+    }
+}

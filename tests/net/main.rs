@@ -1,0 +1,18 @@
+//! The tokio layer over transports that follow a script, in virtual time: corking, the end in all
+//! its forms, cancellation, deadlines, two tasks, back-pressure, the opening handshake, and other
+//! implementations as peers. A test named `sNN_` answers the attack of that number.
+
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
+#[allow(dead_code, reason = "shared with the fuzz body")]
+mod support;
+
+mod cancel;
+mod deadlines;
+mod doors;
+mod faults;
+mod interop;
+mod opening;
+mod pressure;
+mod socket;
+mod split;

@@ -1,0 +1,168 @@
+//! Back-pressure: nothing grows with what a peer refuses to read.
+
+use std::pin::pin;
+
+use bowstring::{Config, Error, Event};
+
+use crate::support::*;
+
+const MESSAGE: usize = 1000;
+
+fn config(high_water: usize) -> Config {
+    let mut config = quiet();
+    config.high_water = high_water;
+    config
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_feeding_waits_above_the_high_water_mark() {
+    for room in [0, 500, 5000] {
+        let (mut ws, peer) = server(&config(10_000));
+        peer.room(room);
+        let mut fed = 0;
+        while poll(pin!(ws.feed([7; MESSAGE]))).is_ready() {
+            fed += 1;
+        }
+        let bytes = fed * (MESSAGE + 4);
+        assert!(bytes > 10_000 && bytes <= 10_000 + MESSAGE + 4 + room, "{fed}");
+        // With room again, it goes on.
+        peer.room(usize::MAX);
+        now(ws.feed([7; MESSAGE])).unwrap();
+        now(ws.flush()).unwrap();
+        assert_eq!(peer.frames().len(), fed + 1);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_writers_wait_too() {
+    let (ws, peer) = server(&config(10_000));
+    peer.room(500);
+    let (_reader, writer) = ws.split();
+    let mut fed = 0;
+    for _ in 0..100 {
+        if poll(pin!(writer.feed([7; MESSAGE]))).is_ready() {
+            fed += 1;
+        }
+    }
+    assert_eq!(fed, 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn s11_an_echo_stops_reading_when_its_peer_does_not() {
+    for batch in [false, true] {
+        let (mut ws, peer) = server(&config(64 << 10));
+        peer.room(0);
+        peer.flood(said(BINARY, [7; MESSAGE]));
+        let mut echo = pin!(async {
+            if batch {
+                while let Some((mut events, mut outgoing)) = ws.batch().await? {
+                    while let Some(event) = events.next() {
+                        outgoing.send(event)?;
+                    }
+                }
+            }
+            while let Some(message) = ws.recv().await? {
+                ws.feed(message).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        for _ in 0..100 {
+            assert!(poll(echo.as_mut()).is_pending());
+            peer.room(100);
+            tokio::task::yield_now().await;
+        }
+        // One block is read whole.
+        assert!(peer.state().flooded <= (64 << 10) + (300 << 10), "{}", peer.state().flooded);
+        assert_eq!(peer.total(), 9900);
+        let (frames, _) = parse(&peer.taken());
+        assert!(frames.iter().all(|frame| frame.payload == [7; MESSAGE]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_socket_goes_on_reading_when_there_is_room() {
+    let (mut ws, peer) = server(&config(10));
+    peer.room(0);
+    peer.send(said(TEXT, "first"));
+    ws.feed([7; MESSAGE]).await.unwrap();
+    not_yet(ws.recv());
+    assert!(!peer.log().iter().any(|op| matches!(op, Op::Read(_))), "nothing is read while full");
+    let task = tokio::spawn(async move { ws.recv().await });
+    tokio::task::yield_now().await;
+    peer.room(MESSAGE);
+    assert!(in_time(task).await.unwrap().unwrap().unwrap().is_text());
+}
+
+/// 256 MiB of pings from a peer that reads nothing, through every door.
+#[tokio::test(start_paused = true)]
+async fn s09_a_flood_of_pings_from_a_peer_that_never_reads() {
+    let pings = if cfg!(debug_assertions) { 4 << 20 } else { 256 << 20 };
+    let block: Vec<u8> = std::iter::repeat_n(said(PING, [b'p'; 125]), 1000).flatten().collect();
+    for door in ["recv", "batch", "reader", "close"] {
+        let (mut ws, peer) = server(&quiet());
+        peer.room(0);
+        peer.flood(block.clone());
+        let flood = async {
+            while peer.state().flooded < pings {
+                tokio::task::yield_now().await
+            }
+        };
+        match door {
+            "reader" => {
+                let (mut reader, writer) = ws.split();
+                tokio::select!(_ = reader.recv() => panic!(), () = flood => {});
+                assert_eq!(peer.total(), 0);
+                // Take what is queued, and see how much it is.
+                peer.quiet();
+                peer.room(usize::MAX);
+                let _ = poll(pin!(writer.flush()));
+                not_yet(reader.recv());
+            }
+            "close" => {
+                tokio::select!(_ = ws.close(1000, "") => {}, () = flood => {});
+                continue;
+            }
+            _ => {
+                let receiving = async {
+                    loop {
+                        if door == "recv" {
+                            ws.recv().await.unwrap();
+                        } else {
+                            let (mut events, _) = ws.batch().await.unwrap().unwrap();
+                            assert_eq!(events.next(), None);
+                        }
+                    }
+                };
+                tokio::select!(() = receiving => {}, () = flood => {});
+                peer.quiet();
+                peer.room(usize::MAX);
+                while let std::task::Poll::Ready(batch) = poll(pin!(ws.batch())) {
+                    let (mut events, _) = batch.unwrap().unwrap();
+                    while events.next().is_some() {}
+                }
+            }
+        }
+        let total = peer.total();
+        assert!(total > 0 && total <= (64 << 10), "{door}: {total} bytes were queued");
+        let frames = peer.frames();
+        assert!(frames.iter().all(|frame| frame.opcode == PONG && frame.payload.len() == 125));
+    }
+}
+
+/// What a peer does not take while we talk is bounded by what we say, not by its pings.
+#[tokio::test(start_paused = true)]
+async fn pings_are_answered_again_once_there_is_room() {
+    let (mut ws, peer) = server(&quiet());
+    peer.room(0);
+    for n in 0..1000 {
+        peer.send(said(PING, format!("{n:0125}")));
+    }
+    not_yet(ws.recv());
+    peer.room(usize::MAX);
+    not_yet(ws.recv());
+    let frames = peer.frames();
+    assert!(frames.len() < 160, "{}", frames.len());
+    assert_eq!(frames.last().unwrap().payload, format!("{:0125}", 999).as_bytes(), "the newest");
+    now(ws.send(Event::Ping(b"x"))).unwrap();
+    assert_eq!(peer.frames().len(), 1);
+}

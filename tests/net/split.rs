@@ -1,0 +1,282 @@
+//! Two tasks and more: floods in both directions, many writers, who writes what, and the end.
+
+use std::pin::pin;
+use std::task::Poll;
+
+use bowstring::net::{Reader, Writer, masking_key};
+use bowstring::proto::{Misuse, Role};
+use bowstring::{Config, Error, Event, Message, WebSocket};
+use futures_util::SinkExt;
+use tokio::io::DuplexStream;
+
+use crate::support::*;
+
+fn pair(pipe: usize, config: &Config) -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (a, b) = tokio::io::duplex(pipe);
+    let server = WebSocket::from_raw(a, Role::Server, [], config);
+    (server, WebSocket::from_raw(b, Role::Client(masking_key), [], config))
+}
+
+async fn flood(writer: Writer<DuplexStream>, seed: u64, count: u32) {
+    let mut rng = Rng(seed);
+    for n in 0..count {
+        let mut data = n.to_be_bytes().to_vec();
+        let len = rng.below(300);
+        data.extend(rng.bytes(len));
+        match rng.below(4) {
+            0 => writer.feed(&data).await.unwrap(),
+            1 => {
+                writer.feed_part(&data[..4], false).await.unwrap();
+                writer.send(Event::Ping(b"within")).await.unwrap();
+                writer.feed_part(&data[4..], true).await.unwrap();
+            }
+            _ => writer.send(&data).await.unwrap(),
+        }
+        writer.feed(Event::Ping(&data[..4])).await.unwrap();
+    }
+    writer.flush().await.unwrap();
+}
+
+async fn receive(reader: &mut Reader<DuplexStream>, seed: u64, count: u32) -> usize {
+    let mut rng = Rng(seed);
+    let (mut n, mut pongs) = (0u32, 0);
+    while n < count {
+        match reader.recv().await.unwrap().unwrap() {
+            Message::Binary(data) => {
+                let len = rng.below(300);
+                assert_eq!(data[..4], n.to_be_bytes());
+                assert!(data[4..] == rng.bytes(len), "{n}");
+                rng.below(4);
+                n += 1;
+            }
+            Message::Pong(_) => pongs += 1,
+            Message::Ping(_) => {}
+            message => panic!("{message:?}"),
+        }
+    }
+    pongs
+}
+
+#[tokio::test(start_paused = true)]
+async fn two_peers_flood_each_other_through_a_narrow_pipe() {
+    for pipe in [1, 64, 5000] {
+        let mut config = Config::default();
+        config.high_water = 500;
+        config.report_pings = true;
+        let (a, b) = pair(pipe, &config);
+        let ((mut ar, aw), (mut br, bw)) = (a.split(), b.split());
+        let count = if pipe == 1 { 100 } else { 500 };
+        let tasks = [tokio::spawn(flood(aw, 1, count)), tokio::spawn(flood(bw, 2, count))];
+        let (a, b) =
+            in_time(async { tokio::join!(receive(&mut ar, 2, count), receive(&mut br, 1, count)) })
+                .await;
+        assert!(a > 0 && b > 0, "pings were answered meanwhile");
+        for task in tasks {
+            // The pongs still have to get through.
+            let mut task = pin!(task);
+            let reading = async { while ar.recv().await.is_ok() {} };
+            let other = async { while br.recv().await.is_ok() {} };
+            tokio::select! {
+                done = &mut task => done.unwrap(),
+                () = in_time(reading) => {}
+                () = in_time(other) => {}
+            }
+        }
+    }
+}
+
+/// The same with real threads.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn floods_on_two_threads() {
+    let mut config = Config::default();
+    config.high_water = 500;
+    config.report_pings = true;
+    let (a, b) = pair(200, &config);
+    let ((mut ar, aw), (mut br, bw)) = (a.split(), b.split());
+    let count = 2000;
+    let one = tokio::spawn(flood(aw, 1, count));
+    let two = tokio::spawn(flood(bw, 2, count));
+    let three = tokio::spawn(async move {
+        receive(&mut ar, 2, count).await;
+        while ar.recv().await.is_ok_and(|message| message.is_some()) {}
+    });
+    let four = tokio::spawn(async move {
+        receive(&mut br, 1, count).await;
+        while br.recv().await.is_ok_and(|message| message.is_some()) {}
+    });
+    one.await.unwrap();
+    two.await.unwrap();
+    three.abort();
+    four.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn many_writers_and_every_message_whole() {
+    let mut config = quiet();
+    config.high_water = 1000;
+    let (a, b) = pair(100, &config);
+    let (_reader, writer) = a.split();
+    for id in 0..10u8 {
+        let mut writer = writer.clone();
+        tokio::spawn(async move {
+            for n in 0..50u8 {
+                let data = vec![id; 2 + usize::from(n) * 7];
+                match n % 3 {
+                    0 => writer.send(data).await.unwrap(),
+                    1 => writer.feed(data).await.unwrap(),
+                    _ => SinkExt::send(&mut writer, Message::from(data)).await.unwrap(),
+                }
+            }
+            writer.flush().await.unwrap();
+        });
+    }
+    let mut next = [0usize; 10];
+    let (mut b, _) = b.split();
+    for _ in 0..500 {
+        let message = in_time(b.recv()).await.unwrap().unwrap();
+        let data = message.as_bytes();
+        let id = data[0];
+        assert!(data.iter().all(|byte| *byte == id));
+        assert_eq!(data.len(), 2 + next[usize::from(id)] * 7, "in the order of each writer");
+        next[usize::from(id)] += 1;
+    }
+}
+
+/// Writers that are dropped while they wait neither keep others from being woken nor lose anything.
+#[tokio::test(start_paused = true)]
+async fn a_writer_that_gives_up_waiting_does_not_hold_up_the_others() {
+    let (ws, peer) = server(&quiet());
+    let (_reader, writer) = ws.split();
+    peer.room(3);
+    for _ in 0..10 {
+        let writer = writer.clone();
+        let impatient = async move { writer.send("impatient").await };
+        let _ = tokio::time::timeout(std::time::Duration::from_millis(1), impatient).await;
+    }
+    let patient = tokio::spawn(async move { writer.send("patient").await });
+    tokio::task::yield_now().await;
+    peer.room(usize::MAX);
+    in_time(patient).await.unwrap().unwrap();
+    assert_eq!(peer.frames().len(), 11);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_a_writer_feeds_goes_out_when_the_reader_next_waits() {
+    let (ws, peer) = server(&quiet());
+    let (mut reader, writer) = ws.split();
+    now(writer.feed("fed")).unwrap();
+    now(writer.feed_part("in parts", true)).unwrap();
+    assert_eq!(peer.taken(), []);
+    not_yet(reader.recv());
+    assert_eq!(peer.frames().len(), 2);
+    assert_eq!(peer.writes().len(), 1);
+    // A batch and its answers are one write, too.
+    for n in 0..20 {
+        peer.send(said(TEXT, n.to_string()));
+    }
+    let mut events = now(reader.batch()).unwrap().unwrap();
+    while let Some(event) = events.next() {
+        now(writer.feed(event)).unwrap();
+    }
+    drop(events);
+    not_yet(reader.batch());
+    assert_eq!(peer.frames().len(), 20);
+    assert_eq!(peer.writes().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_fed_before_the_split_is_not_forgotten() {
+    let (mut ws, peer) = server(&quiet());
+    peer.send([said(TEXT, "a"), said(PING, "p"), said(TEXT, "b")].concat());
+    assert_eq!(now(ws.recv()).unwrap(), Some(Message::text("a")));
+    now(ws.feed("fed")).unwrap();
+    let (mut reader, writer) = ws.split();
+    assert_eq!(now(reader.recv()).unwrap(), Some(Message::text("b")));
+    not_yet(reader.recv());
+    let opcodes: Vec<_> = peer.frames().iter().map(|frame| frame.opcode).collect();
+    assert_eq!(opcodes, [TEXT, PONG]);
+    drop(writer);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_readers_end_wakes_writers_that_wait() {
+    for end in ["lost", "reset", "violation", "closed"] {
+        let mut config = quiet();
+        config.high_water = 10;
+        let (ws, peer) = server(&config);
+        peer.room(0);
+        let (mut reader, writer) = ws.split();
+        writer.feed([0; 100]).await.unwrap();
+        let other = writer.clone();
+        let sending = tokio::spawn(async move { other.send("x").await });
+        let other = writer.clone();
+        let flushing = tokio::spawn(async move { other.flush().await });
+        tokio::task::yield_now().await;
+        match end {
+            "lost" => peer.end(),
+            "reset" => peer.reset(),
+            "violation" => peer.send([0xFF, 0]),
+            _ => peer.send(said(CLOSE, "")),
+        }
+        let reading = async {
+            loop {
+                match reader.recv().await {
+                    Ok(Some(message)) => assert!(message.is_close()),
+                    end => break end,
+                }
+            }
+        };
+        assert_eq!(in_time(reading).await.is_ok(), end == "closed");
+        let sent = in_time(sending).await.unwrap().unwrap_err();
+        assert!(matches!(sent, Error::Closed | Error::Misuse(Misuse::Closed)), "{end}: {sent}");
+        assert!(matches!(in_time(flushing).await.unwrap(), Err(Error::Closed)), "{end}");
+        assert!(matches!(writer.feed("x").await, Err(Error::Closed)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_writer_closes_and_the_reader_ends() {
+    let (ws, peer) = client(&Config::default());
+    let (mut reader, mut writer) = ws.split();
+    let mut reading = pin!(async {
+        let mut got = Vec::new();
+        while let Some(message) = reader.recv().await.unwrap() {
+            got.push(message);
+        }
+        got
+    });
+    assert!(poll(reading.as_mut()).is_pending());
+    assert!(matches!(now(writer.close(999, "")), Err(Error::Misuse(_))));
+    now(writer.close(1001, "bye")).unwrap();
+    now(SinkExt::<Message>::close(&mut writer)).unwrap();
+    now(writer.close(1000, "again")).unwrap();
+    assert!(matches!(now(writer.send("late")), Err(Error::Misuse(Misuse::Closed))));
+    assert_eq!(peer.frames().len(), 1);
+    peer.send([told(TEXT, "late"), told(CLOSE, close_payload(1001, ""))].concat());
+    assert!(poll(reading.as_mut()).is_pending());
+    peer.end();
+    let Poll::Ready(got) = poll(reading.as_mut()) else { panic!("not ready") };
+    assert!(got[0].is_text() && got[1].is_close() && got.len() == 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn halves_can_be_dropped_in_any_order() {
+    let (ws, peer) = server(&quiet());
+    let (mut reader, writer) = ws.split();
+    drop(writer);
+    peer.send([said(PING, "p"), said(TEXT, "a")].concat());
+    assert_eq!(now(reader.recv()).unwrap(), Some(Message::text("a")));
+    not_yet(reader.recv());
+    assert_eq!(peer.frames().len(), 1, "the reader answers pings by itself");
+    drop(reader);
+    assert!(peer.is_alone());
+
+    let (ws, peer) = server(&quiet());
+    let (reader, writer) = ws.split();
+    drop(reader);
+    now(writer.send("still")).unwrap();
+    now(writer.close(1000, "")).unwrap();
+    assert_eq!(peer.frames().len(), 2);
+    drop(writer);
+    assert!(peer.is_alone());
+}
