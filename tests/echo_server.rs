@@ -251,7 +251,10 @@ fn a_signal_against_unwilling_peers() {
         let ended = server.wait();
         println!("against unwilling peers it ended after {:?}", start.elapsed());
         assert_eq!(ended.code(), Some(0));
-        assert!(start.elapsed() < Duration::from_secs(8), "{:?}", start.elapsed());
+        // 5 s for those who do not answer, and some for a busy machine in debug. Without a bound to
+        // the turns of a flood it was as long as the flood.
+        let limit = Duration::from_secs(if FULL { 8 } else { 15 });
+        assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     });
 }
 
