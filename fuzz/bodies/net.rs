@@ -145,6 +145,9 @@ struct Story {
     over: bool,
 }
 
+/// How often a socket may take turns with others before it is done with what has come.
+const TURNS: u8 = 100;
+
 async fn run(data: &[u8]) {
     let Some((&setup, program)) = data.split_first() else { return };
     let mut program = program.iter().copied();
@@ -368,12 +371,12 @@ impl Story {
                 drop(polled(ws.flush(), 0));
                 transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
                 let mut left = 0;
-                while let Some(Ok(Some(message))) = polled(ws.recv(), 0) {
+                while let Some(Ok(Some(message))) = polled(ws.recv(), TURNS) {
                     self.heard.push(message);
                     left += 1;
                     assert!(left < 10_000);
                 }
-                assert!(matches!(polled(ws.recv(), 0), Some(Ok(None))), "no end");
+                assert!(matches!(polled(ws.recv(), TURNS), Some(Ok(None))), "no end");
                 assert!(matches!(polled(ws.send("late"), 0), Some(Err(Error::Closed))));
                 let parts = ws.into_inner();
                 assert!(parts.unread.is_empty() && parts.unwritten.is_empty());
@@ -381,10 +384,10 @@ impl Story {
             Socket::Halves(mut reader, writer) => {
                 drop(polled(writer.flush(), 0));
                 transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
-                while let Some(Ok(Some(message))) = polled(reader.recv(), 0) {
+                while let Some(Ok(Some(message))) = polled(reader.recv(), TURNS) {
                     self.heard.push(message);
                 }
-                assert!(matches!(polled(reader.recv(), 0), Some(Ok(None))), "no end");
+                assert!(matches!(polled(reader.recv(), TURNS), Some(Ok(None))), "no end");
                 assert!(matches!(polled(writer.send("late"), 0), Some(Err(Error::Closed))));
             }
         }
