@@ -251,8 +251,10 @@ fn a_signal_against_unwilling_peers() {
         let ended = server.wait();
         println!("against unwilling peers it ended after {:?}", start.elapsed());
         assert_eq!(ended.code(), Some(0));
-        // The close deadline is 5 s; the rest is for a machine that is busy with the flood.
-        assert!(start.elapsed() < Duration::from_secs(20), "{:?}", start.elapsed());
+        // 5 s for those who do not answer, and some for a busy machine in debug. Without a bound to
+        // the turns of a flood it was as long as the flood.
+        let limit = Duration::from_secs(if FULL { 12 } else { 20 });
+        assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     });
 }
 
@@ -263,8 +265,11 @@ fn nobody_is_let_in_any_more_once_it_ends() {
     let mut silent = Client::open(server.port);
     server.signal("TERM");
     assert_eq!(silent.close_frame().code(), 1001);
-    let newcomer = std::net::TcpStream::connect(("127.0.0.1", server.port));
-    assert!(newcomer.is_err(), "the port is closed: {newcomer:?}");
+    // Each thread closes it in its own time, but none waits for the peer.
+    let connect = || std::net::TcpStream::connect(("127.0.0.1", server.port));
+    let took = await_that("the port to be closed", || connect().is_err());
+    assert!(took < Duration::from_secs(2), "{took:?}");
+    server.assert_alive();
     silent.send(&close(1001, ""));
     silent.ends();
     assert_eq!(server.wait().code(), Some(0));

@@ -6,8 +6,10 @@
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
-use bowstring::net::{Reader, Writer};
-use bowstring::{WebSocket, accept};
+use bowstring::net::{Reader, Writer, masking_key};
+use bowstring::proto::Role;
+use bowstring::{Config, WebSocket, accept};
+use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
@@ -82,4 +84,22 @@ async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_680(
         println!("split: {state} of state, {owned} + {separating} on the heap, {halves} not ours");
         assert!(split <= 680, "{split}");
     }
+    // Between two calls no block of the thread's is kept, though there is more to receive.
+    let before = heap();
+    let mut sockets = Vec::new();
+    for batch in [false, true].repeat(10) {
+        let (mut peer, stream) = tokio::io::duplex(100);
+        peer.write_all(&[0x81, 1, b'a', 0x81, 1, b'b', 0x81]).await.unwrap();
+        let role = Role::Client(masking_key);
+        let mut ws = WebSocket::from_raw(stream, role, [], &Config::default());
+        if batch {
+            let (mut events, _) = ws.batch().await.unwrap().unwrap();
+            assert!(events.next().is_some());
+        } else {
+            assert!(ws.recv().await.unwrap().is_some());
+        }
+        sockets.push((peer, ws));
+    }
+    let each = (heap() - before) / sockets.len();
+    assert!(each < 20_000, "{each}");
 }

@@ -8,6 +8,7 @@
 mod close;
 mod extensions;
 mod header;
+mod net;
 mod pair;
 mod receive;
 mod request;
@@ -17,6 +18,7 @@ mod utf8;
 pub use close::close;
 pub use extensions::extensions;
 pub use header::header;
+pub use net::net;
 pub use pair::pair;
 pub use receive::receive;
 pub use request::request;
@@ -26,7 +28,7 @@ pub use utf8::utf8;
 type Body = fn(&[u8]);
 
 #[allow(dead_code)] // The fuzzer names its target; the test asks for all of them.
-pub const BODIES: [(&str, Body); 8] = [
+pub const BODIES: [(&str, Body); 9] = [
     ("header", header),
     ("receive", receive),
     ("pair", pair),
@@ -35,5 +37,5 @@ pub const BODIES: [(&str, Body); 8] = [
     ("request", request),
     ("response", response),
     ("extensions", extensions),
-    // net: net
+    ("net", net),
 ];

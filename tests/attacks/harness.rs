@@ -452,6 +452,7 @@ impl Client {
                 Err(_) => break,
             }
         }
+        self.stream.set_write_timeout(Some(PATIENCE)).unwrap();
         sent
     }
 

@@ -159,23 +159,32 @@ async fn any_byte_is_life() {
 
 #[tokio::test(start_paused = true)]
 async fn the_time_for_a_pong_runs_from_the_last_byte_taken() {
-    let (mut ws, peer) = server(&Config::default());
-    peer.room(0);
-    ws.feed(vec![7u8; 1000]).await.unwrap();
-    let taking = async {
-        for _ in 0..10 {
-            sleep(secs(15)).await;
-            peer.room(1);
-        }
-        std::future::pending::<()>().await;
-    };
-    let took = seconds(async {
-        tokio::select! {
-            got = ws.recv() => assert!(matches!(got, Err(Error::Timeout(Expired::Pong)))),
-            () = taking => {}
-        }
-    });
-    is_about(took.await, 170.0);
+    for split in [false, true] {
+        let (mut ws, peer) = server(&Config::default());
+        peer.room(0);
+        ws.feed(vec![7u8; 1000]).await.unwrap();
+        let receiving = async {
+            if !split {
+                return ws.recv().await;
+            }
+            let (mut reader, _writer) = ws.split();
+            reader.recv().await
+        };
+        let taking = async {
+            for _ in 0..10 {
+                sleep(secs(15)).await;
+                peer.room(1);
+            }
+            std::future::pending::<()>().await;
+        };
+        let took = seconds(async {
+            tokio::select! {
+                got = receiving => assert!(matches!(got, Err(Error::Timeout(Expired::Pong)))),
+                () = taking => {}
+            }
+        });
+        is_about(took.await, 170.0);
+    }
 }
 
 #[tokio::test(start_paused = true)]
@@ -242,16 +251,23 @@ async fn s35_the_closing_handshake_has_five_seconds() {
                         "sink" => futures_util::SinkExt::<Message>::close(&mut ws).await,
                         _ => {
                             let (mut reader, writer) = ws.split();
-                            let reading = async {
+                            let reading = tokio::spawn(async move {
                                 loop {
                                     match reader.recv().await {
                                         Ok(Some(message)) => assert!(message.is_close()),
                                         end => break end.map(drop),
                                     }
                                 }
-                            };
+                            });
                             // The reader already waits when the writer closes.
-                            tokio::join!(reading, writer.close(1000, "")).0
+                            tokio::task::yield_now().await;
+                            now(async {
+                                tokio::select!(biased;
+                                    closed = writer.close(1000, "") => drop(closed),
+                                    () = async {} => {}
+                                )
+                            });
+                            reading.await.unwrap()
                         }
                     };
                     if behaviour == "lingering" {

@@ -14,5 +14,6 @@ mod faults;
 mod interop;
 mod opening;
 mod pressure;
+mod random;
 mod socket;
 mod split;

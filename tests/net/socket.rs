@@ -198,6 +198,26 @@ async fn a_large_message_passes_in_parts_without_being_gathered() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_batch_keeps_what_is_not_asked_for_and_waits_for_what_is_not_whole() {
+    let (mut ws, peer) = server(&quiet());
+    let bytes = [said(TEXT, "a"), said(TEXT, "b"), said(TEXT, "c")].concat();
+    peer.send(&bytes[..bytes.len() - 3]);
+    drop(now(ws.batch()).unwrap().unwrap());
+    for expected in ["a", "b"] {
+        let (mut events, _) = now(ws.batch()).unwrap().unwrap();
+        assert_eq!(events.next(), Some(Event::Text(expected)));
+    }
+    let (mut events, _) = now(ws.batch()).unwrap().unwrap();
+    assert_eq!(events.next(), None);
+    drop(events);
+    not_yet(ws.batch());
+    not_yet(ws.batch());
+    peer.send(&bytes[bytes.len() - 3..]);
+    let (mut events, _) = now(ws.batch()).unwrap().unwrap();
+    assert_eq!(events.next(), Some(Event::Text("c")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn messages_of_all_sizes_in_all_cuts() {
     let mut rng = Rng(3);
     let sizes = [0, 1, 125, 126, 127, 4096, 65535, 65536, 262_130, 262_144, 300_000];
@@ -506,6 +526,8 @@ async fn a_violation_is_told_to_the_peer_and_then_to_the_caller() {
         not_yet(ws.recv());
         peer.end();
         let error = now(ws.recv()).unwrap_err();
+        let shutdowns = peer.log().iter().filter(|op| **op == Op::Shutdown).count();
+        assert_eq!(shutdowns, 1);
         let expected = if is_server { Violation::UnmaskedFrame } else { Violation::MaskedFrame };
         assert!(matches!(error, Error::Violation(v) if v == expected), "{error}");
         assert_eq!(now(ws.recv()).unwrap(), None);
@@ -567,6 +589,19 @@ async fn a_failing_write_ends_sending_but_what_the_peer_said_is_received() {
     peer.end();
     assert_eq!(now(ws.recv()).unwrap(), None);
     assert_eq!(peer.taken(), []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_framed_behind_a_failed_write_is_not_kept() {
+    let (mut ws, peer) = client(&quiet());
+    peer.state().fail = Some((1, std::io::ErrorKind::BrokenPipe));
+    peer.state().dead = false;
+    assert!(matches!(now(ws.send("x")), Err(Error::Io(_))));
+    for _ in 0..100 {
+        peer.send(told(PING, [0; 100]));
+        not_yet(ws.recv());
+    }
+    assert!(ws.into_inner().unwritten.len() < 200);
 }
 
 #[tokio::test(start_paused = true)]

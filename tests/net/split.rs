@@ -199,6 +199,30 @@ async fn what_was_fed_before_the_split_is_not_forgotten() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn the_reader_writes_what_was_fed_before_the_split() {
+    let (mut ws, peer) = server(&quiet());
+    now(ws.feed("fed")).unwrap();
+    let (mut reader, _writer) = ws.split();
+    not_yet(reader.recv());
+    assert_eq!(peer.frames().len(), 1);
+}
+
+/// A transport owes a wake-up to whoever asked last; once that one got through, the others are ours
+/// to wake.
+#[tokio::test(start_paused = true)]
+async fn who_finds_room_wakes_the_others() {
+    let (ws, peer) = server(&quiet());
+    peer.room(0);
+    let (_reader, writer) = ws.split();
+    let other = writer.clone();
+    let waiting = tokio::spawn(async move { other.send("waits").await });
+    tokio::task::yield_now().await;
+    peer.room_unnoticed(usize::MAX);
+    now(writer.send("finds room")).unwrap();
+    in_time(waiting).await.unwrap().unwrap();
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_readers_end_wakes_writers_that_wait() {
     for end in ["lost", "reset", "violation", "closed"] {
         let mut config = quiet();

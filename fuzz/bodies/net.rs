@@ -1,0 +1,470 @@
+//! The tokio layer: operations, dropped futures and a transport's moods drawn from bytes, and then
+//! everything that was written read again by nothing of the crate's.
+//!
+//! Byte 0: role, split or not, high-water mark, reports. The rest is a program, one or more bytes to
+//! a step: the peer says something (frames that are legal, or raw bytes), takes bytes, ends; we
+//! call something and poll it so many times before it is dropped; time passes.
+
+use std::collections::VecDeque;
+use std::future::Future;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use bowstring::net::{Reader, Split, Writer};
+use bowstring::proto::Role;
+use bowstring::{Close, Config, Error, Event, Message, WebSocket};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+
+pub fn net(data: &[u8]) {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .start_paused(true)
+        .build()
+        .expect("a runtime");
+    runtime.block_on(run(data));
+}
+
+#[derive(Debug, Default)]
+struct Pipe {
+    input: VecDeque<u8>,
+    end: Option<Option<io::ErrorKind>>,
+    /// How much each operation moves at most, and how much may be written.
+    step: usize,
+    room: usize,
+    written: Vec<u8>,
+    shut: bool,
+    broken: bool,
+    polls: usize,
+}
+
+#[derive(Debug, Clone)]
+struct Transport(Arc<Mutex<Pipe>>);
+
+impl Transport {
+    fn with<T>(&self, f: impl FnOnce(&mut Pipe) -> T) -> T {
+        f(&mut self.0.lock().expect("no panic before"))
+    }
+}
+
+impl AsyncRead for Transport {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        self.with(|pipe| {
+            pipe.tick();
+            assert!(buf.remaining() > 0, "no room to read");
+            let len = pipe.input.len().min(buf.remaining()).min(pipe.step);
+            if len == 0 {
+                return match pipe.end {
+                    None => Poll::Pending,
+                    Some(None) => Poll::Ready(Ok(())),
+                    Some(Some(kind)) => Poll::Ready(Err(kind.into())),
+                };
+            }
+            let bytes: Vec<u8> = pipe.input.drain(..len).collect();
+            buf.put_slice(&bytes);
+            Poll::Ready(Ok(()))
+        })
+    }
+}
+
+impl AsyncWrite for Transport {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.with(|pipe| {
+            pipe.tick();
+            assert!(!pipe.shut && !bytes.is_empty());
+            if pipe.broken {
+                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
+            }
+            let len = bytes.len().min(pipe.room).min(pipe.step);
+            if len == 0 {
+                return Poll::Pending;
+            }
+            pipe.room -= len;
+            pipe.written.extend_from_slice(&bytes[..len]);
+            Poll::Ready(Ok(len))
+        })
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(Pipe::tick);
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.with(|pipe| {
+            pipe.tick();
+            pipe.shut = true;
+        });
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Pipe {
+    fn tick(&mut self) {
+        self.polls += 1;
+        assert!(self.polls < 1_000_000, "a busy loop");
+    }
+}
+
+impl Split for Transport {
+    type Read = Self;
+    type Write = Self;
+
+    fn split(self) -> (Self, Self) {
+        (self.clone(), self)
+    }
+}
+
+enum Socket {
+    Whole(WebSocket<Transport>),
+    Halves(Reader<Transport>, Writer<Transport>),
+}
+
+/// What happened, for the check at the end.
+#[derive(Default)]
+struct Story {
+    /// Data that the peer said in legal frames, while it said nothing else.
+    said: Vec<Message>,
+    /// It said something that may be illegal, or its close, or ended.
+    unclear: bool,
+    heard: Vec<Message>,
+    /// How much of that came before a `close`, which drops what arrives.
+    before_close: Option<usize>,
+    /// Data that we framed, in order, and whether that is certain.
+    framed: Vec<(Message, bool)>,
+    over: bool,
+}
+
+/// How often a socket may take turns with others before it is done with what has come.
+const TURNS: u8 = 100;
+
+async fn run(data: &[u8]) {
+    let Some((&setup, program)) = data.split_first() else { return };
+    let mut program = program.iter().copied();
+    let is_server = setup & 1 != 0;
+    let pipe = Pipe { step: 1 + usize::from(setup >> 4) * 40, room: 0, ..Pipe::default() };
+    let transport = Transport(Arc::new(Mutex::new(pipe)));
+    let mut config = Config::default();
+    config.high_water = if setup & 4 != 0 { 20 } else { 64 << 10 };
+    config.report_pings = setup & 8 != 0;
+    config.limits.max_message_size = 5000;
+    let role = if is_server { Role::Server } else { Role::Client(|| [1, 2, 3, 4]) };
+    let ws = WebSocket::from_raw(transport.clone(), role, [], &config);
+    let mut socket = if setup & 2 != 0 {
+        let (reader, writer) = ws.split();
+        Socket::Halves(reader, writer)
+    } else {
+        Socket::Whole(ws)
+    };
+    let mut story = Story::default();
+    while let Some(op) = program.next() {
+        let mut byte = || program.next().unwrap_or(0);
+        match op % 16 {
+            0 | 1 => {
+                let len = usize::from(byte()) * if op & 16 != 0 { 9 } else { 1 };
+                let payload = vec![b'a' + byte() % 26; len];
+                let message = if op & 32 != 0 {
+                    Message::text(String::from_utf8(payload.clone()).expect("letters"))
+                } else {
+                    Message::binary(payload.clone())
+                };
+                let kind = if op & 32 != 0 { 1 } else { 2 };
+                let cut = len.min(usize::from(byte()));
+                transport.with(|pipe| {
+                    if op & 64 != 0 {
+                        pipe.input.extend(frame(is_server, kind, &payload[..cut]));
+                        pipe.input.extend(frame(is_server, 0x89, b"between"));
+                        pipe.input.extend(frame(is_server, 0x80, &payload[cut..]));
+                    } else {
+                        pipe.input.extend(frame(is_server, 0x80 | kind, &payload));
+                    }
+                });
+                if !story.unclear {
+                    story.said.push(message);
+                }
+            }
+            2 => {
+                let len = usize::from(byte()) % 126;
+                transport.with(|pipe| {
+                    pipe.input.extend(frame(is_server, 0x89 + (op >> 7), &vec![b'p'; len]));
+                });
+            }
+            3 => {
+                story.unclear = true;
+                let payload: &[u8] = if op & 16 != 0 { &[] } else { &[3, 232, b'x'] };
+                transport.with(|pipe| pipe.input.extend(frame(is_server, 0x88, payload)));
+            }
+            4 => {
+                story.unclear = true;
+                let raw: Vec<u8> = (0..op >> 4).map(|_| byte()).collect();
+                transport.with(|pipe| pipe.input.extend(raw));
+            }
+            5 if op & 0x80 != 0 => {
+                story.unclear = true;
+                let reset = (op & 64 != 0).then_some(io::ErrorKind::ConnectionReset);
+                transport.with(|pipe| pipe.end = Some(reset));
+            }
+            5 if op & 0x40 != 0 => transport.with(|pipe| pipe.broken = true),
+            5 | 6 => {
+                let room = usize::from(byte()) * 8;
+                transport.with(|pipe| pipe.room += room);
+            }
+            7 => {
+                let half = Duration::from_millis(u64::from(byte()) * 100);
+                tokio::time::advance(half).await;
+            }
+            8..=10 => story.receive(&mut socket, op, byte() % 4).await,
+            11..=14 => {
+                let payload = vec![b'A' + byte() % 26; usize::from(byte())];
+                story.send(&mut socket, op, payload, byte() % 4).await;
+            }
+            _ => story.close(&mut socket, op, byte() % 4).await,
+        }
+    }
+    story.end(socket, &transport).await;
+    story.check(is_server, &transport);
+}
+
+/// Polls so many times, and drops.
+fn polled<T>(future: impl Future<Output = T>, times: u8) -> Option<T> {
+    let mut future = pin!(future);
+    for _ in 0..=times {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Some(output);
+        }
+    }
+    None
+}
+
+impl Story {
+    async fn receive(&mut self, socket: &mut Socket, op: u8, times: u8) {
+        let batch = op & 0x80 != 0;
+        let received = match socket {
+            Socket::Whole(ws) if batch => match polled(ws.batch(), times) {
+                None => return,
+                Some(Ok(None)) => Ok(None),
+                Some(Err(error)) => Err(error),
+                Some(Ok(Some((mut events, mut outgoing)))) => {
+                    // Some of them; the others come with the next batch.
+                    for _ in 0..op >> 4 {
+                        let Some(event) = events.next() else { break };
+                        let message = Message::from(event);
+                        if !message.is_close()
+                            && outgoing.send(&message).is_ok()
+                            && is_data(&message)
+                        {
+                            self.framed.push((message.clone(), true));
+                        }
+                        self.heard.push(message);
+                    }
+                    return;
+                }
+            },
+            Socket::Halves(reader, _) if batch => match polled(reader.batch(), times) {
+                None => return,
+                Some(Ok(None)) => Ok(None),
+                Some(Err(error)) => Err(error),
+                Some(Ok(Some(mut events))) => {
+                    for _ in 0..op >> 4 {
+                        let Some(event) = events.next() else { break };
+                        self.heard.push(event.into());
+                    }
+                    return;
+                }
+            },
+            Socket::Whole(ws) => match polled(ws.recv(), times) {
+                None => return,
+                Some(received) => received,
+            },
+            Socket::Halves(reader, _) => match polled(reader.recv(), times) {
+                None => return,
+                Some(received) => received,
+            },
+        };
+        match received {
+            Ok(Some(message)) => {
+                assert!(!self.over, "{message:?} behind the end");
+                self.heard.push(message);
+            }
+            Ok(None) => self.over = true,
+            Err(error) => {
+                assert!(!self.over, "{error} behind the end");
+                let fair = matches!(
+                    error,
+                    Error::Io(_) | Error::Violation(_) | Error::Timeout(_) | Error::Lost
+                );
+                assert!(fair, "{error}");
+                self.over = true;
+            }
+        }
+    }
+
+    async fn send(&mut self, socket: &mut Socket, op: u8, payload: Vec<u8>, times: u8) {
+        let message = Message::binary(payload);
+        let control = Event::Ping(b"!");
+        let (framed, flushes) = match (op % 16, &mut *socket) {
+            (11, Socket::Whole(ws)) => (polled(ws.feed(&message), times), false),
+            (11, Socket::Halves(_, writer)) => (polled(writer.feed(&message), times), false),
+            (12, Socket::Whole(ws)) => (polled(ws.send(&message), times), true),
+            (12, Socket::Halves(_, writer)) => (polled(writer.send(&message), times), true),
+            (13, Socket::Whole(ws)) => return drop(polled(ws.feed(control), times)),
+            (13, Socket::Halves(_, writer)) => return drop(polled(writer.feed(control), times)),
+            (_, Socket::Whole(ws)) => return drop(polled(ws.flush(), times)),
+            (_, Socket::Halves(_, writer)) => return drop(polled(writer.flush(), times)),
+        };
+        match framed {
+            Some(Ok(())) => self.framed.push((message, true)),
+            // A feed that was dropped framed nothing; a send may have.
+            None if flushes => self.framed.push((message, false)),
+            Some(Err(Error::Io(_) | Error::Timeout(_) | Error::Violation(_) | Error::Lost)) => {
+                self.framed.push((message, false));
+            }
+            None | Some(Err(Error::Misuse(_) | Error::Closed)) => {
+                if flushes {
+                    self.framed.push((message, false));
+                }
+            }
+            Some(Err(error)) => panic!("{error}"),
+        }
+    }
+
+    async fn close(&mut self, socket: &mut Socket, op: u8, times: u8) {
+        self.unclear = true;
+        let code = 1000 + u16::from(op >> 4);
+        match socket {
+            Socket::Whole(ws) => {
+                self.before_close.get_or_insert(self.heard.len());
+                if let Some(
+                    Ok(())
+                    | Err(Error::Io(_) | Error::Timeout(_) | Error::Violation(_) | Error::Lost),
+                ) = polled(ws.close(code, "closing"), times)
+                {
+                    self.over = true;
+                }
+            }
+            Socket::Halves(_, writer) => {
+                let close = Close { code: code.into(), reason: "" };
+                drop(polled(writer.send(close), times));
+            }
+        }
+    }
+
+    /// Whatever happened, it ends when the peer does, and in time.
+    async fn end(&mut self, socket: Socket, transport: &Transport) {
+        transport.with(|pipe| {
+            pipe.room = 1 << 20;
+            pipe.step = 1 << 20;
+            pipe.polls = 0;
+        });
+        match socket {
+            Socket::Whole(mut ws) => {
+                drop(polled(ws.flush(), 0));
+                transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
+                let mut left = 0;
+                while let Some(Ok(Some(message))) = polled(ws.recv(), TURNS) {
+                    self.heard.push(message);
+                    left += 1;
+                    assert!(left < 10_000);
+                }
+                assert!(matches!(polled(ws.recv(), TURNS), Some(Ok(None))), "no end");
+                assert!(matches!(polled(ws.send("late"), 0), Some(Err(Error::Closed))));
+                let parts = ws.into_inner();
+                assert!(parts.unread.is_empty() && parts.unwritten.is_empty());
+            }
+            Socket::Halves(mut reader, writer) => {
+                drop(polled(writer.flush(), 0));
+                transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
+                while let Some(Ok(Some(message))) = polled(reader.recv(), TURNS) {
+                    self.heard.push(message);
+                }
+                assert!(matches!(polled(reader.recv(), TURNS), Some(Ok(None))), "no end");
+                assert!(matches!(polled(writer.send("late"), 0), Some(Err(Error::Closed))));
+            }
+        }
+    }
+
+    fn check(self, is_server: bool, transport: &Transport) {
+        let before_close = self.before_close.unwrap_or(usize::MAX);
+        let heard = self.heard.into_iter().take(before_close).filter(is_data);
+        let heard: Vec<_> = heard.collect();
+        if self.unclear {
+            let both = heard.len().min(self.said.len());
+            assert_eq!(heard[..both], self.said[..both]);
+        } else {
+            assert!(self.said.starts_with(&heard), "{heard:?}");
+        }
+        let written = transport.with(|pipe| std::mem::take(&mut pipe.written));
+        let mut framed = self.framed.iter();
+        let mut rest = &written[..];
+        let mut closed = false;
+        while let Some((opcode, payload, len)) = parse(rest, is_server) {
+            assert!(!closed, "something follows a close frame");
+            rest = &rest[len..];
+            match opcode {
+                0x82 | 0x81 => {
+                    // In order; those that are missing are those that need not be there.
+                    loop {
+                        let (message, certain) = framed.next().expect("a message that was sent");
+                        if message.as_bytes() == payload {
+                            break;
+                        }
+                        assert!(!certain, "lost: {message:?}");
+                    }
+                }
+                0x88 => closed = true,
+                0x89 | 0x8A => {}
+                other => panic!("no frame of ours: {other:02x}"),
+            }
+        }
+    }
+}
+
+fn is_data(message: &Message) -> bool {
+    message.is_text() || message.is_binary()
+}
+
+fn frame(masked: bool, first: u8, payload: &[u8]) -> Vec<u8> {
+    let bit = u8::from(masked) << 7;
+    let mut out = vec![first];
+    if payload.len() < 126 {
+        out.push(bit | payload.len() as u8);
+    } else {
+        out.push(bit | 126);
+        out.extend((payload.len() as u16).to_be_bytes());
+    }
+    let key = if masked { [9, 8, 7, 6] } else { [0; 4] };
+    if masked {
+        out.extend(key);
+    }
+    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
+    out
+}
+
+/// First byte, payload and length of the frame at the front, if it is whole.
+fn parse(bytes: &[u8], is_server: bool) -> Option<(u8, Vec<u8>, usize)> {
+    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
+    assert_eq!(second & 0x80 == 0, is_server, "a mask where none is, or none where one is");
+    let (len, mut at) = match second & 0x7F {
+        126 => (usize::from(*bytes.get(2)?) << 8 | usize::from(*bytes.get(3)?), 4),
+        127 => panic!("nothing so long was sent"),
+        len => (usize::from(len), 2),
+    };
+    let mut key = [0; 4];
+    if !is_server {
+        key.copy_from_slice(bytes.get(at..at + 4)?);
+        at += 4;
+    }
+    let payload = bytes.get(at..at + len)?;
+    let payload = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
+    Some((first, payload, at + len))
+}
