@@ -8,7 +8,7 @@
 #   ECHO_SERVER      a server to test instead of target/release/echo-server
 #   AUTOBAHN_CLIENT  a client to test instead of target/release/examples/autobahn-client
 #   SLICES           how many wstest processes share the cases (5)
-#   TIME_LIMIT       seconds after which a role is stopped (900)
+#   TIME_LIMIT       seconds after which a role is stopped (2400)
 #
 # wstest's exit code proves nothing: it is 0 with no server running at all. So the verdict is
 # report.py's, which counts the cases and reads both verdicts of each.
@@ -17,7 +17,7 @@ cd "$(dirname "$0")/.."
 
 work=$PWD/autobahn/.work
 slices=${SLICES:-5}
-time_limit=${TIME_LIMIT:-900}
+time_limit=${TIME_LIMIT:-2400}
 agent=bowstring
 pids=()
 
@@ -214,8 +214,7 @@ while (($#)); do
     shift
 done
 if ((${#patterns[@]} == 0)); then
-    # Everything but permessage-deflate (12 and 13), which is not there yet.
-    patterns=('1.*' '2.*' '3.*' '4.*' '5.*' '6.*' '7.*' '9.*' '10.*')
+    patterns=('1.*' '2.*' '3.*' '4.*' '5.*' '6.*' '7.*' '9.*' '10.*' '12.*' '13.*')
 fi
 count=$(python3 autobahn/report.py count "${patterns[@]}")
 ((slices <= count)) || slices=$count

@@ -62,8 +62,9 @@
 //! | [`handshake`] | §3–§4 as pure functions: URIs, request, response | the `http` types |
 //! | [`net`] | sockets, timers, buffers, back-pressure | both, and tokio |
 //!
-//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `echo-server` (default)
-//! is what the binary needs beyond it. With `default-features = false` the core stands alone.
+//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `deflate` is
+//! permessage-deflate (RFC 7692); `echo-server` (default) is what the binary needs beyond `net`, and
+//! brings `deflate`. With `default-features = false` the core stands alone.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
