@@ -96,6 +96,7 @@ where
 }
 
 /// What a server answers.
+#[expect(clippy::large_enum_variant, reason = "it is moved once")]
 enum Answer<S> {
     Accepted(WebSocket<S>, Response<()>),
     /// Another status than 101, and what came behind its head.
