@@ -16,6 +16,7 @@ dictionary() {
         header | receive | differential) echo dictionaries/frames.dict ;;
         utf8) echo dictionaries/utf8.dict ;;
         close) echo dictionaries/close.dict ;;
+        request | response | extensions) echo dictionaries/http.dict ;;
     esac
 }
 

@@ -92,6 +92,8 @@ fn write_the_seeds() {
     write("receive", "no_text", bytes![16, 0, 7, 0x81, 0]);
     write("receive", "no_binary", bytes![32, 0, 7, 0x82, 0]);
     write("differential", "unmasked_for_a_server", bytes![9, 0, 7, 0x81, 0]);
+    write("differential", "bad_close_code_and_reason", bytes![0, 0, 7, 0x88, 3, 999u16, 0xFF]);
+    write("differential", "ping_in_a_long_form", bytes![0, 0, 7, 0x89, 126, 1u16, "?"]);
 
     let headers: [(&str, Vec<u8>); 9] = [
         ("shortest", bytes![0x81, 0]),
@@ -160,5 +162,65 @@ fn write_the_seeds() {
         for role in [0, 1] {
             write("close", &format!("{name}-{role}"), bytes![role, payload.clone()]);
         }
+    }
+
+    let upgrade = "GET /chat HTTP/1.1\r\nHost: a.example\r\nUpgrade: websocket\r\n\
+                   Connection: keep-alive, Upgrade\r\nSec-WebSocket-Version: 13\r\n\
+                   Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+    let requests = [
+        ("upgrade", format!("{upgrade}\r\n")),
+        ("frames_behind", format!("{upgrade}\r\n\u{81}\u{80}")),
+        ("protocols", format!("{upgrade}Sec-WebSocket-Protocol: chat, super\r\n\r\n")),
+        (
+            "extensions",
+            format!("{upgrade}Sec-WebSocket-Extensions: permessage-deflate; a=\"b\"\r\n\r\n"),
+        ),
+        ("body", format!("{upgrade}Content-Length: 3\r\n\r\nabc")),
+        ("two_keys", format!("{upgrade}Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n")),
+        ("old_version", upgrade.replace("13", "8") + "\r\n"),
+        ("plain", "GET / HTTP/1.1\r\nHost: a\r\n\r\n".into()),
+        ("post", "POST / HTTP/1.1\r\nHost: a\r\n\r\n".into()),
+        ("http_1_0", "GET / HTTP/1.0\r\n\r\n".into()),
+        ("http_2_0", "GET / HTTP/2.0\r\n\r\n".into()),
+        ("folded", "GET / HTTP/1.1\r\nHost: a\r\n b\r\n\r\n".into()),
+        ("bare_lf", "GET / HTTP/1.1\nHost: a\n\n".into()),
+        ("nul", "GET / HTTP/1.1\r\nHost: \0\r\n\r\n".into()),
+        ("too_large", format!("GET / HTTP/1.1\r\nX: {}", "a".repeat(3000))),
+        ("too_many", format!("GET / HTTP/1.1\r\n{}\r\n", "X: a\r\n".repeat(20))),
+    ];
+    for (name, request) in requests {
+        write("request", name, bytes![3, request.as_str()]);
+    }
+
+    let switch = "HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocket\r\n\
+                  Connection: Upgrade\r\nSec-WebSocket-Accept: $\r\n";
+    let responses = [
+        ("accept", 0, format!("{switch}\r\n")),
+        ("protocol", 1, format!("{switch}Sec-WebSocket-Protocol: chat\r\n\r\n")),
+        ("unoffered", 0, format!("{switch}Sec-WebSocket-Protocol: chat\r\n\r\n")),
+        ("extension", 0, format!("{switch}Sec-WebSocket-Extensions: a; b=c\r\n\r\n")),
+        ("two_accepts", 0, format!("{switch}Sec-WebSocket-Accept: $\r\n\r\n")),
+        ("wrong_accept", 0, switch.replace('$', "s3pPLMBiTxaQ9kYGzzhZRbK+xOo=") + "\r\n"),
+        ("challenge", 0, "HTTP/1.1 401 No\r\nContent-Length: 3\r\n\r\nabc".into()),
+        ("chunks", 0, "HTTP/1.1 404 No\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n".into()),
+        ("redirect", 0, "HTTP/1.1 301 Moved\r\nLocation: ws://b/\r\n\r\n".into()),
+        ("http_1_0", 0, "HTTP/1.0 101 OK\r\n\r\n".into()),
+    ];
+    for (name, options, response) in responses {
+        write("response", name, bytes![3, options, response.as_str()]);
+    }
+
+    for (name, line) in [
+        ("one", "permessage-deflate"),
+        ("parameters", "permessage-deflate; client_max_window_bits; server_max_window_bits=10"),
+        ("quoted", "a; b=\"c\"; d=\"e\\f\""),
+        ("two", "a, b; c\n d; e=f"),
+        ("unterminated", "a; b=\"c\\"),
+        ("empty", ""),
+        ("uri", "ws://user@example.com:80/chat?a=b#c"),
+        ("ipv6", "wss://[::1]:4433/%20"),
+        ("short_uri", "WS://a"),
+    ] {
+        write("extensions", name, bytes![line]);
     }
 }

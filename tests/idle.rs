@@ -3,24 +3,21 @@
 //! Counted by an allocator, on a socket that has echoed a message and now waits. The memory that a
 //! thread's sockets share, and what tokio needs for a TCP socket and its registration, are not ours.
 
-use std::alloc::System;
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bowstring::net::{Reader, Writer, masking_key};
 use bowstring::proto::Role;
 use bowstring::{Config, WebSocket, accept};
-use stats_alloc::{INSTRUMENTED_SYSTEM, StatsAlloc};
 use tokio::io::AsyncWriteExt;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 #[global_allocator]
-static ALLOC: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
+static ALLOC: dhat::Alloc = dhat::Alloc;
 
 fn heap() -> usize {
-    let stats = ALLOC.stats();
-    stats.bytes_allocated - stats.bytes_deallocated
+    dhat::HeapStats::get().curr_bytes
 }
 
 /// Polls a future until it waits, and drops it.
@@ -52,6 +49,7 @@ async fn echoed(
 
 #[tokio::test]
 async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_680() {
+    let _profiler = dhat::Profiler::builder().testing().build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
 

@@ -416,7 +416,7 @@ fn section_5_5_2_ping() {
     ]);
 }
 
-/// However the bytes are cut: what came before the violation was legal and gets its answer.
+/// What came before a violation was legal, and gets its answer.
 #[test]
 fn section_5_5_2_ping_before_a_violation() {
     case("5.2", "a ping before it", bytes![0x89, 1, "?", 0x83, 0])
@@ -794,6 +794,11 @@ fn section_10_4_limits() {
         case("10.4", "fragments as many as may be", bytes![2, 0, 0, 0, 0x80, 1, "a"])
             .with(limits(9, None, 3))
             .gives(b"a".to_vec()),
+        case("10.4", "each message for itself", bytes![2, 0, 0x80, 0, 1, 0, 0x80, 0, 0x81, 0])
+            .with(limits(9, None, 2))
+            .gives(vec![])
+            .gives("")
+            .gives(""),
         case("10.4", "one too many", bytes![2, 0, 0, 0, 0, 0, 0x80, 0])
             .with(limits(9, None, 3))
             .fails(Violation::TooManyFragments { limit: 3 })

@@ -96,25 +96,28 @@ where
 }
 
 /// What a server answers.
-#[expect(clippy::large_enum_variant, reason = "it is moved once")]
-enum Answer<S> {
-    Accepted(WebSocket<S>, Response<()>),
-    /// Another status than 101, and what came behind its head.
-    Refused(S, Response<()>, Vec<u8>),
+struct Answer<S> {
+    stream: S,
+    response: Response<()>,
+    /// What came behind its head.
+    early: Vec<u8>,
+    /// Whether it is 101, and the subprotocol that goes with it.
+    accepted: Option<Option<String>>,
 }
 
-impl<S: AsyncRead + Unpin> Answer<S> {
-    /// Reads the body of a refusal, as far as it comes in time: its status counts anyway.
+impl<S: AsyncRead + AsyncWrite + Unpin> Answer<S> {
+    /// Makes the connection of it; or reads the body of a refusal, as far as it comes in time: its
+    /// status counts anyway.
     async fn read(self, config: &Config) -> Result<(WebSocket<S>, Response<()>), Error> {
-        match self {
-            Self::Accepted(ws, response) => Ok((ws, response)),
-            Self::Refused(mut stream, response, early) => {
-                let mut body = Vec::new();
-                let reading = read_body(&mut stream, &response, early, &mut body);
-                let _ = tokio::time::timeout(config.handshake_timeout, reading).await;
-                Err(Error::Status(Box::new(response.map(|()| body.into()))))
-            }
-        }
+        let Self { mut stream, response, early, accepted } = self;
+        let Some(protocol) = accepted else {
+            let mut body = Vec::new();
+            let reading = read_body(&mut stream, &response, early, &mut body);
+            let _ = tokio::time::timeout(config.handshake_timeout, reading).await;
+            return Err(Error::Status(Box::new(response.map(|()| body.into()))));
+        };
+        let ws = WebSocket::from_raw(stream, Role::Client(masking_key), early, config);
+        Ok((ws.with_protocol(protocol), response))
     }
 }
 
@@ -136,13 +139,12 @@ where
     let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
     let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
     let early = bytes.split_off(len);
-    let protocol = match check_response(&response, request, nonce) {
-        Ok(protocol) => protocol,
-        Err(ResponseError::Status(_)) => return Ok(Answer::Refused(stream, response, early)),
+    let accepted = match check_response(&response, request, nonce) {
+        Ok(protocol) => Some(protocol),
+        Err(ResponseError::Status(_)) => None,
         Err(error) => return Err(error.into()),
     };
-    let ws = WebSocket::from_raw(stream, Role::Client(masking_key), early, config);
-    Ok(Answer::Accepted(ws.with_protocol(protocol), response))
+    Ok(Answer { stream, response, early, accepted })
 }
 
 /// Reads the body of a refusal, as far as it comes and is wanted.

@@ -5,8 +5,7 @@
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
 //! 2. ends TCP if both close frames went their way, or the peer broke a rule,
 //! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it; but a peer that never pauses is answered every
-//!    [`PATIENCE`] reads,
+//!    written, so that one write answers all of it, until the socket has had its [`Turn`],
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
 //! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
@@ -20,6 +19,7 @@ use super::config::Config;
 use super::error::Error;
 use super::input::Input;
 use super::link::Link;
+use super::pool;
 use super::timer::{Timer, now};
 use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role};
 
@@ -33,8 +33,7 @@ pub(super) struct Driver<L> {
     pub(super) report_pings: bool,
     deadline: Deadline,
     timer: Timer,
-    /// How often reading gave something since the socket last wrote or waited.
-    reads: u8,
+    turn: Turn,
     server: bool,
     /// The reading direction has ended.
     eof: bool,
@@ -42,24 +41,34 @@ pub(super) struct Driver<L> {
     finished: bool,
 }
 
+/// What was read since reading last had to wait. A peer that floods us never makes us wait, so its
+/// turn has an end: then what is framed is written, the clock is looked at, and the thread's other
+/// tasks go on.
+#[derive(Debug, Default)]
+struct Turn(u32);
+
+impl Turn {
+    /// As much as one read takes.
+    const END: u32 = pool::BLOCK as u32;
+
+    /// Sixteen reads end a turn, however little they bring: more than what a well-behaved peer has
+    /// on its way, few beside what the runtime lets a task do before it makes everything wait.
+    fn note(&mut self, bytes: usize) {
+        self.0 += (bytes as u32).max(Self::END / 16);
+    }
+
+    fn is_over(&self) -> bool {
+        self.0 >= Self::END
+    }
+}
+
 impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, report_pings, deadline, timer, reads, .. } = self;
-        let Self { server, eof, finished, .. } = self;
+        let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
+        let Self { turn, server, eof, finished, .. } = self;
         let link = relink(link);
-        Driver {
-            link,
-            receiver,
-            input,
-            report_pings,
-            deadline,
-            timer,
-            reads,
-            server,
-            eof,
-            finished,
-        }
+        Driver { link, receiver, input, report_pings, deadline, timer, turn, server, eof, finished }
     }
 }
 
@@ -72,7 +81,7 @@ impl<L: Link> Driver<L> {
             report_pings: config.report_pings,
             deadline: Deadline::new(config.timeouts, now()),
             timer: Timer::default(),
-            reads: 0,
+            turn: Turn::default(),
             server: matches!(role, Role::Server),
             eof: false,
             finished: false,
@@ -158,8 +167,7 @@ impl<L: Link> Driver<L> {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            if self.link.is_full() || self.reads == PATIENCE {
-                self.reads = 0;
+            if self.link.is_full() {
                 match self.link.poll_write(cx) {
                     Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                     Poll::Pending if self.link.is_full() => {
@@ -170,7 +178,7 @@ impl<L: Link> Driver<L> {
                     _ => {}
                 }
             }
-            match self.input.poll_read(self.link.reading(), cx) {
+            match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
                     self.eof = true;
                     // The answer to its close frame may still reach a peer that only stopped
@@ -180,11 +188,6 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
-                    self.reads += 1;
-                    if self.link.poll_closed(cx) {
-                        // A peer that never stops sending never lets the timer be looked at.
-                        self.handle_deadline(cx)?;
-                    }
                     if !self.receiver.is_done() {
                         return Poll::Ready(Ok(true));
                     }
@@ -192,13 +195,17 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
                 Poll::Pending => {
-                    self.reads = 0;
                     self.input.park();
-                    match self.link.poll_write(cx) {
+                    let mut written = self.link.poll_write(cx);
+                    if let Poll::Ready(Ok(())) = written
+                        && !self.receiver.replies().is_empty()
+                    {
                         // There is room for what had to stay behind.
-                        Poll::Ready(Ok(())) if !self.receiver.replies().is_empty() => continue,
-                        Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
-                        _ => {}
+                        self.link.settle(self.receiver.replies());
+                        written = self.link.poll_write(cx);
+                    }
+                    if let Poll::Ready(Err(error)) = written {
+                        return Poll::Ready(self.finish(Some(error)));
                     }
                     ready!(self.poll_deadline(cx))?;
                 }
@@ -206,24 +213,38 @@ impl<L: Link> Driver<L> {
         }
     }
 
+    /// Reads, unless this socket has had its turn: then it is as if nothing had come yet.
+    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.turn.is_over() {
+            self.turn = Turn::default();
+            cx.waker().wake_by_ref();
+            return Poll::Pending;
+        }
+        let polled = self.input.poll_read(self.link.reading(), cx);
+        match polled {
+            Poll::Ready(Ok(len)) => self.turn.note(len),
+            _ => self.turn = Turn::default(),
+        }
+        polled
+    }
+
     /// Ends TCP, for the reasons above.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         while !self.finished {
             let shut = self.link.poll_shutdown(cx).is_ready();
+            while !self.eof {
+                match self.poll_read(cx) {
+                    Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
+                    Poll::Ready(Ok(_)) => self.input.clear(),
+                    Poll::Pending => break,
+                }
+            }
+            self.input.park();
             if shut && self.eof {
                 break;
             }
-            let mut read = false;
-            if !self.eof
-                && let Poll::Ready(polled) = self.input.poll_read(self.link.reading(), cx)
-            {
-                self.eof = matches!(polled, Ok(0) | Err(_));
-                read = true;
-            }
-            self.input.clear();
-            self.input.park();
             // How it ends is for the caller to report.
-            let _ = if read { self.handle_deadline(cx) } else { ready!(self.poll_deadline(cx)) };
+            let _ = ready!(self.poll_deadline(cx));
         }
         Poll::Ready(())
     }
@@ -234,19 +255,17 @@ impl<L: Link> Driver<L> {
             self.deadline.wrote();
         }
         let closing = self.link.poll_closed(cx);
-        let Some(at) = self.deadline.poll(closing, now()) else { return Poll::Pending };
-        ready!(self.timer.poll(cx, at));
-        Poll::Ready(self.handle_deadline(cx))
-    }
-
-    /// Does what the clock calls for by now. An error is the end.
-    fn handle_deadline(&mut self, cx: &mut Context<'_>) -> Result<(), Error> {
-        match self.deadline.handle(self.link.poll_closed(cx), now()) {
-            None => Ok(()),
-            Some(Due::Ping) => {
-                self.link.frame(Event::Ping(&[]));
-                Ok(())
-            }
+        let present = now();
+        let Some(at) = self.deadline.poll(closing, present) else { return Poll::Pending };
+        // To a task whose peer floods it the runtime grants nothing more, not even a timer. Before
+        // the close any byte counts as life, and the timer is asked: it fires only after the runtime
+        // has looked for bytes.
+        if !closing || at > present {
+            ready!(self.timer.poll(cx, at));
+        }
+        match self.deadline.handle(closing, now()) {
+            None => {}
+            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
             Some(Due::Expired(expired)) => {
                 if expired == Expired::Pong {
                     let code = CloseCode::INTERNAL_ERROR;
@@ -255,12 +274,13 @@ impl<L: Link> Driver<L> {
                     let _ = self.link.poll_write(cx);
                 }
                 // §7.1.1: after both close frames a TCP that does not end is no failure.
-                match self.finish(None) {
+                return Poll::Ready(match self.finish(None) {
                     Err(Error::Lost) => Err(expired.into()),
                     end => end.map(drop),
-                }
+                });
             }
         }
+        Poll::Ready(Ok(()))
     }
 
     /// Reports how the connection ended, which happens once.
@@ -278,8 +298,3 @@ impl<L: Link> Driver<L> {
         }
     }
 }
-
-/// How many times in a row something is read before what is framed is written. More than what a
-/// well-behaved peer has on its way; few beside what the runtime lets a task do before it makes
-/// every transport wait.
-const PATIENCE: u8 = 16;

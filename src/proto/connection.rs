@@ -68,8 +68,7 @@ impl Connection {
     ) -> Result<Option<Event<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        let found = receiver.find(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
-        Ok(found.map(|found| receiver.lend(found)))
+        receiver.recv(input).inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -85,7 +84,7 @@ impl Connection {
     ) -> Result<Option<Message>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        receiver.recv_message(input).inspect_err(|_| sender.settle(receiver.replies(), out))
+        receiver.recv_message(input).inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
@@ -101,9 +100,7 @@ impl Connection {
     ) -> Result<Option<Part<'a>>, Violation> {
         self.settle(out);
         let Self { receiver, sender, .. } = self;
-        let part =
-            receiver.find_part(input).inspect_err(|_| sender.settle(receiver.replies(), out))?;
-        Ok(part.map(|(found, fin)| Part { event: receiver.lend(found), fin }))
+        receiver.recv_part(input).inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Notes that bytes were received.

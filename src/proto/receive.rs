@@ -88,7 +88,7 @@ impl Replies {
 }
 
 /// What the next bytes held, free of any borrow of the receiver.
-pub(super) enum Found<'b> {
+enum Found<'b> {
     Control(Event<'b>),
     Text(&'b str),
     Binary(&'b [u8]),
@@ -124,7 +124,13 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Event<'a>>, Violation> {
-        Ok(self.find(input)?.map(|found| self.lend(found)))
+        Ok(match self.find(input)? {
+            None => None,
+            Some(Found::Control(event)) => Some(event),
+            Some(Found::Text(text)) => Some(Event::Text(text)),
+            Some(Found::Binary(data)) => Some(Event::Binary(data)),
+            Some(Found::Assembled) => Some(self.assembler.lend()),
+        })
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -155,7 +161,17 @@ impl Receiver {
         &'a mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<Part<'a>>, Violation> {
-        Ok(self.find_part(input)?.map(|(found, fin)| Part { event: self.lend(found), fin }))
+        self.check_end(input)?;
+        let found = self.find_part(input).map_err(|violation| self.fail(violation))?;
+        Ok(found.map(|(found, fin)| {
+            let event = match found {
+                Found::Control(event) => event,
+                Found::Text(text) => Event::Text(text),
+                Found::Binary(data) => Event::Binary(data),
+                Found::Assembled => self.assembler.lend(),
+            };
+            Part { event, fin }
+        }))
     }
 
     /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
@@ -182,30 +198,9 @@ impl Receiver {
     }
 
     #[inline]
-    pub(super) fn find<'b>(
-        &mut self,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<Found<'b>>, Violation> {
+    fn find<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.check_end(input)?;
-        self.next_whole(input).map_err(|violation| self.fail(violation))
-    }
-
-    pub(super) fn find_part<'b>(
-        &mut self,
-        input: &mut &'b mut [u8],
-    ) -> Result<Option<(Found<'b>, bool)>, Violation> {
-        self.check_end(input)?;
-        self.next_part(input).map_err(|violation| self.fail(violation))
-    }
-
-    #[inline]
-    pub(super) fn lend<'a, 'b: 'a>(&'a mut self, found: Found<'b>) -> Event<'a> {
-        match found {
-            Found::Control(event) => event,
-            Found::Text(text) => Event::Text(text),
-            Found::Binary(data) => Event::Binary(data),
-            Found::Assembled => self.assembler.lend(),
-        }
+        self.find_whole(input).map_err(|violation| self.fail(violation))
     }
 
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
@@ -230,7 +225,7 @@ impl Receiver {
     }
 
     #[inline]
-    fn next_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+    fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
             if piece.opcode.is_control() {
@@ -255,7 +250,7 @@ impl Receiver {
         Ok(None)
     }
 
-    fn next_part<'b>(
+    fn find_part<'b>(
         &mut self,
         input: &mut &'b mut [u8],
     ) -> Result<Option<(Found<'b>, bool)>, Violation> {

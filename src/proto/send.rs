@@ -123,7 +123,7 @@ impl Sender {
     }
 
     /// Appends the close frame that tells the peer which rule it broke (§7.1.7).
-    fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
+    pub(super) fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
         self.give_up(violation.code(), &violation.to_string(), out);
     }
 

@@ -289,9 +289,8 @@ async fn dropping_close_does_not_give_the_peer_more_time() {
     let (mut ws, _peer) = server(&Config::default());
     let took = seconds(async {
         loop {
-            match tokio::time::timeout(secs(1), ws.close(1000, "")).await {
-                Ok(end) => break drop(end.unwrap_err()),
-                Err(_) => {}
+            if let Ok(end) = tokio::time::timeout(secs(1), ws.close(1000, "")).await {
+                break drop(end.unwrap_err());
             }
         }
     });

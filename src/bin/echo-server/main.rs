@@ -55,6 +55,8 @@ fn main() -> ExitCode {
 fn run(options: &Options) -> io::Result<()> {
     let here = runtime()?;
     let listener = here.block_on(listen(&options.address))?;
+    // Whoever has read the line below may send one.
+    let signal = here.block_on(async { signal() })?;
     println!("listening on ws://{}/", listener.local_addr()?);
 
     // Dropping `stop` tells every connection.
@@ -67,11 +69,10 @@ fn run(options: &Options) -> io::Result<()> {
     }
     here.block_on(async {
         let serving = tokio::spawn(server.serve(listener));
-        signal().await?;
+        signal.await;
         drop(stop);
         let _ = serving.await;
-        io::Result::Ok(())
-    })?;
+    });
     for thread in threads {
         let _ = thread.join();
     }
@@ -79,7 +80,9 @@ fn run(options: &Options) -> io::Result<()> {
 }
 
 fn runtime() -> io::Result<Runtime> {
-    Builder::new_current_thread().enable_all().build()
+    // Under a flood a turn takes milliseconds: after a few, look for what else has come, from the
+    // network and from other threads.
+    Builder::new_current_thread().enable_all().event_interval(8).global_queue_interval(8).build()
 }
 
 /// Binds the first of the addresses that can be bound.
@@ -102,22 +105,22 @@ fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(4096)
 }
 
-/// Resolves when the operator wants an end.
-async fn signal() -> io::Result<()> {
+/// Resolves when the operator wants an end. From the call on, a signal no longer kills.
+fn signal() -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
-        poll_fn(|cx| {
+        Ok(poll_fn(move |cx| {
             let came = interrupt.poll_recv(cx).is_ready() || terminate.poll_recv(cx).is_ready();
             if came { Poll::Ready(()) } else { Poll::Pending }
-        })
-        .await;
-        Ok(())
+        }))
     }
     #[cfg(not(unix))]
-    tokio::signal::ctrl_c().await
+    Ok(async {
+        let _ = tokio::signal::ctrl_c().await;
+    })
 }
 
 /// What every connection knows of the server.
@@ -143,26 +146,31 @@ impl Server {
                 drop(going);
             });
         }
+        // Nobody new is let in to wait for nothing.
+        drop(listener);
         drop(going);
         gone.recv().await;
     }
 
     /// One connection, from its request to its end. How it fails is the peer's business.
     async fn connection(self, stream: TcpStream) {
-        let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake(stream)).await else { return };
+        // Boxed, so that what it needed is given back before the connection's long life.
+        let handshake = Box::pin(handshake(stream));
+        let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake).await else { return };
         if self.unless_stopped(echo(&mut ws)).await.is_none() {
             let _ = ws.close(CloseCode::GOING_AWAY, "the server is going down").await;
         }
     }
 
-    /// Does something, unless the server stops first.
+    /// Does something, unless the server stops first. That is looked at first: work that never has
+    /// to wait uses up all that the runtime grants a task.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut stopping = self.stopping.clone();
         let mut stopped = pin!(stopping.changed());
         let mut work = pin!(work);
-        poll_fn(|cx| match work.as_mut().poll(cx) {
-            Poll::Ready(done) => Poll::Ready(Some(done)),
-            Poll::Pending => stopped.as_mut().poll(cx).map(|_| None),
+        poll_fn(|cx| match stopped.as_mut().poll(cx) {
+            Poll::Ready(_) => Poll::Ready(None),
+            Poll::Pending => work.as_mut().poll(cx).map(Some),
         })
         .await
     }
