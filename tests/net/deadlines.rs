@@ -261,7 +261,7 @@ async fn s35_the_closing_handshake_has_five_seconds() {
                             });
                             // The reader already waits when the writer closes.
                             tokio::task::yield_now().await;
-                            let _ = now(async {
+                            now(async {
                                 tokio::select!(biased;
                                     closed = writer.close(1000, "") => drop(closed),
                                     () = async {} => {}
