@@ -9,8 +9,9 @@ use std::collections::VecDeque;
 use std::future::Future;
 use std::io;
 use std::pin::{Pin, pin};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bowstring::net::{Reader, Split, Writer};
@@ -145,9 +146,6 @@ struct Story {
     over: bool,
 }
 
-/// How often a socket may take turns with others before it is done with what has come.
-const TURNS: u8 = 100;
-
 async fn run(data: &[u8]) {
     let Some((&setup, program)) = data.split_first() else { return };
     let mut program = program.iter().copied();
@@ -240,6 +238,25 @@ fn polled<T>(future: impl Future<Output = T>, times: u8) -> Option<T> {
     let mut future = pin!(future);
     for _ in 0..=times {
         if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+            return Some(output);
+        }
+    }
+    None
+}
+
+/// Polls until it is ready or waits for something: a socket that has had its turn wakes itself.
+fn settled<T>(future: impl Future<Output = T>) -> Option<T> {
+    struct Woken(AtomicBool);
+    impl Wake for Woken {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::Relaxed);
+        }
+    }
+    let woken = Arc::new(Woken(AtomicBool::new(true)));
+    let waker = Waker::from(Arc::clone(&woken));
+    let mut future = pin!(future);
+    while woken.0.swap(false, Ordering::Relaxed) {
+        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
             return Some(output);
         }
     }
@@ -368,27 +385,27 @@ impl Story {
         });
         match socket {
             Socket::Whole(mut ws) => {
-                drop(polled(ws.flush(), 0));
+                drop(settled(ws.flush()));
                 transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
                 let mut left = 0;
-                while let Some(Ok(Some(message))) = polled(ws.recv(), TURNS) {
+                while let Some(Ok(Some(message))) = settled(ws.recv()) {
                     self.heard.push(message);
                     left += 1;
                     assert!(left < 10_000);
                 }
-                assert!(matches!(polled(ws.recv(), TURNS), Some(Ok(None))), "no end");
-                assert!(matches!(polled(ws.send("late"), 0), Some(Err(Error::Closed))));
+                assert!(matches!(settled(ws.recv()), Some(Ok(None))), "no end");
+                assert!(matches!(settled(ws.send("late")), Some(Err(Error::Closed))));
                 let parts = ws.into_inner();
                 assert!(parts.unread.is_empty() && parts.unwritten.is_empty());
             }
             Socket::Halves(mut reader, writer) => {
-                drop(polled(writer.flush(), 0));
+                drop(settled(writer.flush()));
                 transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
-                while let Some(Ok(Some(message))) = polled(reader.recv(), TURNS) {
+                while let Some(Ok(Some(message))) = settled(reader.recv()) {
                     self.heard.push(message);
                 }
-                assert!(matches!(polled(reader.recv(), TURNS), Some(Ok(None))), "no end");
-                assert!(matches!(polled(writer.send("late"), 0), Some(Err(Error::Closed))));
+                assert!(matches!(settled(reader.recv()), Some(Ok(None))), "no end");
+                assert!(matches!(settled(writer.send("late")), Some(Err(Error::Closed))));
             }
         }
     }

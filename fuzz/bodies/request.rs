@@ -28,7 +28,8 @@ pub fn request(data: &[u8]) {
         }
         Ok(upgrade) => {
             let protocol = upgrade.protocols().iter().last();
-            let answer = write_accept(&upgrade, protocol, None, &HeaderMap::new()).expect("was offered");
+            let answer =
+                write_accept(&upgrade, protocol, None, &HeaderMap::new()).expect("was offered");
             let response = parse_response_head(&answer, &limits).expect("an acceptance is HTTP");
             assert_eq!(response.status(), 101);
             assert_eq!(response.headers()["sec-websocket-accept"].as_bytes(), upgrade.accept());

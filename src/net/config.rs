@@ -26,8 +26,9 @@ pub struct Config {
     /// for the closing handshake. They run while the socket is being polled: a task that waits for
     /// something else does not notice that its peer is gone.
     pub timeouts: Timeouts,
-    /// How long the opening handshake may take, with everything before it: looking up the name and
-    /// connecting in a client. Default 10 s.
+    /// How long each step of the opening handshake may take. A client's is everything from looking
+    /// up the name to the server's answer; a server's are reading the request, and writing the
+    /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
     pub handshake_timeout: Duration,
     /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
     pub head: HeadLimits,

@@ -2,7 +2,7 @@
 //!
 //! The [driver](super::driver) reads, keeps time and ends the connection; it does so the same way
 //! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
-//! ([`Half`](super::split::Half)).
+//! (`Half`, in [`shared`](super::shared)).
 
 use std::io;
 use std::pin::Pin;

@@ -8,7 +8,7 @@
 //!                   driver                the reading loop, the clock, the end
 //!             ┌────────┼────────┐
 //!           input    link     timer       bytes read · the writing direction as it sees it
-//!             │        │
+//!             │        │ └─ shared        the same behind a lock, for `split`
 //!             │     writing ── outbox     what frames, what waits to be written
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
@@ -28,6 +28,7 @@ mod link;
 mod opening;
 mod outbox;
 mod pool;
+mod shared;
 mod split;
 mod stream;
 mod timer;

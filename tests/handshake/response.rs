@@ -31,7 +31,8 @@ fn section_4_2_2_the_answer_as_it_is_written() {
 #[test]
 fn section_4_2_2_answers_that_are_not_written() {
     for name in ["b", "A", "", "a,chat", "chat\r\nX: y"] {
-        let found = write_accept(&upgrade(b"a, chat"), Some(name), None, &HeaderMap::new()).unwrap_err();
+        let found =
+            write_accept(&upgrade(b"a, chat"), Some(name), None, &HeaderMap::new()).unwrap_err();
         assert_eq!(found, BuildError::UnofferedProtocol(name.to_owned()));
         assert!(!found.to_string().contains('\n'), "{found}");
         assert!(found.to_string().contains(found.section()));
