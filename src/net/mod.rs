@@ -4,11 +4,10 @@
 //!   accept  connect         the opening handshake over a transport
 //!        └──┬──┘
 //!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
-//!           └──────────┼─────────┘
-//!                   driver                the reading loop, the clock, the end
-//!             ┌────────┼────────┐
-//!           input    link     timer       bytes read · the writing direction as it sees it
-//!             │        │ └─ shared        the same behind a lock, for `split`
+//!           └──────────┼─────────┤
+//!                   driver   shared       the reading loop and the end · a lock between tasks
+//!             ┌────────┼─────────┐
+//!           input    link      timer      bytes read · the writing direction as it sees it
 //!             │     writing ── outbox     what frames, what waits to be written
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
