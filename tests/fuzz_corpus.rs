@@ -231,4 +231,31 @@ fn write_the_seeds() {
         let program = (0..len).map(|_| dice.roll(256) as u8).collect();
         write("net", &format!("program_{seed}"), program);
     }
+
+    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+    for (name, payloads) in [
+        ("hello", bytes![7, hello]),
+        ("hello_twice", bytes![7, hello, 5, b"\xf2\x00\x11\x00\x00"]),
+        ("stored", bytes![11, b"\x00\x05\x00\xfa\xff\x48\x65\x6c\x6c\x6f\x00"]),
+        ("final", bytes![8, b"\xf3\x48\xcd\xc9\xc9\x07\x00\x00"]),
+        ("two_blocks", bytes![13, b"\xf2\x48\x05\x00\x00\x00\xff\xff\xca\xc9\xc9\x07\x00"]),
+        ("empty", bytes![0, 1, 0, 0]),
+        ("reserved_block", bytes![2, 6, 0]),
+        ("too_far_back", bytes![4, b"\x4b\x04\x12\x00"]),
+        ("cut_short", bytes![3, b"\xf2\x48\xcd"]),
+    ] {
+        write("inflate", name, bytes![0, 0, 7, payloads.clone()]);
+        write("inflate", &format!("{name}-alone"), bytes![13, 0, 7, payloads]);
+    }
+    for (name, agreed, effort) in
+        [("takeover", 14, 5), ("alone", 15, 5), ("small_window", 2, 8), ("tiny_window", 0, 0)]
+    {
+        let messages = bytes![9, 40, "bowstring", 0, 0, 5, 1, "Hello", 9, 63, "bowstring"];
+        write("deflate_roundtrip", name, bytes![agreed, effort, 0, 7, messages.clone()]);
+        write(
+            "deflate_roundtrip",
+            &format!("{name}-threshold"),
+            bytes![agreed, 200, 0, 9, messages],
+        );
+    }
 }

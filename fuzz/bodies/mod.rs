@@ -6,8 +6,10 @@
 #![allow(unreachable_pub)] // Public for the fuzzer, not for the test.
 
 mod close;
+mod deflate_roundtrip;
 mod extensions;
 mod header;
+mod inflate;
 mod net;
 mod pair;
 mod receive;
@@ -16,8 +18,10 @@ mod response;
 mod utf8;
 
 pub use close::close;
+pub use deflate_roundtrip::deflate_roundtrip;
 pub use extensions::extensions;
 pub use header::header;
+pub use inflate::inflate;
 pub use net::net;
 pub use pair::pair;
 pub use receive::receive;
@@ -28,7 +32,7 @@ pub use utf8::utf8;
 type Body = fn(&[u8]);
 
 #[allow(dead_code)] // The fuzzer names its target; the test asks for all of them.
-pub const BODIES: [(&str, Body); 9] = [
+pub const BODIES: [(&str, Body); 11] = [
     ("header", header),
     ("receive", receive),
     ("pair", pair),
@@ -38,4 +42,6 @@ pub const BODIES: [(&str, Body); 9] = [
     ("response", response),
     ("extensions", extensions),
     ("net", net),
+    ("inflate", inflate),
+    ("deflate_roundtrip", deflate_roundtrip),
 ];

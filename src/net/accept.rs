@@ -152,8 +152,8 @@ where
             Ok(upgrade) => upgrade,
             Err(error) => return Err(refuse(stream, error, &config).await),
         };
-        let mut agreed = Agreed::default();
-        agreed.protocol = protocol.map(str::to_owned);
+        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
+        let mut agreed = Agreed { protocol: protocol.map(str::to_owned), deflate: None };
         #[cfg(feature = "deflate")]
         let extension = config.deflate.and_then(|deflate| {
             let answer = answer_deflate(upgrade.extensions(), &deflate.allows());

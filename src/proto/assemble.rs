@@ -23,9 +23,8 @@ pub(super) struct Assembler {
     /// What its frames have declared so far, in bytes, and how many they are.
     len: u64,
     fragments: u32,
-    /// Whether its frames carry a compressed message, and how much of it was inflated.
+    /// Whether its frames carry a compressed message.
     compressed: bool,
-    inflated: u64,
     store: Store,
     /// The store was lent: the next call takes it back.
     lent: bool,
@@ -94,16 +93,16 @@ impl Assembler {
         self.add(piece.payload, to_come, limits)
     }
 
-    /// Stores a piece that was inflated; the message is no longer than its limit, whatever its
-    /// frames declared (RFC 7692 §8).
+    /// Stores a piece that was inflated, `len` bytes of the message so far; it is no longer than its
+    /// limit, whatever its frames declared (RFC 7692 §8).
     #[cfg(feature = "deflate")]
     pub(super) fn gather_inflated(
         &mut self,
         plain: &[u8],
+        len: u64,
         limits: &Limits,
     ) -> Result<(), Violation> {
-        self.inflated += plain.len() as u64;
-        let (len, limit) = (self.inflated, limits.max_message_size);
+        let limit = limits.max_message_size;
         if len > limit as u64 {
             return Err(Violation::MessageTooLarge { len, limit });
         }
@@ -156,7 +155,6 @@ impl Assembler {
         self.under_way = None;
         self.len = 0;
         self.fragments = 0;
-        self.inflated = 0;
     }
 
     /// Whether the message under way is compressed.

@@ -13,14 +13,16 @@
 
 use std::error::Error;
 use std::fmt;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::config::Timeouts;
 
 /// The deadline of a connection: when the driver must come back whatever the network does.
 #[derive(Debug)]
 pub struct Deadline {
-    timeouts: Timeouts,
+    keep_alive: Option<Millis>,
+    pong: Millis,
+    close: Millis,
     phase: Phase,
     /// When it ends; `None` is never.
     at: Option<Instant>,
@@ -61,8 +63,16 @@ pub enum Due {
 impl Deadline {
     /// Begins at `now`.
     pub fn new(timeouts: Timeouts, now: Instant) -> Self {
-        let at = timeouts.keep_alive.and_then(|after| now.checked_add(after));
-        Self { timeouts, phase: Phase::Quiet, at, heard: false, wrote: false }
+        let keep_alive = timeouts.keep_alive.map(Millis::new);
+        Self {
+            keep_alive,
+            pong: Millis::new(timeouts.pong),
+            close: Millis::new(timeouts.close),
+            phase: Phase::Quiet,
+            at: keep_alive.map(|after| after.from(now)),
+            heard: false,
+            wrote: false,
+        }
     }
 
     /// Notes that bytes were received. Any of them shows that the peer lives.
@@ -82,14 +92,13 @@ impl Deadline {
     pub fn poll(&mut self, closing: bool, now: Instant) -> Option<Instant> {
         let heard = std::mem::take(&mut self.heard);
         let wrote = std::mem::take(&mut self.wrote);
-        let Timeouts { keep_alive, pong, close } = self.timeouts;
         (self.phase, self.at) = match self.phase {
             Phase::Closing => (Phase::Closing, self.at),
-            _ if closing => (Phase::Closing, Some(later(now, close))),
+            _ if closing => (Phase::Closing, Some(self.close.from(now))),
             Phase::Quiet | Phase::Pinged if heard => {
-                (Phase::Quiet, keep_alive.and_then(|after| now.checked_add(after)))
+                (Phase::Quiet, self.keep_alive.map(|after| after.from(now)))
             }
-            Phase::Pinged if wrote => (Phase::Pinged, Some(later(now, pong))),
+            Phase::Pinged if wrote => (Phase::Pinged, Some(self.pong.from(now))),
             phase => (phase, self.at),
         };
         self.at
@@ -103,7 +112,7 @@ impl Deadline {
         Some(match self.phase {
             Phase::Quiet => {
                 self.phase = Phase::Pinged;
-                self.at = Some(later(now, self.timeouts.pong));
+                self.at = Some(self.pong.from(now));
                 Due::Ping
             }
             Phase::Pinged => Due::Expired(Expired::Pong),
@@ -112,10 +121,19 @@ impl Deadline {
     }
 }
 
-/// `now + after`; an addition that overflows means never, for which a century stands.
-fn later(now: Instant, after: std::time::Duration) -> Instant {
-    const CENTURY: std::time::Duration = std::time::Duration::from_secs(100 * 365 * 24 * 60 * 60);
-    now.checked_add(after.min(CENTURY)).unwrap_or(now)
+/// A time in milliseconds, rounded up: every connection keeps three, and none is finer than a timer.
+/// At most 49 days.
+#[derive(Clone, Copy, Debug)]
+struct Millis(u32);
+
+impl Millis {
+    fn new(time: Duration) -> Self {
+        Self(u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX))
+    }
+
+    fn from(self, now: Instant) -> Instant {
+        now + Duration::from_millis(self.0.into())
+    }
 }
 
 impl fmt::Display for Expired {

@@ -30,7 +30,7 @@ const SMALLEST: u8 = 9;
 const KEPT: usize = 4;
 
 thread_local! {
-    static INFLATES: RefCell<Vec<Box<Inflate>>> = const { RefCell::new(Vec::new()) };
+    static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
     static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
@@ -59,21 +59,29 @@ pub(super) struct Inflater {
     engine: Option<Box<Inflate>>,
     /// The message under way has had no payload yet.
     empty: bool,
+    /// How much of it was inflated.
+    inflated: u64,
     pub(super) ratio: Ratio,
 }
 
 impl Inflater {
     pub(super) fn new(compression: &Compression) -> Self {
-        Self { context: compression.receive, engine: None, empty: true, ratio: Ratio::default() }
+        Self {
+            context: compression.receive,
+            engine: None,
+            empty: true,
+            inflated: 0,
+            ratio: Ratio::default(),
+        }
     }
 
-    /// Inflates the next bytes of a message; `last` ends it. Each piece goes to `take`, whose error
-    /// ends the matter.
+    /// Inflates the next bytes of a message; `last` ends it. Each piece goes to `take`, with the
+    /// length of the message up to there; an error of its ends the matter.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
         last: bool,
-        mut take: impl FnMut(&[u8]) -> Result<(), Violation>,
+        mut take: impl FnMut(&[u8], u64) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
         self.empty &= bytes.is_empty();
         if self.empty {
@@ -85,18 +93,21 @@ impl Inflater {
         let context = self.context;
         let engine = self.engine.get_or_insert_with(|| context.lend_inflate());
         self.ratio.wire += bytes.len() as u64;
-        let plain = &mut self.ratio.plain;
+        let inflated = &mut self.inflated;
         let mut take = |piece: &[u8]| {
-            *plain += piece.len() as u64;
-            take(piece)
+            *inflated += piece.len() as u64;
+            take(piece, *inflated)
         };
         with_buffer(|buffer| {
             buffer.resize(PIECE, 0);
             inflate(engine, context, bytes, buffer, &mut take)?;
             if last { inflate(engine, context, &TAIL, buffer, &mut take) } else { Ok(()) }
         })?;
-        if last && !context.takeover {
-            give_inflate(self.engine.take());
+        if last {
+            self.ratio.plain += std::mem::take(&mut self.inflated);
+            if !context.takeover {
+                give_inflate(self.engine.take());
+            }
         }
         Ok(())
     }
@@ -129,7 +140,7 @@ fn inflate(
         if status == Status::StreamEnd {
             // RFC 7692 §7.2.3.4: a final block ends the stream but not the message. What follows
             // is a stream of its own; whoever finished one had to begin again as well.
-            *engine = *context.new_inflate();
+            *engine = context.new_inflate();
             if bytes.is_empty() {
                 return Ok(());
             }
@@ -269,18 +280,19 @@ fn lend_deflate(context: Context, level: u8) -> Box<Deflate> {
 impl Context {
     fn lend_inflate(self) -> Box<Inflate> {
         let kept = if self.takeover { None } else { INFLATES.with_borrow_mut(Vec::pop) };
-        kept.unwrap_or_else(|| self.new_inflate())
+        Box::new(kept.unwrap_or_else(|| self.new_inflate()))
     }
 
     /// Without takeover the engine is shared among all, so it has the window that suits them all.
-    fn new_inflate(self) -> Box<Inflate> {
+    fn new_inflate(self) -> Inflate {
         let window_bits = if self.takeover { self.window_bits.max(SMALLEST) } else { 15 };
-        Box::new(Inflate::new(false, window_bits))
+        Inflate::new(false, window_bits)
     }
 }
 
 fn give_inflate(engine: Option<Box<Inflate>>) {
-    if let Some(mut engine) = engine {
+    if let Some(engine) = engine {
+        let mut engine = *engine;
         engine.reset(false);
         INFLATES.with_borrow_mut(|kept| {
             if kept.len() < KEPT {

@@ -303,8 +303,9 @@ impl Receiver {
         if assembler.is_compressed()
             && let Some(inflater) = &mut self.inflater
         {
-            inflater
-                .push(piece.payload, whole, |plain| assembler.gather_inflated(plain, limits))?;
+            inflater.push(piece.payload, whole, |plain, len| {
+                assembler.gather_inflated(plain, len, limits)
+            })?;
         } else {
             assembler.gather(piece, limits)?;
         }

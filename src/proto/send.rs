@@ -29,7 +29,7 @@ pub struct Sender {
     closed: bool,
     /// How much waited to be written behind the last pong that went over `PONG_ROOM`: with less,
     /// some of it has gone since, so another may.
-    ponged: usize,
+    ponged: u32,
     /// Boxed, because most connections have none.
     #[cfg(feature = "deflate")]
     deflater: Option<Box<Deflater>>,
@@ -49,7 +49,7 @@ impl Sender {
             keys,
             unfinished: None,
             closed: false,
-            ponged: usize::MAX,
+            ponged: u32::MAX,
             #[cfg(feature = "deflate")]
             deflater: None,
         }
@@ -149,9 +149,10 @@ impl Sender {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
-        } else if out.len() < PONG_ROOM.max(self.ponged) || replies.close.is_some() {
+        } else if out.len() < PONG_ROOM.max(self.ponged as usize) || replies.close.is_some() {
             replies.take_pongs(|payload| self.frame(Opcode::Pong, true, 0, payload, out));
-            self.ponged = if out.len() < PONG_ROOM { usize::MAX } else { out.len() };
+            let waiting = u32::try_from(out.len()).unwrap_or(u32::MAX);
+            self.ponged = if out.len() < PONG_ROOM { u32::MAX } else { waiting };
         }
         match replies.close.take() {
             None => {}
