@@ -355,7 +355,7 @@ fn closing_while_pinged() {
     }
 }
 
-/// Durations no clock can hold mean never, or at least not now.
+/// Durations no clock can hold mean never.
 #[test]
 fn endless_timeouts() {
     let start = Instant::now();
@@ -371,8 +371,7 @@ fn endless_timeouts() {
     connection.heard();
     assert_eq!(connection.handle_timeout(start + 1000 * SECOND, &mut out), Ok(()));
     connection.send(Event::Close(None), &mut out).unwrap();
-    let year = 365 * 24 * 3600 * SECOND;
-    assert!(connection.poll_timeout(start).unwrap() > start + 50 * year);
+    assert_eq!(connection.poll_timeout(start), None);
     for expired in [Expired::Pong, Expired::Close] {
         assert!(expired.to_string().contains("RFC 6455 §"));
     }

@@ -45,7 +45,7 @@ impl Default for Limits {
     }
 }
 
-/// How long the peer is waited for: in steps of a millisecond, at most 49 days.
+/// How long the peer is waited for, in steps of a millisecond; 49 days and more are for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {

@@ -69,7 +69,7 @@ impl Deadline {
             pong: Millis::new(timeouts.pong),
             close: Millis::new(timeouts.close),
             phase: Phase::Quiet,
-            at: keep_alive.map(|after| after.from(now)),
+            at: keep_alive.and_then(|after| after.from(now)),
             heard: false,
             wrote: false,
         }
@@ -94,11 +94,11 @@ impl Deadline {
         let wrote = std::mem::take(&mut self.wrote);
         (self.phase, self.at) = match self.phase {
             Phase::Closing => (Phase::Closing, self.at),
-            _ if closing => (Phase::Closing, Some(self.close.from(now))),
+            _ if closing => (Phase::Closing, self.close.from(now)),
             Phase::Quiet | Phase::Pinged if heard => {
-                (Phase::Quiet, self.keep_alive.map(|after| after.from(now)))
+                (Phase::Quiet, self.keep_alive.and_then(|after| after.from(now)))
             }
-            Phase::Pinged if wrote => (Phase::Pinged, Some(self.pong.from(now))),
+            Phase::Pinged if wrote => (Phase::Pinged, self.pong.from(now)),
             phase => (phase, self.at),
         };
         self.at
@@ -112,7 +112,7 @@ impl Deadline {
         Some(match self.phase {
             Phase::Quiet => {
                 self.phase = Phase::Pinged;
-                self.at = Some(self.pong.from(now));
+                self.at = self.pong.from(now);
                 Due::Ping
             }
             Phase::Pinged => Due::Expired(Expired::Pong),
@@ -122,7 +122,7 @@ impl Deadline {
 }
 
 /// A time in milliseconds, rounded up: every connection keeps three, and none is finer than a timer.
-/// At most 49 days.
+/// From 49 days on it is never.
 #[derive(Clone, Copy, Debug)]
 struct Millis(u32);
 
@@ -131,8 +131,8 @@ impl Millis {
         Self(u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX))
     }
 
-    fn from(self, now: Instant) -> Instant {
-        now + Duration::from_millis(self.0.into())
+    fn from(self, now: Instant) -> Option<Instant> {
+        (self.0 < u32::MAX).then(|| now + Duration::from_millis(self.0.into()))
     }
 }
 
