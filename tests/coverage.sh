@@ -10,7 +10,7 @@ rustup component list --installed 2>/dev/null | grep -q llvm-tools || rustup com
 
 # Only what tests the two layers; the rest would take its time and cover nothing of them.
 cargo llvm-cov --quiet --no-report --lib --test 'proto_*' --test handshake --test pair \
-    --test properties --test fuzz_corpus
+    --test properties --test deflate --test fuzz_corpus
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 cargo llvm-cov report --json --ignore-filename-regex '/(net|bin|tests|fuzz)/' --output-path "$report"

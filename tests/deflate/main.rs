@@ -8,3 +8,5 @@ mod support;
 
 mod codec;
 mod negotiation;
+#[cfg(feature = "net")]
+mod sockets;
