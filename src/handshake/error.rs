@@ -114,6 +114,8 @@ pub enum BuildError {
         /// The first offending byte; 0 if it is empty.
         at: usize,
     },
+    /// A window of permessage-deflate with so many bits, which is not 8–15.
+    WindowBits(u8),
     /// The status is no final status of HTTP (200–599).
     Status(StatusCode),
     /// The status does not go with a body.
@@ -174,6 +176,7 @@ impl BuildError {
             Self::Host | Self::RepeatedHost => "RFC 9112 §3.2",
             Self::UnofferedProtocol(_) => "RFC 6455 §4.2.2",
             Self::Extension { .. } => "RFC 6455 §9.1",
+            Self::WindowBits(_) => "RFC 7692 §7.1.2",
             Self::Status(_) => "RFC 9110 §15",
             Self::Body(_) => "RFC 9110 §6.4.1",
         }
@@ -253,6 +256,7 @@ impl fmt::Display for BuildError {
                 write!(f, "the subprotocol {} was not offered", short(name))
             }
             Self::Extension { at } => write!(f, "the extension's word is no token at byte {at}"),
+            Self::WindowBits(bits) => write!(f, "a window of {bits} bits: 8 to 15 are possible"),
             Self::Status(status) => write!(f, "{} is no final status", status.as_u16()),
             Self::Body(status) => write!(f, "{} does not go with a body", status.as_u16()),
         }?;

@@ -132,7 +132,8 @@ impl ClientRequest {
         self
     }
 
-    /// With an offer of permessage-deflate, or without one (RFC 7692 §5.1).
+    /// With an offer of permessage-deflate (RFC 7692 §5.1). The tokio layer makes one from its
+    /// configuration if there is none.
     pub fn deflate(mut self, offer: Option<DeflateOffer>) -> Self {
         self.deflate = offer;
         self
@@ -163,6 +164,7 @@ impl ClientRequest {
     /// are two; if a subprotocol is no token or offered twice.
     pub fn write(&self, nonce: [u8; 16]) -> Result<Vec<u8>, BuildError> {
         self.check_protocols()?;
+        self.check_deflate()?;
         let default_host = self.uri.host_header();
         let host = self.check_headers()?.unwrap_or(default_host.as_bytes());
 
@@ -188,6 +190,16 @@ impl ClientRequest {
         }
         out.extend_from_slice(b"\r\n");
         Ok(out)
+    }
+
+    /// RFC 7692 §7.1.2: windows have 8–15 bits.
+    fn check_deflate(&self) -> Result<(), BuildError> {
+        let offered = self.deflate.iter();
+        let mut bits = offered.flat_map(|o| [o.server_max_window_bits, o.client_max_window_bits]);
+        match bits.find_map(|bits| bits.filter(|bits| !(8..=15).contains(bits))) {
+            Some(bits) => Err(BuildError::WindowBits(bits)),
+            None => Ok(()),
+        }
     }
 
     fn check_protocols(&self) -> Result<(), BuildError> {

@@ -106,6 +106,12 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
         }
         _ => {}
     }
+    // §4.4: so it is for a version that could not be read.
+    if matches!(error, RequestError::Malformed(name) | RequestError::Repeated(name)
+        if name.eq_ignore_ascii_case("sec-websocket-version"))
+    {
+        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
+    }
     // A client that asked by HEAD does not expect one (RFC 9110 §9.3.2).
     if *error == RequestError::Method(Method::HEAD) {
         return format_response(status, &headers, b"");

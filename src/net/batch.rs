@@ -32,7 +32,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// ```
     ///
     /// A batch may hold no event: then the bytes were part of a longer message. It ends behind a
-    /// ping, so that its pong goes out before the answers to what follows (§5.5.2).
+    /// ping (or a pong), so that a pong that is owed goes out before the answers to what follows (§5.5.2).
     ///
     /// # Cancel safety
     ///

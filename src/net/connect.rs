@@ -20,7 +20,8 @@ const MAX_BODY: usize = 16 << 10;
 
 /// Connects to a `ws://` address, with the defaults of [`Config`].
 ///
-/// Gives the connection and the server's answer. Redirects are reported, not followed: see
+/// Gives the connection and the server's answer. Nothing is remembered between calls, so the one
+/// connection per host that may be connecting at a time (§4.1) is the caller's to keep. Redirects are reported, not followed: see
 /// [`Error::Status`].
 ///
 /// ```no_run
@@ -135,15 +136,25 @@ where
         Some(_) => request.clone(),
         None => request.clone().deflate(config.deflate.map(|deflate| deflate.offer())),
     };
+    #[cfg(not(feature = "deflate"))]
+    let request = &request.clone().deflate(None);
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;
     stream.flush().await?;
 
     let mut bytes = Vec::new();
-    let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
-    let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
-    let early = bytes.split_off(len);
+    let (response, early) = loop {
+        let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
+        let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
+        let behind = bytes.split_off(len);
+        // RFC 9110 §15.2: other answers of this class only go before the one that counts.
+        let status = response.status();
+        if !status.is_informational() || status == http::StatusCode::SWITCHING_PROTOCOLS {
+            break (response, behind);
+        }
+        bytes = behind;
+    };
     let agreed = match check_response(&response, request, nonce) {
         Ok(agreed) => Some(agreed),
         Err(ResponseError::Status(_)) => None,

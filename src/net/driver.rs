@@ -188,8 +188,8 @@ impl<L: Link> Driver<L> {
                 Poll::Ready(Ok(0)) => {
                     self.eof = true;
                     // The answer to its close frame may still reach a peer that only stopped
-                    // sending.
-                    let _ = self.link.poll_write(cx);
+                    // sending; and §7.1.4 wants TCP closed in both directions.
+                    let _ = self.link.poll_shutdown(cx);
                     return Poll::Ready(self.finish(None));
                 }
                 Poll::Ready(Ok(_)) => {

@@ -43,8 +43,9 @@ pub enum Error {
 }
 
 impl Error {
-    /// The close code that stands for this end (§7.1.5): the one that was sent to the peer, or 1006.
-    /// `None` if the connection is not ended by it.
+    /// The close code that stands for this end: what tells the peer of its violation (§7.1.7), or
+    /// 1006 where the transport ended, or was given up, without a closing handshake (§7.1.5). `None`
+    /// if the error ends no connection.
     pub const fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Violation(violation) => Some(violation.code()),

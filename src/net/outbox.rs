@@ -102,8 +102,8 @@ impl Outbox {
         error
     }
 
-    /// Forgets what was written: all of it at once, or half of what is there, so that each byte is
-    /// moved at most once.
+    /// Forgets what was written: all of it at once, or when it is half of what is there, so that fewer
+    /// bytes are moved than were written.
     fn compact(&mut self) {
         if self.written == self.bytes.len() {
             pool::give_buffer(std::mem::take(&mut self.bytes));

@@ -1,9 +1,10 @@
 //! The writing direction between tasks.
 //!
-//! [`Shared`] is the lock: held for framing, and for a write that does not block. It is also the
-//! waker that the transport gets, for many may wait and a transport remembers one. [`Half`] is what
-//! the reading task has: its own direction, and a hand on the shared one that it uses only where it
-//! owes the peer something.
+//! [`Shared`] is the lock: held for framing, and for a write that does not block. [`Waiting`] is the
+//! waker that the transport gets, for many may wait and a transport remembers one; it owns nothing
+//! but their wakers, or a transport that waits would keep itself alive. [`Half`] is what the reading
+//! task has: its own direction, and a hand on the shared one that it uses only where it owes the
+//! peer something.
 
 use std::future::Future;
 use std::io;
@@ -22,11 +23,10 @@ use super::writing::Writing;
 use crate::proto::Ratio;
 use crate::proto::{Event, Misuse, Replies};
 
-/// The writing direction, shared. As a waker it wakes everybody who waits to write: the transport
-/// remembers only one.
+/// The writing direction, shared.
 pub(super) struct Shared<W> {
     inner: Mutex<Inner<W>>,
-    waiting: Mutex<Vec<Waker>>,
+    waiting: Arc<Waiting>,
     /// Something is framed that the reader should see written when it next waits.
     pending: AtomicBool,
     /// The transport took bytes; for the reader's clock.
@@ -111,41 +111,49 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Writing, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
     ) -> Poll<T> {
-        self.enlist(cx.waker());
-        let everybody = Waker::from(Arc::clone(self));
+        self.waiting.enlist(cx.waker());
+        let everybody = Waker::from(Arc::clone(&self.waiting));
         let Inner { stream, writing, .. } = inner;
         let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
         if writing.took_bytes() {
             self.took.store(true, Ordering::Relaxed);
         }
         if polled.is_ready() {
-            self.dismiss(cx.waker());
+            self.waiting.dismiss(cx.waker());
             everybody.wake();
         }
         polled
     }
+}
+
+/// The tasks that wait to write.
+#[derive(Default)]
+struct Waiting(Mutex<Vec<Waker>>);
+
+impl Waiting {
+    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
 
     fn enlist(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut waiting = self.lock();
         if !waiting.iter().any(|other| other.will_wake(waker)) {
             waiting.push(waker.clone());
         }
     }
 
     fn dismiss(&self, waker: &Waker) {
-        let mut waiting = self.waiting.lock().unwrap_or_else(PoisonError::into_inner);
-        waiting.retain(|other| !other.will_wake(waker));
+        self.lock().retain(|other| !other.will_wake(waker));
     }
 }
 
-impl<W: Send> Wake for Shared<W> {
+impl Wake for Waiting {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let waiting =
-            std::mem::take(&mut *self.waiting.lock().unwrap_or_else(PoisonError::into_inner));
+        let waiting = std::mem::take(&mut *self.lock());
         waiting.into_iter().for_each(Waker::wake);
     }
 }
@@ -170,7 +178,7 @@ impl<R, W> Half<R, W> {
         let on_close = (!writing.sender.has_closed()).then_some(on_close);
         let shared = Shared {
             inner: Mutex::new(Inner { stream, writing, closed: Some(closed) }),
-            waiting: Mutex::default(),
+            waiting: Arc::default(),
             pending: AtomicBool::new(true),
             took: AtomicBool::new(false),
         };
@@ -241,6 +249,6 @@ where
 
     fn abandon(&mut self) {
         self.shared.lock().writing.outbox.abandon();
-        Arc::clone(&self.shared).wake();
+        self.shared.waiting.wake_by_ref();
     }
 }

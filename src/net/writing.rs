@@ -62,7 +62,12 @@ impl Writing {
         if self.outbox.is_clear() {
             return Poll::Ready(Ok(()));
         }
-        self.outbox.poll_write(stream, cx)
+        let waited = self.outbox.len();
+        let polled = self.outbox.poll_write(stream, cx);
+        if self.outbox.len() < waited {
+            self.sender.wrote();
+        }
+        polled
     }
 
     /// Writes what is framed, then shuts the stream down; errors end it too.

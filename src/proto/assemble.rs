@@ -69,9 +69,10 @@ impl Assembler {
         }
         let compressed = if self.under_way.is_none() { header.rsv != 0 } else { self.compressed };
         let limit = limits.max_message_size;
-        // What does not shrink grows a little: a compressed message may be that much longer, and
-        // its real length is looked at while inflating.
-        let most = if compressed { limit.saturating_add(limit / 64 + 64) } else { limit } as u64;
+        // What does not shrink grows, the more the smaller its parts are: a compressed message may be
+        // that much longer, and its real length is looked at while inflating.
+        let most =
+            if compressed { limit.saturating_mul(2).saturating_add(64) } else { limit } as u64;
         let len = self.len.saturating_add(header.len);
         if len > most {
             return Err(Violation::MessageTooLarge { len, limit });

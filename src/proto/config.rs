@@ -16,7 +16,7 @@ pub struct Config {
 }
 
 /// What is taken from the peer (§10.4). All are checked when a frame's header arrives, before any
-/// of its payload is stored.
+/// of its payload is stored; the length of a compressed message also while it is inflated.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

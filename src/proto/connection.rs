@@ -155,6 +155,7 @@ impl Connection {
     /// Notes that the transport took bytes of `out` that had to wait, because it was full; see
     /// [`Deadline::wrote`].
     pub const fn wrote(&mut self) {
+        self.sender.wrote();
         self.deadline.wrote();
     }
 

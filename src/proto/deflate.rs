@@ -67,7 +67,7 @@ pub(super) struct Inflater {
 impl Inflater {
     pub(super) fn new(compression: &Compression) -> Self {
         Self {
-            context: compression.receive,
+            context: compression.receive.legal(),
             engine: None,
             empty: true,
             inflated: 0,
@@ -100,8 +100,12 @@ impl Inflater {
         };
         with_buffer(|buffer| {
             buffer.resize(PIECE, 0);
-            inflate(engine, context, bytes, buffer, &mut take)?;
-            if last { inflate(engine, context, &TAIL, buffer, &mut take) } else { Ok(()) }
+            inflate(engine, bytes, buffer, &mut take)?;
+            if !last {
+                return Ok(());
+            }
+            // Behind whole blocks the tail makes nothing: what it makes was cut off before its end.
+            inflate(engine, &TAIL, buffer, &mut |_| Err(Violation::InvalidDeflate))
         })?;
         if last {
             self.ratio.plain += std::mem::take(&mut self.inflated);
@@ -121,7 +125,6 @@ impl Inflater {
 
 fn inflate(
     engine: &mut Inflate,
-    context: Context,
     mut bytes: &[u8],
     buffer: &mut [u8],
     take: &mut impl FnMut(&[u8]) -> Result<(), Violation>,
@@ -140,7 +143,7 @@ fn inflate(
         if status == Status::StreamEnd {
             // RFC 7692 §7.2.3.4: a final block ends the stream but not the message. What follows
             // is a stream of its own; whoever finished one had to begin again as well.
-            *engine = context.new_inflate();
+            engine.reset(false);
             if bytes.is_empty() {
                 return Ok(());
             }
@@ -163,7 +166,8 @@ pub(super) struct Deflater {
 
 impl Deflater {
     pub(super) fn new(compression: &Compression) -> Self {
-        let Compression { send: context, level, threshold, .. } = *compression;
+        let Compression { send, level, threshold, .. } = *compression;
+        let context = send.legal();
         Self { context, level: level.clamp(1, 9), threshold, engine: None, ratio: Ratio::default() }
     }
 
@@ -278,6 +282,11 @@ fn lend_deflate(context: Context, level: u8) -> Box<Deflate> {
 }
 
 impl Context {
+    /// RFC 7692 §7.1.2: 8–15 bits; the engine panics at others.
+    fn legal(self) -> Self {
+        Self { window_bits: self.window_bits.clamp(8, 15), ..self }
+    }
+
     fn lend_inflate(self) -> Box<Inflate> {
         let kept = if self.takeover { None } else { INFLATES.with_borrow_mut(Vec::pop) };
         Box::new(kept.unwrap_or_else(|| self.new_inflate()))

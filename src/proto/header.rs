@@ -40,8 +40,8 @@ impl Header {
     ///
     /// # Errors
     ///
-    /// As soon as the bytes at hand cannot begin any legal frame, which is often before the header
-    /// is whole: a reserved opcode (§5.2), a control frame that is fragmented or longer than
+    /// As soon as the field that breaks a rule is whole, which is often before the header is: a
+    /// reserved opcode (§5.2), a control frame that is fragmented or longer than
     /// 125 bytes (§5.5), a length not in its shortest form or above 2^63 - 1 (§5.2).
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {

@@ -144,7 +144,7 @@ impl Sender {
 
     /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
     /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones,
-    /// until some of `out` was written.
+    /// until some of `out` [was written](Self::wrote).
     pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
@@ -164,6 +164,12 @@ impl Sender {
     /// Whether a close frame was sent.
     pub const fn has_closed(&self) -> bool {
         self.closed
+    }
+
+    /// Notes that the transport took bytes of `out`: then a pong may join what waits, however much it
+    /// is.
+    pub const fn wrote(&mut self) {
+        self.ponged = u32::MAX;
     }
 
     /// Appends the close frame that tells the peer which rule it broke (§7.1.7).

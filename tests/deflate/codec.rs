@@ -249,6 +249,7 @@ fn s15_misuse_of_the_window_and_of_blocks() {
         ("a reserved block type", &b"\x06\x00"[..]),
         ("lengths that disagree", b"\x00\x05\x00\xfb\xff"),
         ("behind the front of the window", b"\x4b\x04\x12\x00"),
+        ("a stored block cut short", b"\x00\x05\x00\xfa\xff\x48\x65"),
     ] {
         let (events, violation) = receive(&default(), &frame_rsv1(2, wire));
         assert_eq!((events.len(), violation), (0, broken), "{about}");

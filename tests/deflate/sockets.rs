@@ -1,8 +1,9 @@
 //! Compression between sockets: agreed on in the handshake, in every mode, with its counters.
 
 use bowstring::handshake::{
-    ClientRequest, DeflateOffer, DeflateParams, HeadLimits, ResponseError, answer_deflate,
-    check_request, check_response, parse_request_head, parse_response_head, write_accept,
+    BuildError, ClientRequest, DeflateOffer, DeflateParams, HeadLimits, ResponseError,
+    answer_deflate, check_request, check_response, parse_request_head, parse_response_head,
+    write_accept,
 };
 use bowstring::net::{Deflate, Incoming, Memory, connect_over};
 use bowstring::{Config, Error, WebSocket};
@@ -47,6 +48,23 @@ fn agreed_on_in_the_handshake() {
         check_response(&response, &request, NONCE),
         Err(ResponseError::UnofferedExtension(_))
     ));
+}
+
+/// RFC 7692 §7.1.2: an offer that nobody could keep is not written.
+#[test]
+fn windows_have_8_to_15_bits() {
+    for bits in [0, 7, 16, 255] {
+        for (s, c) in [(Some(bits), None), (None, Some(bits)), (Some(15), Some(bits))] {
+            let offer = DeflateOffer {
+                server_max_window_bits: s,
+                client_max_window_bits: c,
+                ..DeflateOffer::default()
+            };
+            let error = request().deflate(Some(offer)).write(NONCE).unwrap_err();
+            assert_eq!(error, BuildError::WindowBits(bits));
+            assert!(error.to_string().contains("RFC 7692 §7.1.2"), "{error}");
+        }
+    }
 }
 
 type Pair = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);

@@ -88,6 +88,23 @@ async fn s27_frames_glued_to_the_101() {
     }
 }
 
+/// RFC 9110 §15.2: answers of the 100 class may go before the one that counts.
+#[tokio::test(start_paused = true)]
+async fn interim_answers_are_passed_over() {
+    for cut in [1, 7, usize::MAX] {
+        let (opened, _) = connected(&request(), Cut::Each(cut), |peer, asked| {
+            let interim =
+                "HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\nHTTP/1.1 100 Continue\r\n\r\n";
+            let answer = answer(&asked, "Sec-WebSocket-Protocol: chat\r\n");
+            peer.send([interim.into(), answer, told(TEXT, "one")].concat());
+        })
+        .await;
+        let (mut ws, response) = opened.unwrap();
+        assert_eq!(response.status(), 101);
+        assert_eq!(in_time(ws.recv()).await.unwrap(), Some(Message::text("one")));
+    }
+}
+
 /// A mebibyte in the same segment, as one message and as many.
 #[tokio::test(start_paused = true)]
 async fn s27_a_mebibyte_glued_to_the_handshake() {

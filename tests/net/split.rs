@@ -1,13 +1,15 @@
 //! Two tasks and more: floods in both directions, many writers, who writes what, and the end.
 
-use std::pin::pin;
-use std::task::Poll;
+use std::io;
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 
-use bowstring::net::{Reader, Writer, masking_key};
+use bowstring::net::{Reader, Split, Writer, masking_key};
 use bowstring::proto::{Misuse, Role};
 use bowstring::{Config, Error, Event, Message, WebSocket};
 use futures_util::SinkExt;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 
 use crate::support::*;
 
@@ -303,4 +305,59 @@ async fn halves_can_be_dropped_in_any_order() {
     assert_eq!(peer.frames().len(), 2);
     drop(writer);
     assert!(peer.is_alone());
+}
+
+/// A transport that takes nothing, and remembers who waits for it, as a real one does.
+struct Stuck {
+    _alive: Arc<()>,
+    waiting: Option<Waker>,
+}
+
+impl AsyncRead for Stuck {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Stuck {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        _: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        self.waiting = Some(cx.waker().clone());
+        Poll::Pending
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Split for Stuck {
+    type Read = tokio::io::Empty;
+    type Write = Self;
+
+    fn split(self) -> (tokio::io::Empty, Self) {
+        (tokio::io::empty(), self)
+    }
+}
+
+/// A transport that waits for room does not keep itself alive.
+#[tokio::test]
+async fn halves_dropped_while_a_write_waits_let_go_of_the_transport() {
+    let alive = Arc::new(());
+    let stuck = Stuck { _alive: Arc::clone(&alive), waiting: None };
+    let (reader, writer) = WebSocket::from_raw(stuck, Role::Server, [], &Config::default()).split();
+    not_yet(writer.send("never taken"));
+    drop((reader, writer));
+    assert_eq!(Arc::strong_count(&alive), 1);
 }
