@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Runs fuzz targets: fuzz/run.sh SECONDS [TARGET…] — each that long, all of them by default.
 # What the fuzzer finds on its way stays in fuzz/scratch, which git ignores; corpus/ holds the seeds.
+# FUZZ_SEED=N makes a run that can be repeated; without it each is another.
 # Prints the executions of each; fails if one crashed (the input is in fuzz/artifacts/TARGET).
 set -euo pipefail
 cd "$(dirname "$0")"
@@ -27,7 +28,7 @@ for target; do
     log=scratch/$target.log
     status=0
     cargo +nightly fuzz run --fuzz-dir . "$target" "scratch/$target" "corpus/$target" -- \
-        -max_total_time="$seconds" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
+        -max_total_time="$seconds" -seed="${FUZZ_SEED:-0}" -max_len=4096 -timeout=10 -rss_limit_mb=1024 \
         -print_final_stats=1 ${dict:+-dict="$dict"} >"$log" 2>&1 || status=$?
     executions=$(sed -n 's/^stat::number_of_executed_units: *//p' "$log")
     if [ "$status" -eq 0 ]; then
