@@ -57,6 +57,10 @@ impl Outbox {
 
     /// What waits.
     pub(super) fn into_rest(mut self) -> Vec<u8> {
+        if self.broken {
+            // What was framed since goes nowhere.
+            return Vec::new();
+        }
         self.bytes.split_off(self.written)
     }
 
