@@ -49,7 +49,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
         let Driver { receiver, input, report_pings, link: Whole { writing, .. }, .. } =
             &mut self.driver;
-        let events = Events { receiver, input, report_pings: *report_pings, pinged: false };
+        let events = Events::of(receiver, input, *report_pings);
         Ok(Some((events, Outgoing { writing })))
     }
 }
@@ -67,7 +67,11 @@ pub struct Events<'a> {
 impl<'a> Events<'a> {
     pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
         let Driver { receiver, input, report_pings, .. } = driver;
-        Self { receiver, input, report_pings: *report_pings, pinged: false }
+        Self::of(receiver, input, *report_pings)
+    }
+
+    fn of(receiver: &'a mut Receiver, input: &'a mut Input, report_pings: bool) -> Self {
+        Self { receiver, input, report_pings, pinged: false }
     }
 }
 
