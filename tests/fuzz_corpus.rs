@@ -46,6 +46,7 @@ fn streams() -> Vec<(&'static str, Vec<u8>)> {
         ("ping_pong", bytes![0x89, 0, 0x8A, 1, "!"]),
         ("close", bytes![0x88, 0]),
         ("close_with_a_reason", bytes![0x88, 5, 1000u16, "bye"]),
+        ("close_bad_gateway", bytes![0x88, 2, 1014u16]),
         ("data_behind_a_close", bytes![0x88, 2, 1001u16, 0x81, 1, "a", 0xFF]),
         ("close_in_a_message", bytes![0x01, 1, "a", 0x88, 2, 3000u16]),
         ("16_bits", bytes![0x82, 126, 300u16, long]),

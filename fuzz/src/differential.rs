@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 
-use bowstring::proto::{CloseFrame, Config, Message, Role, Violation};
+use bowstring::proto::{CloseCode, CloseFrame, Config, Message, Role, Violation};
 use tungstenite::protocol::{self, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message as Theirs};
 
@@ -77,7 +77,16 @@ pub fn differential(data: &[u8]) {
     config.limits.max_fragments = u32::MAX; // They have no such limit.
     let cuts = Dice::new(u64::from(u16::from_be_bytes([*a, *b]))).cut(&stream);
     let ours = run(role, &config, Way::Message, cuts);
-    let (theirs, error) = theirs(their_role, &stream);
+    let (mut theirs, error) = theirs(their_role, &stream);
+    // 1014 was registered after the codes that they know: they refuse it, as a close with 1002.
+    if let Some(ours @ Message::Close(Some(close))) = ours.events.last()
+        && close.code == CloseCode::BAD_GATEWAY
+        && let Some(theirs @ Message::Close(Some(_))) = theirs.last_mut()
+    {
+        let (code, reason) = (CloseCode::PROTOCOL_ERROR, "Protocol violation".into());
+        assert_eq!(*theirs, Message::Close(Some(CloseFrame { code, reason })));
+        theirs.clone_from(ours);
+    }
 
     match ours.violation {
         None => {
