@@ -12,6 +12,7 @@ use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
 use std::pin::pin;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::task::Poll;
 use std::thread;
 use std::time::Duration;
@@ -61,7 +62,7 @@ fn run(options: &Options) -> io::Result<()> {
 
     // Dropping `stop` tells every connection.
     let (stop, stopping) = watch::channel(());
-    let server = Server { stopping };
+    let server = Server { stopping, config: Arc::new(options.config.clone()) };
     let mut threads = Vec::new();
     for _ in 1..options.threads.get() {
         let (there, listener, server) = (runtime()?, listener.try_clone()?, server.clone());
@@ -127,6 +128,7 @@ fn signal() -> io::Result<impl Future<Output = ()>> {
 #[derive(Clone)]
 struct Server {
     stopping: watch::Receiver<()>,
+    config: Arc<Config>,
 }
 
 impl Server {
@@ -155,7 +157,7 @@ impl Server {
     /// One connection, from its request to its end. How it fails is the peer's business.
     async fn connection(self, stream: TcpStream) {
         // Boxed, so that what it needed is given back before the connection's long life.
-        let handshake = Box::pin(handshake(stream));
+        let handshake = Box::pin(handshake(stream, &self.config));
         let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake).await else { return };
         if self.unless_stopped(echo(&mut ws)).await.is_none() {
             let _ = ws.close(CloseCode::GOING_AWAY, "the server is going down").await;
@@ -177,8 +179,11 @@ impl Server {
 }
 
 /// Accepts the connection; a browser that asks for a page gets it instead.
-async fn handshake(stream: TcpStream) -> Result<Option<WebSocket<TcpStream>>, Error> {
-    let incoming = Incoming::read(stream, &Config::default()).await?;
+async fn handshake(
+    stream: TcpStream,
+    config: &Config,
+) -> Result<Option<WebSocket<TcpStream>>, Error> {
+    let incoming = Incoming::read(stream, config).await?;
     let reads = [Method::GET, Method::HEAD].contains(incoming.request().method());
     if reads && !incoming.wants_upgrade() {
         let mut page = Response::new(PAGE);

@@ -1,53 +1,68 @@
 //! The command line.
 
 use std::num::NonZero;
+use std::str::FromStr;
 use std::thread::available_parallelism;
+
+use bowstring::Config;
+use bowstring::net::{Deflate, Memory};
 
 const HELP: &str = "\
 A WebSocket server that sends everything back; a browser gets a page to try it with.
 
-usage: echo-server [ADDRESS] [--threads N]
+usage: echo-server [ADDRESS] [OPTION…]
 
-  ADDRESS      host:port, or a port of 127.0.0.1; port 0 lets the system choose
-               (default 127.0.0.1:9001)
-  --threads N  how many threads serve (default: one for each core)
-  --help       this text
-  --version    the version";
+  ADDRESS            host:port, or a port of 127.0.0.1; port 0 lets the system choose
+                     (default 127.0.0.1:9001)
+  --threads N        how many threads serve (default: one for each core)
+  --compression MODE what permessage-deflate may cost a connection: off, shared (nothing while it
+                     is idle), window=BITS (a window of 9 to 15 bits is kept between messages) or
+                     full (one of 15 bits) (default shared)
+  --max-message N    the longest message taken, in bytes (default 16777216)
+  --help             this text
+  --version          the version";
 
 /// What the command line asks for.
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) enum Command {
-    Serve(Options),
+    Serve(Box<Options>),
     Print(&'static str),
 }
 
-#[derive(Debug, PartialEq)]
+#[derive(Debug)]
 pub(crate) struct Options {
     pub(crate) address: String,
     pub(crate) threads: NonZero<usize>,
+    /// What a connection allows.
+    pub(crate) config: Config,
 }
 
 /// Reads the arguments behind the program's name; the error says what is wrong with them.
 pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut address = None;
     let mut threads = None;
+    let mut config = Config::default();
     let mut args = args.peekable();
     while let Some(arg) = args.next() {
         let (name, inline) = match arg.split_once('=') {
             Some((name, value)) if name.starts_with("--") => (name, Some(value.to_owned())),
             _ => (&*arg, None),
         };
+        let mut value = |what| inline.clone().or_else(|| args.next()).ok_or(wants(name, what));
         match name {
             "--help" | "-h" => return Ok(Command::Print(HELP)),
             "--version" | "-V" => {
                 return Ok(Command::Print(concat!("echo-server ", env!("CARGO_PKG_VERSION"))));
             }
-            "--threads" => {
-                let value = inline.or_else(|| args.next()).ok_or("--threads wants a number")?;
-                let number = value
-                    .parse()
-                    .map_err(|_| format!("--threads wants a number from 1 up, not {value:?}"))?;
-                threads = Some(number);
+            "--threads" => threads = Some(number(name, &value(A_NUMBER)?)?),
+            "--max-message" => {
+                let len: NonZero<usize> = number(name, &value(A_NUMBER)?)?;
+                config.limits.max_message_size = len.get();
+            }
+            "--compression" => {
+                let value = value(A_MODE)?;
+                config.deflate = mode(&value)
+                    .ok_or_else(|| format!("{}, not {value:?}", wants(name, A_MODE)))?;
             }
             _ if name.starts_with('-') => return Err(format!("unknown option {name:?}")),
             _ if address.is_some() => {
@@ -58,7 +73,35 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     }
     let address = address.unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let cores = || available_parallelism().unwrap_or(NonZero::<usize>::MIN);
-    Ok(Command::Serve(Options { address, threads: threads.unwrap_or_else(cores) }))
+    let threads = threads.unwrap_or_else(cores);
+    Ok(Command::Serve(Box::new(Options { address, threads, config })))
+}
+
+const A_NUMBER: &str = "a number from 1 up";
+const A_MODE: &str = "off, shared, window=9 to window=15, or full";
+
+fn wants(name: &str, what: &str) -> String {
+    format!("{name} wants {what}")
+}
+
+fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
+    value.parse().map_err(|_| format!("{}, not {value:?}", wants(name, A_NUMBER)))
+}
+
+/// How messages are compressed.
+fn mode(value: &str) -> Option<Option<Deflate>> {
+    let memory = match value.split_once('=') {
+        None if value == "off" => return Some(None),
+        None if value == "shared" => Memory::Shared,
+        None if value == "full" => Memory::Full,
+        Some(("window", bits)) => {
+            Memory::Window(bits.parse().ok().filter(|bits| (9..=15).contains(bits))?)
+        }
+        _ => return None,
+    };
+    let mut deflate = Deflate::default();
+    deflate.memory = memory;
+    Some(Some(deflate))
 }
 
 /// An address with a host and a port.
@@ -95,24 +138,49 @@ mod tests {
     }
 
     #[test]
+    fn compression_and_limits() {
+        for (line, memory) in [
+            ("", Some(Memory::Shared)),
+            ("--compression shared", Some(Memory::Shared)),
+            ("--compression=window=9", Some(Memory::Window(9))),
+            ("--compression full", Some(Memory::Full)),
+            ("--compression off", None),
+        ] {
+            let Ok(Command::Serve(options)) = parsed(line) else { panic!("{line}") };
+            assert_eq!(options.config.deflate.map(|deflate| deflate.memory), memory, "{line}");
+        }
+        let Ok(Command::Serve(options)) = parsed("--max-message 7") else { panic!() };
+        assert_eq!(options.config.limits.max_message_size, 7);
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         for (line, said) in [
-            ("--threads", "--threads wants a number"),
+            ("--threads", "--threads wants a number from 1 up"),
             ("--threads 0", "--threads wants a number from 1 up, not \"0\""),
             ("--threads=x", "--threads wants a number from 1 up, not \"x\""),
+            ("--max-message -1", "--max-message wants a number from 1 up, not \"-1\""),
+            ("--compression", "--compression wants off, shared, window=9 to window=15, or full"),
+            (
+                "--compression window=8",
+                "--compression wants off, shared, window=9 to window=15, or full, not \"window=8\"",
+            ),
             ("--loud", "unknown option \"--loud\""),
             ("1 2", "one address is enough; \"2\" is left"),
             ("70000", "\"70000\" is no host:port, nor a port"),
             ("here", "\"here\" is no host:port, nor a port"),
             (":80", "\":80\" is no host:port, nor a port"),
         ] {
-            assert_eq!(parsed(line), Err(said.into()), "{line}");
+            match parsed(line) {
+                Err(error) => assert_eq!(error, said, "{line}"),
+                Ok(command) => panic!("{line}: {command:?}"),
+            }
         }
     }
 
     #[test]
     fn help_and_version() {
-        assert_eq!(parsed("80 --help"), Ok(Command::Print(HELP)));
+        assert!(matches!(parsed("80 --help"), Ok(Command::Print(HELP))));
         let Ok(Command::Print(version)) = parsed("-V") else { panic!() };
         assert!(version.starts_with("echo-server "), "{version}");
     }
