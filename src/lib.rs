@@ -76,7 +76,7 @@ pub mod proto;
 
 #[cfg(feature = "net")]
 pub use net::{Config, Error, WebSocket, accept, connect};
-pub use proto::{Close, CloseCode, CloseFrame, Event, Message};
+pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
 
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "net"))]

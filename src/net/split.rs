@@ -162,8 +162,7 @@ impl<S: Split> Writer<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&self, event: impl AsEvent) -> Result<(), Error> {
-        let event = event.as_event();
-        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send(event))).await
+        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send(&event))).await
     }
 
     /// Frames the next part of a message (§5.4), like [`feed`](Self::feed); `fin` ends the message.

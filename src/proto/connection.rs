@@ -18,11 +18,12 @@
 
 use std::time::Instant;
 
+use super::as_event::AsEvent;
 use super::close::{CloseCode, State};
 use super::config::Config;
 use super::deadline::{Deadline, Due, Expired};
 use super::error::{Misuse, Violation};
-use super::message::{AsEvent, Event, Message, Part};
+use super::message::{Event, Message, Part};
 use super::receive::Receiver;
 use super::role::Role;
 use super::send::Sender;

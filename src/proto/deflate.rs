@@ -16,6 +16,7 @@ use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Statu
 
 use super::config::{Compression, Context};
 use super::error::Violation;
+use super::prepared::{Framed, Prepared};
 
 /// How many bytes are inflated, or added to what is compressed, at a time.
 const PIECE: usize = 16 << 10;
@@ -197,6 +198,30 @@ impl Deflater {
             self.ratio.wire += sent.len() as u64;
             frame(sent, smaller);
         });
+    }
+
+    /// Whether no message refers to another.
+    pub(super) fn stands_alone(&self) -> bool {
+        !self.context.takeover
+    }
+
+    /// The compressed frame of a message that is sent to many, made by the first who needs it, at its
+    /// level. Nothing if the message goes out as it is. For those whose messages
+    /// [stand alone](Self::stands_alone).
+    pub(super) fn share<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Framed> {
+        let plain = prepared.plain().payload();
+        let framed = if plain.len() < self.threshold || !self.is_able() {
+            None
+        } else {
+            prepared.deflated(self.context.window_bits, |plain| {
+                let mut deflated = Vec::new();
+                self.compress(plain, true, &mut deflated);
+                (deflated.len() < plain.len()).then_some(deflated)
+            })
+        };
+        self.ratio.plain += plain.len() as u64;
+        self.ratio.wire += framed.map_or(plain, Framed::payload).len() as u64;
+        framed
     }
 
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.

@@ -7,19 +7,23 @@
 //!                       connection        both halves and one deadline       §7
 //!                ┌──────────┼─────────┐
 //!             receive     send     deadline  §6.2 · §6.1
-//!        ┌───────┤          │
-//!    assemble    │          │                fragments into messages         §5.4
-//!        │  ┌────┴──────────┤
-//!      utf8 │             frame              pieces of frames, and back      §5.1 §5.2
-//!           │         ┌─────┴─────┐
-//!         message   header      mask         §5.2 · §5.3
-//!           │         │
-//!         close     opcode
+//!        ┌───────┼──────────┤
+//!    assemble  deflate   as_event            §5.4 · RFC 7692 · whatever can be said
+//!        │       └────┬─────┘
+//!        │         prepared                  one message for many
+//!        │     ┌──────┤
+//!      utf8    │    frame                    pieces of frames, and back      §5.1 §5.2
+//!              │  ┌───┴───┐
+//!         message │     mask                 §5.3
+//!              │  header                     §5.2
+//!         close   │
+//!              opcode
 //! ```
 //!
 //! `config`, `error` and `role` are known to all of them. Use [`Connection`] unless the two
 //! directions live in different tasks; then a [`Receiver`] and a [`Sender`] do.
 
+mod as_event;
 mod assemble;
 pub mod close;
 mod config;
@@ -33,11 +37,13 @@ mod header;
 mod mask;
 mod message;
 mod opcode;
+mod prepared;
 mod receive;
 mod role;
 mod send;
 mod utf8;
 
+pub use as_event::AsEvent;
 pub use close::{Close, CloseCode, State};
 #[cfg(feature = "deflate")]
 pub use config::{Compression, Context};
@@ -49,8 +55,9 @@ pub use deflate::Ratio;
 pub use error::{Misuse, Violation};
 pub use header::Header;
 pub use mask::Mask;
-pub use message::{AsEvent, CloseFrame, Event, Message, Part};
+pub use message::{CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;
+pub use prepared::Prepared;
 pub use receive::{Receiver, Replies};
 pub use role::{KeySource, Role};
 pub use send::Sender;

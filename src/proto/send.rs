@@ -4,6 +4,7 @@
 //! parts of a length not known before, each a fragment (§5.4); since the buffer always ends at the
 //! end of a frame, control frames may go in between at any time.
 
+use super::as_event::AsEvent;
 use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
 use super::config::Compression;
@@ -13,8 +14,9 @@ use super::error::{Misuse, Violation};
 use super::frame;
 #[cfg(feature = "deflate")]
 use super::frame::RSV1;
-use super::message::{AsEvent, Event};
+use super::message::Event;
 use super::opcode::Opcode;
+use super::prepared::Prepared;
 use super::receive::{CloseReply, Replies};
 use super::role::{KeySource, Role};
 
@@ -89,6 +91,9 @@ impl Sender {
     /// 125 bytes; a close code that must not be sent; a whole message while one is unfinished.
     #[inline]
     pub fn send(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        if let Some(prepared) = event.as_prepared() {
+            return self.send_prepared(prepared, out);
+        }
         let event = event.as_event();
         let (opcode, payload) = match event {
             Event::Text(text) => (Opcode::Text, text.as_bytes()),
@@ -110,6 +115,34 @@ impl Sender {
             return Ok(());
         }
         self.frame(opcode, true, 0, payload, out);
+        Ok(())
+    }
+
+    /// Appends what was framed before, if it suits this connection.
+    fn send_prepared(&mut self, prepared: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.check_open()?;
+        if self.unfinished.is_some() {
+            return Err(Misuse::Unfinished);
+        }
+        #[cfg(feature = "deflate")]
+        let (framed, rsv) = match &mut self.deflater {
+            Some(deflater) if !deflater.stands_alone() => {
+                self.message(prepared.opcode(), prepared.plain().payload(), out);
+                return Ok(());
+            }
+            Some(deflater) => match deflater.share(prepared) {
+                Some(framed) => (framed, RSV1),
+                None => (prepared.plain(), 0),
+            },
+            None => (prepared.plain(), 0),
+        };
+        #[cfg(not(feature = "deflate"))]
+        let (framed, rsv) = (prepared.plain(), 0);
+        match self.keys {
+            None => out.extend_from_slice(framed.bytes()),
+            // §5.3: each frame has a key of its own.
+            Some(_) => self.frame(prepared.opcode(), true, rsv, framed.payload(), out),
+        }
         Ok(())
     }
 

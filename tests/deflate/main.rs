@@ -8,5 +8,6 @@ mod support;
 
 mod codec;
 mod negotiation;
+mod prepared;
 #[cfg(feature = "net")]
 mod sockets;

@@ -7,7 +7,7 @@ use std::task::{Context, Poll, Waker};
 
 use bowstring::net::{Reader, Split, Writer, masking_key};
 use bowstring::proto::{Misuse, Role};
-use bowstring::{Config, Error, Event, Message, WebSocket};
+use bowstring::{Config, Error, Event, Message, Prepared, WebSocket};
 use futures_util::SinkExt;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
 

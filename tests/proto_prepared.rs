@@ -1,0 +1,60 @@
+//! Messages that are framed once and sent to many.
+
+#![allow(missing_docs)]
+
+use bowstring::proto::*;
+
+/// What a sender makes of it.
+fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
+    let mut out = Vec::new();
+    sender.send(event, &mut out).unwrap();
+    out
+}
+
+fn server() -> Sender {
+    Sender::new(Role::Server)
+}
+
+#[test]
+fn the_same_bytes_as_the_message_itself() {
+    for len in [0, 1, 125, 126, 65_535, 65_536] {
+        let text = "w".repeat(len);
+        let prepared = Prepared::text(&text);
+        assert_eq!(sent(&mut server(), &prepared), sent(&mut server(), &*text));
+        assert_eq!(prepared.message(), &Message::from(&*text));
+        assert_eq!(prepared.as_event(), Event::Text(&text));
+        let prepared = Prepared::binary(text.as_bytes());
+        assert_eq!(sent(&mut server(), &prepared), sent(&mut server(), text.as_bytes()));
+        assert_eq!(prepared.message(), &Message::binary(text.into_bytes()));
+    }
+}
+
+/// §5.3: a client picks a fresh key for each frame, whatever is in it.
+#[test]
+fn a_client_masks_each_anew() {
+    use std::sync::atomic::{AtomicU8, Ordering};
+    static NEXT: AtomicU8 = AtomicU8::new(1);
+    let mut client = Sender::new(Role::Client(|| [NEXT.fetch_add(1, Ordering::Relaxed); 4]));
+    let prepared = Prepared::binary(&[0; 3]);
+    assert_eq!(sent(&mut client, &prepared), [0x82, 0x83, 1, 1, 1, 1, 1, 1, 1]);
+    assert_eq!(sent(&mut client, prepared.clone()), [0x82, 0x83, 2, 2, 2, 2, 2, 2, 2]);
+}
+
+#[test]
+fn as_a_part_it_is_a_message_like_any_other() {
+    let (mut sender, mut out) = (server(), Vec::new());
+    sender.send_part(Prepared::text("a"), false, &mut out).unwrap();
+    // §5.4: no other message in between.
+    assert_eq!(sender.send(Prepared::text("b"), &mut out), Err(Misuse::Unfinished));
+    assert_eq!(sender.send_part(Prepared::binary(b"c"), true, &mut out), Err(Misuse::KindChanged));
+    sender.send_part(Prepared::text("d"), true, &mut out).unwrap();
+    assert_eq!(out, [0x01, 1, b'a', 0x80, 1, b'd']);
+}
+
+#[test]
+fn not_behind_a_close_frame() {
+    let (mut sender, mut out) = (server(), Vec::new());
+    sender.send(Event::Close(None), &mut out).unwrap();
+    assert_eq!(sender.send(Prepared::text("late"), &mut out), Err(Misuse::Closed));
+    assert_eq!(out, [0x88, 0]);
+}
