@@ -67,7 +67,8 @@ pub enum Memory {
     /// under way: an idle connection costs nothing.
     Shared,
     /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
-    /// directions: a connection keeps an inflater, and a deflater as long as it is busy.
+    /// directions: a connection keeps an inflater, and a deflater until one to two
+    /// [keep-alive](Timeouts::keep_alive) intervals after it was last used.
     Window(u8),
     /// The same with the largest window: the smallest messages.
     Full,

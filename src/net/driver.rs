@@ -267,14 +267,16 @@ impl<L: Link> Driver<L> {
         // the close any byte counts as life, and the timer is asked: it fires only after the runtime
         // has looked for bytes.
         if !closing || at > present {
-            ready!(self.timer.poll(cx, at));
+            let polled = self.timer.poll(cx, at);
+            // Once per keep-alive interval or so, however busy the connection is.
+            if std::mem::take(&mut self.timer.went_off) {
+                self.link.rest();
+            }
+            ready!(polled);
         }
         match self.deadline.handle(closing, now()) {
             None => {}
-            Some(Due::Ping) => {
-                self.link.rest();
-                self.link.frame(Event::Ping(&[]));
-            }
+            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
             Some(Due::Expired(expired)) => {
                 if expired == Expired::Pong {
                     let code = CloseCode::INTERNAL_ERROR;

@@ -26,7 +26,7 @@ pub(super) trait Link {
     /// Frames a ping or a close frame; one that may no longer be sent is dropped.
     fn frame(&mut self, event: Event<'_>);
 
-    /// Gives back what memory can be done without while the connection is quiet.
+    /// Gives back memory that was not used since the last call.
     fn rest(&mut self);
 
     /// Writes what is framed, if that is this task's to do; if it is not, or nothing is, `Ready`.

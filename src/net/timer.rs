@@ -15,6 +15,8 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct Timer {
     /// Boxed, because most of a socket's life it is only waited for.
     sleep: Option<Pin<Box<Sleep>>>,
+    /// It went off, in time or too early, since somebody last asked: so another while has gone by.
+    pub(super) went_off: bool,
 }
 
 impl Timer {
@@ -26,6 +28,7 @@ impl Timer {
             sleep.as_mut().reset(at);
         }
         while sleep.as_mut().poll(cx).is_ready() {
+            self.went_off = true;
             if sleep.deadline() >= at {
                 return Poll::Ready(());
             }

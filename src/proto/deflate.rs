@@ -160,6 +160,8 @@ pub(super) struct Deflater {
     context: Context,
     level: u8,
     threshold: usize,
+    /// Compressed something since somebody last asked.
+    used: bool,
     /// Between messages only with context takeover.
     engine: Option<Box<Deflate>>,
     pub(super) ratio: Ratio,
@@ -169,7 +171,8 @@ impl Deflater {
     pub(super) fn new(compression: &Compression) -> Self {
         let Compression { send, level, threshold, .. } = *compression;
         let context = send.legal();
-        Self { context, level: level.clamp(1, 9), threshold, engine: None, ratio: Ratio::default() }
+        let level = level.clamp(1, 9);
+        Self { context, level, threshold, used: false, engine: None, ratio: Ratio::default() }
     }
 
     /// Whether messages can be compressed at all: with a window that is too small for the engine
@@ -235,6 +238,13 @@ impl Deflater {
         });
     }
 
+    /// Gives up an engine that was not used since the last call. Not to be called within a message.
+    pub(super) fn rest(&mut self) {
+        if !std::mem::take(&mut self.used) {
+            self.forget();
+        }
+    }
+
     /// Gives the engine up until the next message: its window starts empty then, which needs
     /// nobody's consent. Not to be called within a message.
     pub(super) fn forget(&mut self) {
@@ -245,6 +255,7 @@ impl Deflater {
 
     fn compress(&mut self, mut plain: &[u8], last: bool, out: &mut Vec<u8>) {
         let (context, level) = (self.context, self.level);
+        self.used = true;
         let mut engine = self.engine.take().unwrap_or_else(|| lend_deflate(context, level));
         loop {
             let start = out.len();

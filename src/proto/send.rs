@@ -70,14 +70,15 @@ impl Sender {
         self.deflater.as_ref().map(|deflater| deflater.ratio).unwrap_or_default()
     }
 
-    /// Gives back what memory can be done without while nothing is sent: the compressor, whose
-    /// window starts empty with the next message.
+    /// Gives up a compressor that was not used since the last call; its window starts empty with the
+    /// next message. To be called now and then: the tokio layer does so when its timer goes off,
+    /// about once per keep-alive interval.
     pub fn rest(&mut self) {
         #[cfg(feature = "deflate")]
         if self.unfinished.is_none()
             && let Some(deflater) = &mut self.deflater
         {
-            deflater.forget();
+            deflater.rest();
         }
     }
 

@@ -1,12 +1,14 @@
 //! Compression between sockets: agreed on in the handshake, in every mode, with its counters.
 
+use std::time::Duration;
+
 use bowstring::handshake::{
     BuildError, ClientRequest, DeflateOffer, DeflateParams, HeadLimits, ResponseError,
     answer_deflate, check_request, check_response, parse_request_head, parse_response_head,
     write_accept,
 };
 use bowstring::net::{Deflate, Incoming, Memory, connect_over};
-use bowstring::{Config, Error, WebSocket};
+use bowstring::{Config, Error, Event, WebSocket};
 use http::HeaderMap;
 use tokio::io::DuplexStream;
 
@@ -142,26 +144,42 @@ async fn what_a_window_spares() {
     assert!(wires[1] * 3 < wires[0] * 2, "{wires:?}");
 }
 
-/// A connection that is quiet until it has to be pinged costs no compressor; the message after that is still understood.
+/// A compressor is given up where nothing is sent for two keep-alive intervals, be the connection
+/// quiet, pinged by the peer, or kept busy by it; the message after that is still understood.
 #[tokio::test(start_paused = true)]
-async fn an_idle_compressor_is_given_back() {
-    let (mut near, mut far) = pair(memory(Memory::Full), memory(Memory::Full)).await.unwrap();
-    let text = "a string that is drawn ".repeat(50);
-    for _ in 0..2 {
+async fn an_unused_compressor_is_given_back() {
+    let text = (0..200u32).map(|n| format!("{} ", n * 7919)).collect::<String>();
+    for (busy, kept) in [(Busy::Neither, false), (Busy::Peer, false), (Busy::Both, true)] {
+        let (mut near, mut far) = pair(memory(Memory::Full), memory(Memory::Full)).await.unwrap();
         near.send(&text).await.unwrap();
         assert_eq!(far.recv().await.unwrap().unwrap().as_text(), Some(&*text));
-        let quiet = std::time::Duration::from_secs(65);
-        let waiting = tokio::time::timeout(quiet, async { tokio::join!(near.recv(), far.recv()) });
-        assert!(waiting.await.is_err(), "pinged, and no more");
-    }
-    let first = near.ratios().0;
-    assert_eq!(first.plain, 2 * text.len() as u64);
-    near.send(&text).await.unwrap();
-    near.send(&text).await.unwrap();
-    // Without the pause the window is still there, and the same again is almost nothing.
-    let (then, now) = (first.wire, near.ratios().0.wire);
-    assert!(now - then < then, "{then} then {now}");
-    for _ in 0..2 {
+        let first = near.ratios().0;
+        for _ in 0..13 {
+            let pause = Duration::from_secs(5);
+            let waiting = async { tokio::join!(near.recv(), far.recv()) };
+            assert!(tokio::time::timeout(pause, waiting).await.is_err(), "pinged, and no more");
+            if busy != Busy::Neither {
+                far.send(Event::Ping(b"every 5 s")).await.unwrap();
+            }
+            if busy == Busy::Both {
+                near.send("x").await.unwrap();
+                near.send(&*"y".repeat(200)).await.unwrap();
+                far.recv().await.unwrap();
+                far.recv().await.unwrap();
+            }
+        }
+        let before = near.ratios().0;
+        near.send(&text).await.unwrap();
         assert_eq!(far.recv().await.unwrap().unwrap().as_text(), Some(&*text));
+        // With the window still there the same again is almost nothing.
+        let again = near.ratios().0.wire - before.wire;
+        assert_eq!(again < first.wire / 2, kept, "{busy:?}: {} then {again}", first.wire);
     }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Busy {
+    Neither,
+    Peer,
+    Both,
 }

@@ -162,6 +162,28 @@ async fn a_writer_that_gives_up_waiting_does_not_hold_up_the_others() {
     assert_eq!(peer.frames().len(), 11);
 }
 
+#[tokio::test]
+async fn a_prepared_message_through_every_door() {
+    let (mut server, mut client) = pair(1 << 16, &Config::default());
+    let news = Prepared::text("news");
+    server.feed(&news).await.unwrap();
+    server.send(&news).await.unwrap();
+    client.send("?").await.unwrap();
+    {
+        let (mut events, mut outgoing) = server.batch().await.unwrap().unwrap();
+        while events.next().is_some() {
+            outgoing.send(&news).unwrap();
+        }
+    }
+    server.flush().await.unwrap();
+    let (_reader, writer) = server.split();
+    writer.feed(&news).await.unwrap();
+    writer.send(news.clone()).await.unwrap();
+    for _ in 0..5 {
+        assert_eq!(client.recv().await.unwrap().as_ref(), Some(news.message()));
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn what_a_writer_feeds_goes_out_when_the_reader_next_waits() {
     let (ws, peer) = server(&quiet());
