@@ -1,7 +1,7 @@
 //! RFC 7692: what one end compresses the other inflates, whatever was agreed on, in whole messages and
 //! in parts, however the bytes are cut.
 //!
-//! Byte 0: takeover and window. Byte 1: level and threshold. Bytes 2 and 3: where to cut. The rest:
+//! Byte 0: takeover, window, what stays between messages. Byte 1: level and threshold. Bytes 2 and 3: where to cut. The rest:
 //! messages, each behind its length and how often it repeats.
 
 use std::time::Instant;
@@ -20,6 +20,7 @@ pub fn deflate_roundtrip(data: &[u8]) {
         receive: context,
         level: 1 + effort % 9,
         threshold: usize::from(effort / 9),
+        pooled: agreed & 16 != 0,
     });
     let mut dice = Dice::new(u64::from(u16::from_be_bytes([*a, *b])));
     let mut sender = Connection::new(Role::Server, &config, Instant::now());
@@ -39,6 +40,9 @@ pub fn deflate_roundtrip(data: &[u8]) {
         rest = behind;
     }
     assert_eq!(frames_with(&wire, 0b100).iter().filter(|frame| frame.fin).count(), said.len());
+    if let Some(compression) = &mut config.compression {
+        compression.pooled = agreed & 32 != 0;
+    }
     for way in WAYS {
         let heard = run(CLIENT, &config, way, dice.cut(&wire));
         assert_eq!(heard.violation, None);

@@ -12,8 +12,13 @@ pub fn inflate(data: &[u8]) {
     let mut rest = payloads;
     let context = Context { takeover: options & 1 == 0, window_bits: 9 + (options >> 1) % 7 };
     let mut config = Config::default();
-    config.compression =
-        Some(Compression { send: context, receive: context, level: 1, threshold: 0 });
+    config.compression = Some(Compression {
+        send: context,
+        receive: context,
+        level: 1,
+        threshold: 0,
+        pooled: false,
+    });
     config.limits.max_message_size = 4 << 10;
     let mut dice = Dice::new(u64::from(u16::from_be_bytes([*a, *b])));
     let mut stream = Vec::new();

@@ -67,10 +67,12 @@ pub enum Memory {
     /// under way: an idle connection costs nothing.
     Shared,
     /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
-    /// directions: a connection keeps an inflater, and a deflater until one to two
-    /// [keep-alive](Timeouts::keep_alive) intervals after it was last used.
+    /// directions: a connection keeps the two windows, of 512 bytes to 32 KiB each, and is lent the
+    /// engines for each message.
     Window(u8),
-    /// The same with the largest window: the smallest messages.
+    /// Messages refer back within the largest window, and a connection keeps its engines: the
+    /// smallest messages and the most memory. A compressor that was not used for one to two
+    /// [keep-alive](Timeouts::keep_alive) intervals is given up.
     Full,
 }
 
@@ -135,7 +137,9 @@ impl Deflate {
             Role::Server => (server, client),
             Role::Client(_) => (client, server),
         };
-        Compression { send, receive, level: self.level, threshold: self.threshold }
+        let Self { memory, level, threshold } = *self;
+        let pooled = memory != Memory::Full;
+        Compression { send, receive, level, threshold, pooled }
     }
 }
 

@@ -77,6 +77,10 @@ pub struct Compression {
     pub level: u8,
     /// Messages of fewer bytes are sent as they are.
     pub threshold: usize,
+    /// Whether a direction with takeover keeps its window alone between messages, and gives its
+    /// engine back to the thread: an idle connection so holds at most two windows, and each message
+    /// begins with copying one.
+    pub pooled: bool,
 }
 
 /// How one end compresses (RFC 7692 §7.1).

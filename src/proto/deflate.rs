@@ -2,9 +2,9 @@
 //!
 //! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
 //! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
-//! takeover* the next message may refer back to it; without, each stands alone, and its engine is
-//! lent by the thread for as long as the message is under way: a connection that is idle, or not in
-//! the middle of a message, then holds none.
+//! takeover* the next message may refer back to it; without, each stands alone. A connection keeps its
+//! engine between messages, or only the [window](Kept::Window) if it is to be frugal, or nothing if
+//! nothing refers back: then the engine is lent by the thread for as long as a message is under way.
 //!
 //! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
 //! so a limit holds while inflating, not after.
@@ -36,6 +36,44 @@ thread_local! {
     static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
+/// What of a direction stays between messages.
+enum Kept {
+    /// Nothing: messages stand alone.
+    Nothing,
+    /// The end of what was said, as much as messages may refer back to.
+    Window(Vec<u8>),
+    /// The engine.
+    Engine,
+}
+
+impl Kept {
+    fn new(context: Context, pooled: bool) -> Self {
+        match context.takeover {
+            false => Self::Nothing,
+            true if pooled => Self::Window(Vec::new()),
+            true => Self::Engine,
+        }
+    }
+
+    /// Takes note of what was said.
+    fn note(&mut self, said: &[u8], context: Context) {
+        let Self::Window(window) = self else { return };
+        let most = 1 << context.window_bits;
+        let said = &said[said.len().saturating_sub(most)..];
+        let len = window.len() + said.len();
+        window.drain(..len.saturating_sub(most));
+        if window.capacity() < len.min(most) {
+            window.reserve_exact(most.min(2 * len) - window.len());
+        }
+        window.extend_from_slice(said);
+    }
+
+    /// What the next message may refer back to, for an engine that knows nothing.
+    fn window(&self) -> &[u8] {
+        if let Self::Window(window) = self { window } else { &[] }
+    }
+}
+
 /// A compressor that waits for the next who wants one just like it.
 struct Lent {
     window_bits: u8,
@@ -56,7 +94,7 @@ pub struct Ratio {
 /// Inflates what the peer sends.
 pub(super) struct Inflater {
     context: Context,
-    /// Between messages only with context takeover.
+    kept: Kept,
     engine: Option<Box<Inflate>>,
     /// The message under way has had no payload yet.
     empty: bool,
@@ -67,8 +105,10 @@ pub(super) struct Inflater {
 
 impl Inflater {
     pub(super) fn new(compression: &Compression) -> Self {
+        let context = compression.receive.legal();
         Self {
-            context: compression.receive.legal(),
+            context,
+            kept: Kept::new(context, compression.pooled),
             engine: None,
             empty: true,
             inflated: 0,
@@ -91,12 +131,12 @@ impl Inflater {
             return Ok(());
         }
         self.empty = last;
-        let context = self.context;
-        let engine = self.engine.get_or_insert_with(|| context.lend_inflate());
+        let Self { context, kept, inflated, .. } = self;
+        let engine = self.engine.get_or_insert_with(|| lend_inflate(*context, kept));
         self.ratio.wire += bytes.len() as u64;
-        let inflated = &mut self.inflated;
         let mut take = |piece: &[u8]| {
             *inflated += piece.len() as u64;
+            kept.note(piece, *context);
             take(piece, *inflated)
         };
         with_buffer(|buffer| {
@@ -110,7 +150,7 @@ impl Inflater {
         })?;
         if last {
             self.ratio.plain += std::mem::take(&mut self.inflated);
-            if !context.takeover {
+            if !matches!(self.kept, Kept::Engine) {
                 give_inflate(self.engine.take());
             }
         }
@@ -162,17 +202,24 @@ pub(super) struct Deflater {
     threshold: usize,
     /// Compressed something since somebody last asked.
     used: bool,
-    /// Between messages only with context takeover.
+    kept: Kept,
     engine: Option<Box<Deflate>>,
     pub(super) ratio: Ratio,
 }
 
 impl Deflater {
     pub(super) fn new(compression: &Compression) -> Self {
-        let Compression { send, level, threshold, .. } = *compression;
+        let Compression { send, level, threshold, pooled, .. } = *compression;
         let context = send.legal();
-        let level = level.clamp(1, 9);
-        Self { context, level, threshold, used: false, engine: None, ratio: Ratio::default() }
+        Self {
+            context,
+            level: level.clamp(1, 9),
+            threshold,
+            used: false,
+            kept: Kept::new(context, pooled),
+            engine: None,
+            ratio: Ratio::default(),
+        }
     }
 
     /// Whether messages can be compressed at all: with a window that is too small for the engine
@@ -193,9 +240,11 @@ impl Deflater {
             buffer.clear();
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
-            if !smaller {
-                // The peer never sees what the window took in here, so nothing may refer to it.
-                self.forget();
+            if smaller {
+                self.kept.note(plain, self.context);
+            } else {
+                // The peer never sees what the engine took in here, so nothing may refer to it.
+                self.give();
             }
             let sent = if smaller { &**buffer } else { plain };
             self.ratio.wire += sent.len() as u64;
@@ -233,30 +282,27 @@ impl Deflater {
         with_buffer(|buffer| {
             buffer.clear();
             self.compress(plain, last, buffer);
+            self.kept.note(plain, self.context);
             self.ratio.wire += buffer.len() as u64;
             frame(buffer);
         });
     }
 
-    /// Gives up an engine that was not used since the last call. Not to be called within a message.
+    /// Gives up what stays between messages if none was sent since the last call: the next begins
+    /// with an empty window then, which needs nobody's consent. Not to be called within a message.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
-            self.forget();
-        }
-    }
-
-    /// Gives the engine up until the next message: its window starts empty then, which needs
-    /// nobody's consent. Not to be called within a message.
-    pub(super) fn forget(&mut self) {
-        if let Some(engine) = self.engine.take() {
-            self.give(engine);
+            self.give();
+            if let Kept::Window(window) = &mut self.kept {
+                *window = Vec::new();
+            }
         }
     }
 
     fn compress(&mut self, mut plain: &[u8], last: bool, out: &mut Vec<u8>) {
-        let (context, level) = (self.context, self.level);
         self.used = true;
-        let mut engine = self.engine.take().unwrap_or_else(|| lend_deflate(context, level));
+        let Self { context, level, kept, .. } = self;
+        let engine = self.engine.get_or_insert_with(|| lend_deflate(*context, *level, kept));
         loop {
             let start = out.len();
             out.resize(start + PIECE, 0);
@@ -280,14 +326,14 @@ impl Deflater {
                 out.push(0x00);
             }
         }
-        if last && !context.takeover {
-            self.give(engine);
-        } else {
-            self.engine = Some(engine);
+        if last && !matches!(self.kept, Kept::Engine) {
+            self.give();
         }
     }
 
-    fn give(&self, mut engine: Box<Deflate>) {
+    /// Gives the engine to whoever needs one next.
+    fn give(&mut self) {
+        let Some(mut engine) = self.engine.take() else { return };
         engine.reset();
         let lent = Lent { window_bits: self.context.window_bits, level: self.level, engine };
         DEFLATES.with_borrow_mut(|kept| {
@@ -299,13 +345,13 @@ impl Deflater {
     }
 }
 
-fn lend_deflate(context: Context, level: u8) -> Box<Deflate> {
+fn lend_deflate(context: Context, level: u8, kept: &Kept) -> Box<Deflate> {
     let window_bits = context.window_bits;
-    let kept = DEFLATES.with_borrow_mut(|kept| {
+    let lent = DEFLATES.with_borrow_mut(|kept| {
         let fits = |lent: &Lent| lent.window_bits == window_bits && lent.level == level;
         kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
     });
-    kept.unwrap_or_else(|| {
+    let mut engine = lent.unwrap_or_else(|| {
         // A smaller window with as much memory for the rest would waste it.
         let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 8);
         let config = DeflateConfig {
@@ -314,24 +360,33 @@ fn lend_deflate(context: Context, level: u8) -> Box<Deflate> {
             ..DeflateConfig::new(level.into())
         };
         Box::new(Deflate::new_with_config(config))
-    })
+    });
+    if !kept.window().is_empty() {
+        // It refuses only one with a header, or in the middle of something.
+        let set = engine.set_dictionary(kept.window());
+        debug_assert!(set.is_ok(), "{set:?}");
+    }
+    engine
+}
+
+fn lend_inflate(context: Context, kept: &Kept) -> Box<Inflate> {
+    if let Kept::Engine = kept {
+        return Box::new(Inflate::new(false, context.window_bits.max(SMALLEST)));
+    }
+    // These are shared among all, so they have the window that suits them all.
+    let lent = INFLATES.with_borrow_mut(Vec::pop);
+    let mut engine = lent.unwrap_or_else(|| Inflate::new(false, 15));
+    if !kept.window().is_empty() {
+        let set = engine.set_dictionary(kept.window());
+        debug_assert!(set.is_ok(), "{set:?}");
+    }
+    Box::new(engine)
 }
 
 impl Context {
     /// RFC 7692 §7.1.2: 8–15 bits; the engine panics at others.
     fn legal(self) -> Self {
         Self { window_bits: self.window_bits.clamp(8, 15), ..self }
-    }
-
-    fn lend_inflate(self) -> Box<Inflate> {
-        let kept = if self.takeover { None } else { INFLATES.with_borrow_mut(Vec::pop) };
-        Box::new(kept.unwrap_or_else(|| self.new_inflate()))
-    }
-
-    /// Without takeover the engine is shared among all, so it has the window that suits them all.
-    fn new_inflate(self) -> Inflate {
-        let window_bits = if self.takeover { self.window_bits.max(SMALLEST) } else { 15 };
-        Inflate::new(false, window_bits)
     }
 }
 

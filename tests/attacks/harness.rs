@@ -58,11 +58,11 @@ pub struct Server {
 
 impl Server {
     pub fn new(threads: usize) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_echo-server")).args([
-            "0",
-            "--threads",
-            &threads.to_string(),
-        ]))
+        Self::with(&["--threads", &threads.to_string()])
+    }
+
+    pub fn with(options: &[&str]) -> Self {
+        Self::spawn(Command::new(env!("CARGO_BIN_EXE_echo-server")).arg("0").args(options))
     }
 
     pub fn spawn(command: &mut Command) -> Self {
@@ -119,6 +119,17 @@ impl Server {
     /// newer kernels; `smaps_rollup` counts.
     pub fn rss(&self) -> i64 {
         rss(self.pid())
+    }
+
+    /// The most that was resident since `forget_peak`.
+    pub fn peak(&self) -> i64 {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid())).unwrap();
+        let line = status.lines().find(|line| line.starts_with("VmHWM:")).unwrap();
+        line.split_ascii_whitespace().nth(1).unwrap().parse::<i64>().unwrap() * KIB
+    }
+
+    pub fn forget_peak(&self) {
+        fs::write(format!("/proc/{}/clear_refs", self.pid()), "5").unwrap();
     }
 
     pub fn fds(&self) -> usize {
@@ -417,11 +428,17 @@ impl Client {
     }
 
     pub fn upgraded(mut self) -> Self {
-        self.send(&request(""));
+        self.upgrade("");
+        self
+    }
+
+    /// Does the opening handshake, with further header lines, and gives the answer's head.
+    pub fn upgrade(&mut self, more: &str) -> String {
+        self.send(&request(more));
         let head = self.head();
         assert!(head.starts_with("HTTP/1.1 101 "), "{head}");
         assert!(head.contains(ACCEPT), "{head}");
-        self
+        head
     }
 
     pub fn send(&mut self, bytes: &[u8]) {

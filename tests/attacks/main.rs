@@ -13,6 +13,7 @@
 #![allow(missing_docs, unreachable_pub)]
 
 mod client;
+mod deflate;
 mod floods;
 mod frames;
 mod handshake;

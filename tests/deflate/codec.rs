@@ -14,7 +14,15 @@ const fn context(takeover: bool, window_bits: u8) -> Context {
 
 fn config(send: Context, receive: Context, threshold: usize) -> Config {
     let mut config = Config::default();
-    config.compression = Some(Compression { send, receive, level: 6, threshold });
+    config.compression = Some(Compression { send, receive, level: 6, threshold, pooled: false });
+    config
+}
+
+/// The same, keeping windows or engines between messages.
+fn pooled(mut config: Config, pooled: bool) -> Config {
+    if let Some(compression) = &mut config.compression {
+        compression.pooled = pooled;
+    }
     config
 }
 
@@ -25,10 +33,13 @@ fn server(config: &Config) -> Connection {
 /// What a client (whose frames need no mask) gets out of these bytes, and how it ends.
 fn receive(config: &Config, bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
     let run = run(CLIENT, config, Way::Recv, [bytes]);
-    for way in WAYS {
-        let cut = crate::support::run(CLIENT, config, way, bytes.chunks(1));
-        assert_eq!(cut.events, run.events, "{way:?}");
-        assert_eq!(cut.violation, run.violation, "{way:?}");
+    for pooled in [false, true] {
+        let config = &self::pooled(*config, pooled);
+        for way in WAYS {
+            let cut = crate::support::run(CLIENT, config, way, bytes.chunks(1));
+            assert_eq!(cut.events, run.events, "{way:?} {pooled}");
+            assert_eq!(cut.violation, run.violation, "{way:?} {pooled}");
+        }
     }
     (run.events, run.violation)
 }
@@ -284,8 +295,13 @@ fn sense() {
         (0..5000).map(|_| dice.roll(256) as u8).collect()
     };
     let words = b"bowstring ".repeat(100);
-    for send in [context(true, 15), context(false, 15), context(true, 9)] {
-        let mut end = server(&config(send, send, 128));
+    for (send, frugal) in [
+        (context(true, 15), false),
+        (context(true, 15), true),
+        (context(false, 15), false),
+        (context(true, 9), true),
+    ] {
+        let mut end = server(&pooled(config(send, send, 128), frugal));
         let mut out = Vec::new();
         for message in [&words[..100], &words, &noise, &words, &noise, &words] {
             end.send(message, &mut out).unwrap();
@@ -303,6 +319,30 @@ fn sense() {
     let mut out = Vec::new();
     server(&config(tiny, tiny, 0)).send(&words, &mut out).unwrap();
     assert_eq!(out, frame(true, 2, &words));
+}
+
+/// A kept window serves as well as a kept engine: the same again is almost nothing.
+#[test]
+fn a_window_is_enough_to_refer_back() {
+    let words: String = (0..60u32).map(|n| format!("{} ", n * 7919)).collect();
+    for bits in [9, 12, 15] {
+        let keeps = context(true, bits);
+        let sizes = [false, true].map(|frugal| {
+            let mut end = server(&pooled(config(keeps, keeps, 0), frugal));
+            [(); 3].map(|()| {
+                let mut out = Vec::new();
+                end.send(&*words, &mut out).unwrap();
+                out.len()
+            })
+        });
+        let [engine, window] = sizes;
+        assert_eq!(engine[0], window[0], "{bits}");
+        // What the smallest window reaches is less than the message.
+        if bits > 9 {
+            assert!(window[2] < window[0] / 5, "{bits}: {window:?}");
+        }
+        assert!(window[2] <= engine[2] + engine[2] / 10, "{bits}: {window:?} {engine:?}");
+    }
 }
 
 /// Messages of words, so that they shrink, and of anything, so that they do not.
@@ -323,6 +363,7 @@ proptest! {
         takeover: bool,
         window_bits in 9..=15u8,
         level in 1..=9u8,
+        frugal: (bool, bool),
         seed: u64,
     ) {
         let context = context(takeover, window_bits);
@@ -331,7 +372,7 @@ proptest! {
             compression.level = level;
         }
         let mut dice = Dice::new(seed);
-        let mut sender = server(&config);
+        let mut sender = server(&pooled(config, frugal.0));
         let mut wire = Vec::new();
         for message in &messages {
             if dice.roll(2) == 0 {
@@ -343,6 +384,7 @@ proptest! {
                 sender.send_part(&b""[..], true, &mut wire).unwrap();
             }
         }
+        let config = pooled(config, frugal.1);
         for way in WAYS {
             let run = run(CLIENT, &config, way, dice.cut(&wire));
             prop_assert_eq!(run.violation, None);

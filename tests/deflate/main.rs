@@ -6,6 +6,8 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[cfg(feature = "net")]
+mod chat;
 mod codec;
 mod negotiation;
 mod prepared;

@@ -8,7 +8,7 @@ const NEWS: &str = "It is what it is, said the bow to the string, and what it is
 
 fn compression(takeover: bool, window_bits: u8, level: u8, threshold: usize) -> Compression {
     let context = Context { takeover, window_bits };
-    Compression { send: context, receive: context, level, threshold }
+    Compression { send: context, receive: context, level, threshold, pooled: false }
 }
 
 fn sender(role: Role, takeover: bool, window_bits: u8, level: u8, threshold: usize) -> Sender {
