@@ -1,7 +1,7 @@
 //! The tokio layer: operations, dropped futures and a transport's moods drawn from bytes, and then
 //! everything that was written read again by nothing of the crate's.
 //!
-//! Byte 0: role, split or not, high-water mark, reports. The rest is a program, one or more bytes to
+//! Byte 0: role, split or not, high-water mark, reports. Byte 1: compression. The rest is a program, one or more bytes to
 //! a step: the peer says something (frames that are legal, or raw bytes), takes bytes, ends; we
 //! call something and poll it so many times before it is dropped; time passes.
 
@@ -14,10 +14,12 @@ use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bowstring::net::{Reader, Split, Writer};
+use bowstring::handshake::{Agreed, DeflateParams};
+use bowstring::net::{Memory, Reader, Split, Writer};
 use bowstring::proto::Role;
 use bowstring::{Close, Config, Error, Event, Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use zlib_rs::{Inflate, InflateFlush};
 
 pub fn net(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -147,8 +149,9 @@ struct Story {
 }
 
 async fn run(data: &[u8]) {
-    let Some((&setup, program)) = data.split_first() else { return };
+    let [setup, agreed, program @ ..] = data else { return };
     let mut program = program.iter().copied();
+    let setup = *setup;
     let is_server = setup & 1 != 0;
     let pipe = Pipe { step: 1 + usize::from(setup >> 4) * 40, room: 0, ..Pipe::default() };
     let transport = Transport(Arc::new(Mutex::new(pipe)));
@@ -157,7 +160,8 @@ async fn run(data: &[u8]) {
     config.report_pings = setup & 8 != 0;
     config.limits.max_message_size = 5000;
     let role = if is_server { Role::Server } else { Role::Client(|| [1, 2, 3, 4]) };
-    let ws = WebSocket::from_raw(transport.clone(), role, [], &config);
+    let agreed = compression(*agreed, &mut config);
+    let ws = WebSocket::from_agreed(transport.clone(), role, [], agreed.clone(), &config);
     let mut socket = if setup & 2 != 0 {
         let (reader, writer) = ws.split();
         Socket::Halves(reader, writer)
@@ -178,13 +182,17 @@ async fn run(data: &[u8]) {
                 };
                 let kind = if op & 32 != 0 { 1 } else { 2 };
                 let cut = len.min(usize::from(byte()));
+                let (first, payload) = match agreed.deflate {
+                    Some(_) if op & 128 != 0 => (kind | 0x40, stored(&payload)),
+                    _ => (kind, payload),
+                };
                 transport.with(|pipe| {
                     if op & 64 != 0 {
-                        pipe.input.extend(frame(is_server, kind, &payload[..cut]));
+                        pipe.input.extend(frame(is_server, first, &payload[..cut]));
                         pipe.input.extend(frame(is_server, 0x89, b"between"));
                         pipe.input.extend(frame(is_server, 0x80, &payload[cut..]));
                     } else {
-                        pipe.input.extend(frame(is_server, 0x80 | kind, &payload));
+                        pipe.input.extend(frame(is_server, 0x80 | first, &payload));
                     }
                 });
                 if !story.unclear {
@@ -230,7 +238,39 @@ async fn run(data: &[u8]) {
         }
     }
     story.end(socket, &transport).await;
-    story.check(is_server, &transport);
+    story.check(is_server, agreed.deflate, &transport);
+}
+
+/// What was agreed on.
+fn compression(byte: u8, config: &mut Config) -> Agreed {
+    let mut agreed = Agreed::default();
+    let mut params = DeflateParams::default();
+    let memory = match byte % 4 {
+        0 => return agreed,
+        1 => {
+            params.server_no_context_takeover = true;
+            params.client_no_context_takeover = true;
+            Memory::Shared
+        }
+        2 => {
+            params.server_max_window_bits = 9;
+            params.client_max_window_bits = 9;
+            Memory::Window(9)
+        }
+        _ => Memory::Full,
+    };
+    let deflate = config.deflate.get_or_insert_default();
+    deflate.memory = memory;
+    deflate.threshold = usize::from(byte >> 2);
+    agreed.deflate = Some(params);
+    agreed
+}
+
+/// A message that is compressed without getting smaller: a stored block (RFC 1951 §3.2.4), and the
+/// start of the empty one whose tail is left out.
+fn stored(data: &[u8]) -> Vec<u8> {
+    let len = (data.len() as u16).to_le_bytes();
+    [&[0], &len[..], &len.map(|byte| !byte), data, &[0]].concat()
 }
 
 /// Polls so many times, and drops.
@@ -410,7 +450,7 @@ impl Story {
         }
     }
 
-    fn check(self, is_server: bool, transport: &Transport) {
+    fn check(self, is_server: bool, deflate: Option<DeflateParams>, transport: &Transport) {
         let before_close = self.before_close.unwrap_or(usize::MAX);
         let heard = self.heard.into_iter().take(before_close).filter(is_data);
         let heard: Vec<_> = heard.collect();
@@ -426,11 +466,19 @@ impl Story {
         let mut places = vec![0];
         let mut rest = &written[..];
         let mut closed = false;
-        while let Some((opcode, payload, len)) = parse(rest, is_server) {
+        let mut inflate = Inflate::new(false, 15);
+        while let Some((opcode, mut payload, len)) = parse(rest, is_server) {
             assert!(!closed, "something follows a close frame");
             rest = &rest[len..];
+            if let (0xC1 | 0xC2, Some(params)) = (opcode, &deflate) {
+                if params.server_no_context_takeover {
+                    inflate.reset(false);
+                }
+                payload = inflated(&mut inflate, &payload);
+            }
             match opcode {
-                0x82 | 0x81 => {
+                0xC1 | 0xC2 if deflate.is_none() => panic!("compressed, though not agreed on"),
+                0x81 | 0x82 | 0xC1 | 0xC2 => {
                     let mut behind = Vec::new();
                     for place in places {
                         for (i, (message, certain)) in self.framed.iter().enumerate().skip(place) {
@@ -451,6 +499,15 @@ impl Story {
             }
         }
     }
+}
+
+/// A message in clear, by the engine alone; none is longer than a frame's two bytes of length allow.
+fn inflated(engine: &mut Inflate, wire: &[u8]) -> Vec<u8> {
+    let (mut plain, before) = (vec![0; 1 << 16], engine.total_out());
+    let wire = [wire, &[0, 0, 0xFF, 0xFF]].concat();
+    engine.decompress(&wire, &mut plain, InflateFlush::SyncFlush).expect("a stream");
+    plain.truncate((engine.total_out() - before) as usize);
+    plain
 }
 
 fn is_data(message: &Message) -> bool {

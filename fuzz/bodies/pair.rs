@@ -1,11 +1,12 @@
 //! Two ends that follow a script, with the wires between them cut as the script says: what one says
 //! is what the other hears, and a call that is refused leaves no trace.
 //!
-//! The script is pairs of bytes: what to do (its highest bit: which end), and how much.
+//! Byte 0: how each end receives, and what compression they agreed on. The rest is the script, pairs of
+//! bytes: what to do (its highest bit: which end), and how much.
 
-use bowstring::proto::{Close, Config, Event, Message, Role, State};
+use bowstring::proto::{Close, Compression, Config, Context, Event, Message, Role, State};
 
-use crate::support::{CLIENT, Run, WAYS, frames};
+use crate::support::{CLIENT, Run, WAYS, frames_with};
 
 struct End {
     run: Run,
@@ -16,8 +17,8 @@ struct End {
 }
 
 impl End {
-    fn new(role: Role, way: u8) -> Self {
-        let run = Run::new(role, &Config::default(), WAYS[usize::from(way) % 3]);
+    fn new(role: Role, way: u8, config: &Config) -> Self {
+        let run = Run::new(role, config, WAYS[usize::from(way) % 3]);
         Self { run, sent: Vec::new(), parts: None, said: Vec::new() }
     }
 
@@ -63,9 +64,21 @@ impl End {
     }
 }
 
+fn compression(agreed: u8) -> Option<Compression> {
+    let takeover = agreed & 2 != 0;
+    let context = Context { takeover, window_bits: if agreed & 4 != 0 { 9 } else { 15 } };
+    let pooled = agreed & 8 != 0;
+    let both = Compression { send: context, receive: context, level: 1, threshold: 9, pooled };
+    (agreed & 1 != 0).then_some(both)
+}
+
 pub fn pair(data: &[u8]) {
-    let [ways, script @ ..] = data else { return };
-    let mut ends = [End::new(CLIENT, ways & 15), End::new(Role::Server, ways >> 4)];
+    let [setup, script @ ..] = data else { return };
+    let mut config = Config::default();
+    config.compression = compression(setup >> 4);
+    let reserved = if config.compression.is_some() { 0b100 } else { 0 };
+    let mut ends =
+        [End::new(CLIENT, setup & 3, &config), End::new(Role::Server, setup >> 2 & 3, &config)];
     let mut wires = [Vec::new(), Vec::new()];
     for step in script.chunks_exact(2) {
         let (what, much) = (step[0], usize::from(step[1]));
@@ -107,7 +120,7 @@ pub fn pair(data: &[u8]) {
     let closing = ends.iter().any(|end| end.sent.iter().any(Message::is_close));
     for (me, peer) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
         assert_eq!(me.run.violation, None, "the peer is one of us");
-        frames(&me.said);
+        frames_with(&me.said, reserved);
         let before_close = |all: &[Message]| {
             let all = all.iter().take_while(|message| !message.is_close());
             let answer = |m: &Message| matches!(m, Message::Pong(p) if p.starts_with(b"?"));
