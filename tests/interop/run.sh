@@ -35,6 +35,7 @@ trap 'exit 143' TERM
 urls=()
 for mode in "${modes[@]}"; do
     out=$work/server-$mode.out
+    : >"$out" # or the address of the last run is read before the server empties it
     "$server_program" 127.0.0.1:0 --compression "$mode" >"$out" 2>"$work/server-$mode.err" &
     servers+=($!)
     for ((tries = 0; tries < 100; tries++)); do
