@@ -7,6 +7,8 @@ const os = require("node:os");
 const path = require("node:path");
 const { WebSocket } = require("ws");
 
+const ALL = { recursive: true, force: true };
+
 async function startBrowser(chromium, profile) {
   const browser = spawn(chromium, [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
@@ -58,7 +60,11 @@ async function openPage(address) {
 // Starts the browser, lends a page of it to `work`, and ends it.
 async function withPage(chromium, work) {
   const profile = fs.mkdtempSync(path.join(os.tmpdir(), "bowstring-browser-"));
-  process.on("exit", () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
+  process.on("exit", () => {
+    try {
+      fs.rmSync(profile, ALL);
+    } catch {} // something failed already, and the browser was killed a moment ago
+  });
   const { browser, address } = await startBrowser(chromium, profile);
   const { call, complaints } = await openPage(address);
   const evaluate = async expression => {
@@ -69,7 +75,9 @@ async function withPage(chromium, work) {
   const result = await work({ call, evaluate, complaints });
   const gone = once(browser.removeAllListeners("exit"), "exit");
   browser.kill();
-  await Promise.race([gone, new Promise(yes => setTimeout(yes, 3000))]);
+  await Promise.race([gone, new Promise(yes => setTimeout(yes, 5000))]);
+  // Its helpers outlive it a little and still write.
+  await fs.promises.rm(profile, { ...ALL, maxRetries: 20, retryDelay: 50 });
   return result;
 }
 
