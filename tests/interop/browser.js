@@ -1,12 +1,8 @@
 // Chromium on the echo server's own page, driven over DevTools: browser.js CHROMIUM PAGE SCREENSHOT
 "use strict";
 const assert = require("node:assert/strict");
-const { spawn } = require("node:child_process");
-const { once } = require("node:events");
 const fs = require("node:fs");
-const os = require("node:os");
-const path = require("node:path");
-const { WebSocket } = require("ws");
+const { withPage } = require("./chromium.js");
 
 const KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!";
 
@@ -33,65 +29,7 @@ const BINARY = async () => {
   return code === 4321 && wasClean ? "identical" : `closed with ${code}, ${wasClean ? "" : "not "}clean`;
 };
 
-async function startBrowser(chromium, profile) {
-  const browser = spawn(chromium, [
-    "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
-    "--disable-sync", "--no-first-run", "--window-size=1100,760", `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank",
-  ], { stdio: ["ignore", "ignore", "pipe"] });
-  process.on("exit", () => browser.kill("SIGKILL"));
-  const address = await new Promise((yes, no) => {
-    let said = "";
-    browser.stderr.on("data", data => {
-      said += data;
-      const found = /DevTools listening on (ws:\S+)/.exec(said);
-      if (found) yes(found[1]);
-    });
-    browser.on("error", no);
-    browser.on("exit", code => no(Error(`chromium ended with ${code}: ${said.slice(-500)}`)));
-    setTimeout(() => no(Error(`chromium offers no DevTools: ${said.slice(-500)}`)), 40000).unref();
-  });
-  return { browser, address };
-}
-
-// Just enough of the DevTools protocol: call(method, params) for one page, and what it complains of.
-async function openPage(address) {
-  const ws = new WebSocket(address, { perMessageDeflate: false, maxPayload: 1 << 28 });
-  await once(ws, "open");
-  const waiting = new Map(), complaints = [];
-  let id = 0, session;
-  ws.on("message", data => {
-    const { id, result, error, method, params } = JSON.parse(data);
-    if (id) {
-      const { yes, no } = waiting.get(id);
-      waiting.delete(id);
-      error ? no(Error(error.message)) : yes(result);
-    } else if (method === "Runtime.exceptionThrown") {
-      complaints.push(params.exceptionDetails.exception?.description ?? params.exceptionDetails.text);
-    } else if (method === "Log.entryAdded" && params.entry.level === "error") {
-      complaints.push(params.entry.text);
-    }
-  });
-  const call = (method, params = {}) => new Promise((yes, no) => {
-    waiting.set(++id, { yes, no });
-    ws.send(JSON.stringify({ id, method, params, sessionId: session }));
-  });
-  const { targetId } = await call("Target.createTarget", { url: "about:blank" });
-  session = (await call("Target.attachToTarget", { targetId, flatten: true })).sessionId;
-  for (const domain of ["Page", "Runtime", "Log"]) await call(`${domain}.enable`);
-  return { call, complaints };
-}
-
-async function main([chromium, url, screenshot]) {
-  const profile = fs.mkdtempSync(path.join(os.tmpdir(), "bowstring-browser-"));
-  process.on("exit", () => fs.rmSync(profile, { recursive: true, force: true, maxRetries: 10, retryDelay: 100 }));
-  const { browser, address } = await startBrowser(chromium, profile);
-  const { call, complaints } = await openPage(address);
-
-  const evaluate = async expression => {
-    const { result, exceptionDetails: bad } = await call("Runtime.evaluate", { expression, awaitPromise: true, returnByValue: true });
-    if (bad) throw Error(bad.exception?.description ?? bad.text);
-    return result.value;
-  };
+async function visit({ call, evaluate, complaints }, url, screenshot) {
   const until = async (expression, what) => {
     for (let tries = 0; tries < 200; tries++) {
       if (await evaluate(expression)) return;
@@ -123,13 +61,10 @@ async function main([chromium, url, screenshot]) {
   fs.writeFileSync(screenshot, Buffer.from(data, "base64"));
   console.log(`browser: a picture is in ${screenshot}`);
   assert.deepEqual(complaints, [], "the browser's complaints");
-
-  const gone = once(browser.removeAllListeners("exit"), "exit");
-  browser.kill();
-  await Promise.race([gone, new Promise(yes => setTimeout(yes, 3000))]);
 }
 
-main(process.argv.slice(2)).then(() => process.exit(0), error => {
+const [chromium, url, screenshot] = process.argv.slice(2);
+withPage(chromium, page => visit(page, url, screenshot)).then(() => process.exit(0), error => {
   console.log(`browser: FAILED  ${error.message}`);
   process.exit(1);
 });

@@ -7,5 +7,5 @@
 (($# == 1 || $# == 2)) || die "usage: browser.sh URL [SCREENSHOT.png]"
 page=${1/#ws/http}
 need_chromium
-need_ws # node 20 has no WebSocket of its own, and DevTools speaks over one
+need_node # node 20 has no WebSocket of its own, and DevTools speaks over one
 exec timeout --kill-after=10 120 node "$here/browser.js" "$chromium" "$page" "${2:-$work/browser.png}"

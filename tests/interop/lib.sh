@@ -9,9 +9,9 @@ say() { printf 'interop: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 # Both installers copy the list of what they installed last: if it is there and equal, all is there.
-need_websockets() {
+need_python() {
     cmp -s "$here/requirements.txt" "$work/venv/requirements.txt" && return
-    say "installing Python's websockets into $work/venv"
+    say "installing websockets and aiohttp for Python into $work/venv"
     mkdir -p "$work"
     python3 -m venv --clear "$work/venv" ||
         die "python3 cannot make a virtual environment (on Debian: apt-get install python3-venv)"
@@ -19,11 +19,11 @@ need_websockets() {
     cp "$here/requirements.txt" "$work/venv/"
 }
 
-need_ws() {
+need_node() {
     export NODE_PATH=$work/npm/node_modules
     cmp -s "$here/package.json" "$work/npm/.installed" && return
     command -v npm >/dev/null || die "node and npm are needed (on Debian: apt-get install nodejs npm)"
-    say "installing ws for node into $work/npm"
+    say "installing ws and undici for node into $work/npm"
     mkdir -p "$work/npm"
     cp "$here/package.json" "$work/npm/"
     npm install --prefix "$work/npm" --no-package-lock --no-audit --no-fund --silent

@@ -4,5 +4,5 @@
 #   tests/interop/python.sh ws://HOST:PORT/ [INTEROP_CLIENT]
 . "$(dirname "$0")/lib.sh"
 (($# == 1 || $# == 2)) || die "usage: python.sh URL [INTEROP_CLIENT]"
-need_websockets
+need_python
 exec timeout --kill-after=10 180 "$work/venv/bin/python" "$here/python_interop.py" "$@"

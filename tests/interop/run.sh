@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# Builds bowstring's echo server and client, and lets other people's WebSockets talk to them.
+# Builds bowstring's echo server and client, and lets other people's WebSockets talk to them: first
+# uncompressed, then with compression in each of the server's modes.
 #
 #   tests/interop/run.sh [python] [node] [browser]      (all three)
 #
 # Environment:
-#   ECHO_SERVER      a server to test instead of target/release/echo-server
+#   ECHO_SERVER      a server to test instead of target/release/echo-server; it is given an address
+#                    and --compression MODE
 #   INTEROP_CLIENT   a client to test instead of target/release/examples/interop-client
 #   SCREENSHOT       where the browser's picture goes (tests/interop/.work/browser.png)
 . "$(dirname "$0")/lib.sh"
@@ -25,44 +27,63 @@ build=()
 ((${#build[@]} == 0)) || cargo build --release "${build[@]}"
 
 mkdir -p "$work"
-"$server_program" 127.0.0.1:0 >"$work/server.out" 2>"$work/server.err" &
-server=$!
-trap 'kill "$server" 2>/dev/null || true' EXIT
+modes=(off shared window=9 window=12 full)
+servers=()
+trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
-for ((tries = 0; tries < 100; tries++)); do
-    grep -q '^listening on ws://' "$work/server.out" && break
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
+urls=()
+for mode in "${modes[@]}"; do
+    out=$work/server-$mode.out
+    : >"$out" # or the address of the last run is read before the server empties it
+    "$server_program" 127.0.0.1:0 --compression "$mode" >"$out" 2>"$work/server-$mode.err" &
+    servers+=($!)
+    for ((tries = 0; tries < 100; tries++)); do
+        grep -q '^listening on ws://' "$out" && break
+        kill -0 $! 2>/dev/null || break
+        sleep 0.1
+    done
+    url=$(sed -n '1s/^listening on //p' "$out")
+    [[ -n $url ]] || {
+        cat "$work/server-$mode.err" >&2
+        die "the server did not say 'listening on ws://…' on its first line"
+    }
+    urls+=("$mode=$url")
+    if [[ $mode == shared ]]; then
+        usual=$url # what it does unless told otherwise
+    fi
 done
-url=$(sed -n '1s/^listening on //p' "$work/server.out")
-[[ -n $url ]] || {
-    cat "$work/server.err" >&2
-    die "the server did not say 'listening on ws://…' on its first line"
-}
 
 failed=()
 for peer in "${peers[@]}"; do
     case $peer in
-        browser) "$here/browser.sh" "$url" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
-        *) "$here/$peer.sh" "$url" "$client_program" || failed+=("$peer") ;;
+        browser) "$here/browser.sh" "$usual" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
+        *) "$here/$peer.sh" "$usual" "$client_program" || failed+=("$peer") ;;
     esac
+    "$here/deflate.sh" "$peer" "$client_program" "${urls[@]}" | tee "$work/deflate-$peer.out" ||
+        failed+=("$peer with compression")
 done
 
-# Asked to end, it ends well, and soon.
-kill -TERM "$server" 2>/dev/null || failed+=("the server, which was gone before it was asked to go")
-for ((tries = 0; tries < 150; tries++)); do
-    kill -0 "$server" 2>/dev/null || break
-    sleep 0.1
+# Asked to end, they end well, and soon.
+for i in "${!modes[@]}"; do
+    server=${servers[i]} name="the server with ${modes[i]}"
+    kill -TERM "$server" 2>/dev/null || failed+=("$name, which was gone before it was asked to go")
+    for ((tries = 0; tries < 150; tries++)); do
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    if kill -KILL "$server" 2>/dev/null; then
+        wait "$server" 2>/dev/null || true
+        failed+=("$name, which did not end within 15 s of SIGTERM")
+    elif wait "$server"; then
+        say "$name ended with exit code 0"
+    else
+        failed+=("$name, which ended with exit code $?")
+    fi
 done
-if kill -KILL "$server" 2>/dev/null; then
-    wait "$server" 2>/dev/null || true
-    failed+=("the server, which did not end within 15 s of SIGTERM")
-elif wait "$server"; then
-    say "the server ended with exit code 0"
-else
-    failed+=("the server, which ended with exit code $?")
-fi
 
-((${#failed[@]} == 0)) || die "FAILED: $(IFS=';' && printf '%s' "${failed[*]}"); see $work/server.err"
-say "all is well: ${peers[*]}"
+((${#failed[@]} == 0)) || die "FAILED: $(IFS=';' && printf '%s' "${failed[*]}"); see $work/server-*.err"
+# Each ends with "deflate PEER: N scenarios, N messages, 0 failed".
+total=$(for peer in "${peers[@]}"; do tail -n 1 "$work/deflate-$peer.out"; done |
+    awk '{ s += $3; m += $5 } END { print s " scenarios, " m " messages" }')
+say "all is well: ${peers[*]}; with compression $total"

@@ -1,0 +1,147 @@
+// What every client in JavaScript goes through with compression: messages of every length
+// come back byte for byte, and each side remembers exactly what was agreed, which shows in what a
+// repeated message costs on the wire.
+"use strict";
+const assert = require("node:assert/strict");
+const { answered, relay, remembers, show, terms } = require("./wire.js");
+
+const LENGTHS = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20];
+// A repeated message fits a window of 9, 12 or 15 bits; so the last does not fit one of 12.
+const REPEATED = [200, 3000, 20000];
+const TIMES = 10;
+const PATIENCE = 30_000;
+
+// What a mode of ours allows, to either side.
+const MODES = {
+  "off": undefined,
+  "shared": terms(15, false),
+  "window=9": terms(9, true),
+  "window=12": terms(12, true),
+  "full": terms(15, true),
+};
+
+// Needs a browser's interface only, and nothing outside itself: Chromium runs it in its page.
+function makeClient(ws) {
+  const KOREAN = new TextEncoder().encode("화살은 시위를 떠났다. 안녕하세요, 🏹! ");
+  const random = length => {
+    const bytes = new Uint8Array(length);
+    for (let at = 0; at < length; at += 65536) crypto.getRandomValues(bytes.subarray(at, at + 65536));
+    return bytes;
+  };
+  const kinds = {
+    text(length) {
+      const rest = length % KOREAN.length;
+      return new TextDecoder().decode(KOREAN).repeat((length - rest) / KOREAN.length) + ".".repeat(rest);
+    },
+    numbers(length) {
+      const all = Array.from({ length: length / 8 + 1 }, (_, i) => String(i).padStart(8, "0")).join("");
+      return new TextEncoder().encode(all).subarray(0, length);
+    },
+    random,
+    digits: length => Array.from(random(length / 2), byte => byte.toString(16).padStart(2, "0")).join(""),
+  };
+  const fault = (sent, back) => {
+    if (typeof sent === "string") return back === sent ? "" : "another text came back";
+    if (!(back instanceof ArrayBuffer)) return "text came back";
+    const bytes = new Uint8Array(back);
+    if (bytes.length !== sent.length) return `${bytes.length} bytes came back`;
+    const at = sent.findIndex((byte, i) => byte !== bytes[i]);
+    return at < 0 ? "" : `byte ${at} differs`;
+  };
+  ws.binaryType = "arraybuffer";
+  // Sends a message so many times, each when the last one is back; tells what is wrong.
+  const echo = async (kind, length, times) => {
+    const sent = kinds[kind](length);
+    for (let i = 0; i < times; i++) {
+      const back = await new Promise((yes, no) => {
+        ws.onmessage = ({ data }) => yes(data);
+        ws.onclose = ({ code }) => no(Error(`closed with ${code}`));
+        ws.send(sent);
+      });
+      const wrong = fault(sent, back);
+      if (wrong) return wrong;
+    }
+    return "";
+  };
+  const close = async () => {
+    const closed = new Promise(yes => { ws.onclose = yes; });
+    ws.close(1000);
+    const { code, wasClean } = await closed;
+    return code === 1000 && wasClean ? "" : `closed with ${code}`;
+  };
+  return { echo, close };
+}
+
+// One connection through everything. `connect(url)` gives `extensions`, as the client sees them, and
+// `echo` and `close` as above; a client that is `mute` inflates but does not deflate. Gives the number of
+// messages.
+async function exercise(url, connect, agreed, mute = false) {
+  const wire = await relay(url);
+  try {
+    const { extensions, echo, close } = await connect(wire.url);
+    assert.deepEqual(answered(wire.answer()), agreed, `answered ${wire.answer()}`);
+    // Browsers and undici show the whole answer, ws the name of what was agreed.
+    assert.ok(extensions === (wire.answer() ?? "") || extensions === "permessage-deflate" && agreed, `the client believes in ${extensions}`);
+
+    const compressing = { client: agreed && !mute && agreed.client, server: agreed?.server };
+    let messages = 0, bytes = 0;
+    const send = async (kind, length, times = 1) => {
+      assert.equal(await echo(kind, length, times), "", `${kind} of ${length} bytes`);
+      messages += times;
+      bytes += length * times;
+    };
+    const lap = () => {
+      const plain = bytes;
+      bytes = 0;
+      return Object.entries(wire.lap()).map(([side, made]) => ({ side, made, plain, terms: compressing[side] }));
+    };
+    lap();
+    for (const length of LENGTHS) for (const kind of ["text", "numbers"]) await send(kind, length);
+    for (const { side, made, plain, terms } of lap()) {
+      assert.ok(terms ? made < plain / 2 : made > plain, `the ${side} made ${made} bytes of ${plain}`);
+    }
+    for (const length of LENGTHS) await send("random", length);
+    lap();
+    for (const length of REPEATED) {
+      await send("digits", length, TIMES);
+      for (const { side, made, plain, terms } of lap()) {
+        const remembered = made < 2 * length;
+        // Hexadecimal digits shrink by half at the most.
+        assert.ok(remembered || made > plain / 2, `the ${side} made ${made} bytes of ${plain}, which cannot be`);
+        assert.equal(remembered, Boolean(terms && remembers(terms, length)), `the ${side} made ${made} bytes of ${TIMES} times ${length}`);
+      }
+    }
+    assert.equal(await close(), "", "the end");
+    return messages;
+  } finally {
+    wire.close();
+  }
+}
+
+// Runs [name, agreed, run] one after the other and says how each went. Gives how many failed.
+async function runAll(who, scenarios) {
+  let messages = 0, failed = 0;
+  for (const [name, agreed, run] of scenarios) {
+    let timer;
+    const late = new Promise((_, no) => { timer = setTimeout(no, PATIENCE, Error(`not done within ${PATIENCE / 1000} s`)); });
+    try {
+      messages += await Promise.race([run(), late]);
+      console.log(`deflate ${who}: ok      ${name}: agreed on ${show(agreed)}`);
+    } catch (error) {
+      failed++;
+      console.log(`deflate ${who}: FAILED  ${name}: ${error.message}`);
+    }
+    clearTimeout(timer);
+  }
+  console.log(`deflate ${who}: ${scenarios.length} scenarios, ${messages} messages, ${failed} failed`);
+  return failed;
+}
+
+// MODE=URL… from the command line.
+function servers(args) {
+  const urls = args.map(arg => [arg.slice(0, arg.lastIndexOf("=")), arg.slice(arg.lastIndexOf("=") + 1)]);
+  assert.deepEqual(urls.map(([mode]) => mode).sort(), Object.keys(MODES).sort(), "the modes of the servers");
+  return urls;
+}
+
+module.exports = { MODES, exercise, makeClient, runAll, servers };

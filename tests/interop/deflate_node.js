@@ -1,0 +1,95 @@
+// Node's ws and undici against bowstring with compression, both ways:
+// deflate_node.js INTEROP_CLIENT MODE=URL…, where a server with --compression MODE is at URL.
+//
+// undici is a client only; it leaves every choice to the server, and compresses nothing itself.
+"use strict";
+const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { spawn } = require("node:child_process");
+const undici = require("undici");
+const ws = require("ws");
+const { MODES, exercise, makeClient, runAll, servers } = require("./deflate.js");
+const { answered, remembers, showTerms, terms, within } = require("./wire.js");
+
+const OPEN = terms(15, true);
+const PEERS = [9, 12, 15].flatMap(bits => [terms(bits, true), terms(bits, false)]);
+
+// What peers ask of a mode of ours: whatever it allows, each once, and an open mind.
+const wishes = allowed => PEERS.filter(peer => {
+  if (peer.bits === 15 && peer.takeover) return true;
+  const least = allowed && within(peer, allowed);
+  return least && peer.bits === least.bits && peer.takeover === least.takeover;
+});
+
+// Without numbers, ws takes any; with one, it refuses whoever offers less.
+const options = ({ bits, takeover }) => ({
+  threshold: 0,
+  serverNoContextTakeover: !takeover || undefined,
+  clientNoContextTakeover: !takeover || undefined,
+  serverMaxWindowBits: bits < 15 ? bits : undefined,
+  clientMaxWindowBits: bits < 15 ? bits : undefined,
+});
+
+const both = (allowed, wish) => {
+  const agreed = allowed && within(allowed, wish);
+  return agreed && { client: agreed, server: agreed };
+};
+
+// ---- bowstring is the server
+
+const connect = open => async url => {
+  const socket = open(url);
+  await new Promise((yes, no) => { socket.onopen = yes; socket.onerror = ({ message }) => no(Error(message)); });
+  return { extensions: socket.extensions, ...makeClient(socket) };
+};
+
+// ---- bowstring is the client
+
+async function ourClient(program, mode, limit, agreed) {
+  const server = new ws.WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: options(limit) });
+  await once(server, "listening");
+  server.on("connection", ws => {
+    ws.on("message", (data, binary) => ws.send(data, { binary }));
+    ws.on("error", error => console.log(`deflate node: ws complains: ${error.message}`)); // and our client will fail
+  });
+  const child = spawn(program, [`ws://127.0.0.1:${server.address().port}/`, mode], { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = () => child.kill();
+  process.once("exit", kill);
+  let said = "";
+  child.stdout.on("data", data => { said += data; });
+  const [exit] = await once(child, "close");
+  process.off("exit", kill);
+  server.close();
+  assert.equal(exit, 0, "our client's exit code");
+  const [, answer] = /^answer: (.*)$/m.exec(said);
+  assert.deepEqual(answered(answer, MODES[mode]), agreed, `answered ${answer}`);
+  const repeated = [...said.matchAll(/^(\d+) times (\d+): (\d+) sent, (\d+) received$/mg)];
+  assert.ok(repeated.length >= 3, `our client said ${said}`);
+  for (const [times, size, sent, received] of agreed ? repeated.map(line => line.slice(1).map(Number)) : []) {
+    for (const [side, made] of [["client", sent], ["server", received]]) {
+      assert.equal(made < 2 * size, remembers(agreed[side], size), `the ${side} made ${made} bytes of ${times} times ${size}`);
+    }
+  }
+  return Number(/^(\d+) messages came back/m.exec(said)[1]);
+}
+
+function* scenarios([program, ...args]) {
+  for (const [mode, url] of servers(args)) {
+    for (const wish of wishes(MODES[mode])) {
+      const agreed = both(MODES[mode], wish);
+      const open = connect(url => new ws.WebSocket(url, { perMessageDeflate: options(wish) }));
+      yield [`server ${mode}, ws ${showTerms(wish)}`, agreed, () => exercise(url, open, agreed)];
+    }
+    const agreed = both(MODES[mode], OPEN);
+    const open = connect(url => new undici.WebSocket(url));
+    yield [`server ${mode}, undici`, agreed, () => exercise(url, open, agreed, true)];
+  }
+  for (const [mode, allowed] of Object.entries(MODES)) {
+    for (const wish of wishes(allowed)) {
+      const agreed = both(allowed, wish);
+      yield [`client ${mode}, ws ${showTerms(wish)}`, agreed, () => ourClient(program, mode, wish, agreed)];
+    }
+  }
+}
+
+runAll("node", [...scenarios(process.argv.slice(2))]).then(failed => process.exit(failed ? 1 : 0));

@@ -1,0 +1,65 @@
+// The wire, seen from outside: a relay that counts bytes and reads what was negotiated.
+"use strict";
+const { once } = require("node:events");
+const net = require("node:net");
+
+// What one side may remember: `bits` of window, and whether it outlives a message.
+const terms = (bits, takeover) => ({ bits, takeover });
+
+const within = (a, b) => terms(Math.min(a.bits, b.bits), a.takeover && b.takeover);
+
+// Whether a repeated message of so many bytes refers to itself; zlib wants 262 to spare.
+const remembers = ({ bits, takeover }, size) => takeover && size + 262 <= 1 << bits;
+
+const showTerms = ({ bits, takeover }) => `${bits}${takeover ? "" : " forgetful"}`;
+
+const show = agreed => agreed ? `client ${showTerms(agreed.client)}, server ${showTerms(agreed.server)}` : "nothing";
+
+// What client and server may remember by an answer, undefined without compression; where it is
+// silent on the client, the client keeps to what it offered itself.
+function answered(header, offered = terms(15, true)) {
+  if (!header) return undefined;
+  const [name, ...params] = header.split(";").map(part => part.trim());
+  const said = new Map(params.map(param => param.split("=")));
+  const side = (side, most) => {
+    const bits = `${side}_max_window_bits`, alone = `${side}_no_context_takeover`;
+    const agreed = terms(Number(said.get(bits) ?? most.bits), !said.has(alone) && most.takeover);
+    said.delete(bits);
+    said.delete(alone);
+    return agreed;
+  };
+  const agreed = { client: side("client", offered), server: side("server", terms(15, true)) };
+  if (name !== "permessage-deflate" || said.size) throw Error(`odd answer: ${header}`);
+  return agreed;
+}
+
+// Stands before a server for one connection: `url` leads through it. lap() gives the bytes that each
+// side sent since the last one, answer() the server's Sec-WebSocket-Extensions.
+async function relay(url) {
+  const port = Number(new URL(url).port);
+  let wire = { client: 0, server: 0 };
+  let head = "";
+  const listener = net.createServer(client => {
+    const server = net.connect(port, "127.0.0.1");
+    client.on("data", data => { wire.client += data.length; });
+    server.on("data", data => {
+      wire.server += data.length;
+      if (!head.includes("\r\n\r\n")) head += data.toString("latin1");
+    });
+    client.pipe(server).pipe(client);
+    for (const socket of [client, server]) socket.setNoDelay().on("error", () => { client.destroy(); server.destroy(); });
+  }).listen(0, "127.0.0.1");
+  await once(listener, "listening");
+  return {
+    url: `ws://127.0.0.1:${listener.address().port}/`,
+    lap() {
+      const lap = wire;
+      wire = { client: 0, server: 0 };
+      return lap;
+    },
+    answer: () => /^sec-websocket-extensions: *(.*?) *$/im.exec(head.split("\r\n\r\n")[0])?.[1],
+    close: () => listener.close(),
+  };
+}
+
+module.exports = { terms, within, remembers, show, showTerms, answered, relay };
