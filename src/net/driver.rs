@@ -267,12 +267,8 @@ impl<L: Link> Driver<L> {
         // the close any byte counts as life, and the timer is asked: it fires only after the runtime
         // has looked for bytes.
         if !closing || at > present {
-            let polled = self.timer.poll(cx, at);
-            // Once per keep-alive interval or so, however busy the connection is.
-            if std::mem::take(&mut self.timer.went_off) {
-                self.link.rest();
-            }
-            ready!(polled);
+            let Self { timer, link, .. } = self;
+            ready!(timer.poll(cx, at, || link.rest()));
         }
         match self.deadline.handle(closing, now()) {
             None => {}

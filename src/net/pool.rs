@@ -4,7 +4,7 @@
 //! came, and one to write from until the kernel has taken it. Between those moments it owns
 //! neither: ten thousand idle connections share what one busy one needs.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 /// Read blocks are this large: one read takes as much as is there, up to this many bytes.
 pub(super) const BLOCK: usize = 256 << 10;
@@ -16,39 +16,64 @@ const KEPT: usize = 4;
 const LARGE: usize = BLOCK;
 
 thread_local! {
-    static BLOCKS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    static BUFFERS: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    static BLOCKS: Stash = const { Stash::new() };
+    static BUFFERS: Stash = const { Stash::new() };
+}
+
+/// Vectors that wait. Mostly there is one, which comes and goes with each message: it has a place of
+/// its own.
+struct Stash {
+    first: Cell<Vec<u8>>,
+    more: RefCell<Vec<Vec<u8>>>,
+}
+
+impl Stash {
+    const fn new() -> Self {
+        Self { first: Cell::new(Vec::new()), more: RefCell::new(Vec::new()) }
+    }
+
+    #[inline]
+    fn take(&self) -> Option<Vec<u8>> {
+        let first = self.first.take();
+        if first.capacity() > 0 { Some(first) } else { self.more.borrow_mut().pop() }
+    }
+
+    #[inline]
+    fn give(&self, vec: Vec<u8>) {
+        let first = self.first.replace(vec);
+        if first.capacity() > 0 {
+            let mut more = self.more.borrow_mut();
+            if more.len() < KEPT - 1 {
+                more.push(first);
+            }
+        }
+    }
 }
 
 /// A read block: `BLOCK` bytes, initialised once in its life, with whatever was in it before.
+#[inline]
 pub(super) fn take_block() -> Vec<u8> {
-    BLOCKS.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; BLOCK])
+    BLOCKS.with(Stash::take).unwrap_or_else(|| vec![0; BLOCK])
 }
 
 /// Gives a read block back.
+#[inline]
 pub(super) fn give_block(block: Vec<u8>) {
     debug_assert_eq!(block.len(), BLOCK);
-    BLOCKS.with_borrow_mut(|blocks| {
-        if blocks.len() < KEPT {
-            blocks.push(block);
-        }
-    });
+    BLOCKS.with(|blocks| blocks.give(block));
 }
 
 /// An empty buffer, perhaps with room.
+#[inline]
 pub(super) fn take_buffer() -> Vec<u8> {
-    BUFFERS.with_borrow_mut(Vec::pop).unwrap_or_default()
+    BUFFERS.with(Stash::take).unwrap_or_default()
 }
 
 /// Gives a buffer back, whatever is in it.
+#[inline]
 pub(super) fn give_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() == 0 || buffer.capacity() > LARGE {
-        return;
+    if buffer.capacity() > 0 && buffer.capacity() <= LARGE {
+        buffer.clear();
+        BUFFERS.with(|buffers| buffers.give(buffer));
     }
-    buffer.clear();
-    BUFFERS.with_borrow_mut(|buffers| {
-        if buffers.len() < KEPT {
-            buffers.push(buffer);
-        }
-    });
 }

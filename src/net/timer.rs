@@ -5,7 +5,7 @@
 //! keep-alive interval instead of once per message.
 
 use std::pin::Pin;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, Waker};
 use std::time::Instant as StdInstant;
 
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -15,25 +15,40 @@ use tokio::time::{Instant, Sleep, sleep_until};
 pub(super) struct Timer {
     /// Boxed, because most of a socket's life it is only waited for.
     sleep: Option<Pin<Box<Sleep>>>,
-    /// It went off, in time or too early, since somebody last asked: so another while has gone by.
-    pub(super) went_off: bool,
+    /// Whom it wakes.
+    waker: Option<Waker>,
 }
 
 impl Timer {
-    /// Ready once `at` has come.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, at: StdInstant) -> Poll<()> {
+    /// Ready once `at` has come. Tells when it goes off, in time or too early: about once per
+    /// keep-alive interval, however busy the connection is.
+    pub(super) fn poll(
+        &mut self,
+        cx: &mut Context<'_>,
+        at: StdInstant,
+        mut tell: impl FnMut(),
+    ) -> Poll<()> {
         let at = Instant::from_std(at);
+        if let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker)
+            && at >= sleep.deadline()
+            && waker.will_wake(cx.waker())
+            && !sleep.is_elapsed()
+        {
+            // It is set, early enough, and will wake this task: nothing is to be done.
+            return Poll::Pending;
+        }
         let sleep = self.sleep.get_or_insert_with(|| Box::pin(sleep_until(at)));
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }
         while sleep.as_mut().poll(cx).is_ready() {
-            self.went_off = true;
+            tell();
             if sleep.deadline() >= at {
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(at);
         }
+        self.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         Poll::Pending
     }
 }

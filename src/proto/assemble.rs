@@ -45,9 +45,15 @@ enum Store {
 }
 
 impl Assembler {
-    /// Takes a data frame into the message under way, or begins one, by its header.
+    /// Takes a data frame into the message under way, or begins one, by its header. A message that
+    /// [passes at once](Piece::is_message) is only checked.
     #[inline]
-    pub(super) fn admit(&mut self, header: &Header, limits: &Limits) -> Result<(), Violation> {
+    pub(super) fn admit(
+        &mut self,
+        header: &Header,
+        whole: bool,
+        limits: &Limits,
+    ) -> Result<(), Violation> {
         let kind = match (header.opcode, self.under_way) {
             // §5.4: the fragments of one message MUST NOT be interleaved with another's.
             (Opcode::Text | Opcode::Binary, Some(_)) => {
@@ -80,8 +86,11 @@ impl Assembler {
         if self.fragments >= limits.max_fragments {
             return Err(Violation::TooManyFragments { limit: limits.max_fragments });
         }
-        self.under_way = Some(kind);
         self.compressed = compressed;
+        if whole && header.fin && !compressed && self.under_way.is_none() {
+            return Ok(());
+        }
+        self.under_way = Some(kind);
         self.len = len;
         self.fragments += 1;
         Ok(())

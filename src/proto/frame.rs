@@ -43,6 +43,14 @@ pub(super) struct Piece<'b> {
 }
 
 impl Piece<'_> {
+    /// Whether it is a message all by itself, and not compressed.
+    pub(super) const fn is_message(&self) -> bool {
+        self.first
+            && self.ends_message()
+            && self.rsv == 0
+            && matches!(self.opcode, Opcode::Text | Opcode::Binary)
+    }
+
     /// Whether the message ends with it (§5.4).
     pub(super) const fn ends_message(&self) -> bool {
         self.fin && self.remaining == 0
@@ -62,20 +70,31 @@ impl FrameReader {
     }
 
     /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header
-    /// is put before `admit`, as soon as it is whole and before any of the payload is looked at.
-    /// For a control frame that arrives slowly this happens again.
+    /// is put before `admit`, as soon as it is there and before any of the payload is looked at, and
+    /// with it whether all of the frame is there. For a control frame that arrives slowly this happens
+    /// again.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,
         input: &mut &'b mut [u8],
-        admit: impl FnOnce(&Header) -> Result<(), Violation>,
+        admit: impl FnOnce(&Header, bool) -> Result<(), Violation>,
     ) -> Result<Option<Piece<'b>>, Violation> {
         let first = !self.inside;
         if first {
             let Some((header, header_len)) = Header::parse(input)? else { return Ok(None) };
-            admit(&header)?;
-            let behind = (input.len() - header_len) as u64;
-            if header.opcode.is_control() && behind < header.len {
+            let whole = header.len <= (input.len() - header_len) as u64;
+            admit(&header, whole)?;
+            if whole {
+                // Nothing has to be remembered.
+                take(input, header_len);
+                let payload = take(input, header.len as usize);
+                if let Some(key) = header.mask {
+                    Mask::new(key).apply(payload);
+                }
+                let Header { opcode, fin, rsv, .. } = header;
+                return Ok(Some(Piece { opcode, fin, rsv, first, remaining: 0, payload }));
+            }
+            if header.opcode.is_control() {
                 return Ok(None);
             }
             take(input, header_len);

@@ -26,10 +26,22 @@ impl Mask {
         for word in words {
             *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
         }
-        for (byte, key) in rest.iter_mut().zip(key.to_ne_bytes()) {
-            *byte ^= key;
+        let (half, rest) = rest.as_chunks_mut::<4>();
+        if let [half] = half {
+            *half = (u32::from_ne_bytes(*half) ^ key as u32).to_ne_bytes();
         }
-        self.key.rotate_left(rest.len() % 4);
+        if let [first, ..] = rest {
+            *first ^= a;
+            self.key = [b, c, d, a];
+        }
+        if let [_, second, ..] = rest {
+            *second ^= b;
+            self.key = [c, d, a, b];
+        }
+        if let [_, _, third] = rest {
+            *third ^= c;
+            self.key = [d, a, b, c];
+        }
     }
 }
 

@@ -250,21 +250,11 @@ impl Receiver {
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
-            if piece.opcode.is_control() {
-                return Ok(Some(Found::Control(self.control(piece.opcode, piece.payload)?)));
+            if piece.is_message() || piece.opcode.is_control() {
+                return self.pass(piece).map(Some);
             }
-            let whole = piece.first && piece.ends_message() && piece.rsv == 0;
-            match piece.opcode {
-                Opcode::Text if whole => {
-                    self.assembler.end();
-                    return Ok(Some(Found::Text(utf8::whole(piece.payload)?)));
-                }
-                Opcode::Binary if whole => {
-                    self.assembler.end();
-                    return Ok(Some(Found::Binary(piece.payload)));
-                }
-                _ if self.gather(&piece)? => return Ok(Some(Found::Assembled)),
-                _ => {}
+            if self.gather(&piece)? {
+                return Ok(Some(Found::Assembled));
             }
         }
         Ok(None)
@@ -276,9 +266,8 @@ impl Receiver {
     ) -> Result<Option<(Found<'b>, bool)>, Violation> {
         self.assembler.reclaim();
         while let Some(piece) = self.next_piece(input)? {
-            if piece.opcode.is_control() {
-                let event = self.control(piece.opcode, piece.payload)?;
-                return Ok(Some((Found::Control(event), true)));
+            if piece.is_message() || piece.opcode.is_control() {
+                return Ok(Some((self.pass(piece)?, true)));
             }
             let fin = piece.ends_message();
             if self.assembler.passes() {
@@ -293,6 +282,16 @@ impl Receiver {
             }
         }
         Ok(None)
+    }
+
+    /// Lends a message of one piece, or a control frame, from where it lies.
+    #[inline]
+    fn pass<'b>(&mut self, piece: Piece<'b>) -> Result<Found<'b>, Violation> {
+        Ok(match piece.opcode {
+            Opcode::Text => Found::Text(utf8::whole(piece.payload)?),
+            Opcode::Binary => Found::Binary(piece.payload),
+            control => Found::Control(self.control(control, piece.payload)?),
+        })
     }
 
     /// Stores a piece, inflated if it is compressed; whether its message is whole now.
@@ -324,7 +323,7 @@ impl Receiver {
         let deflate = self.inflater.is_some();
         #[cfg(not(feature = "deflate"))]
         let deflate = false;
-        let piece = frames.next(input, |header| {
+        let piece = frames.next(input, |header, whole| {
             // §5.2: MUST be 0 unless an extension was negotiated that defines them. RFC 7692 §6
             // defines RSV1, on the first frame of a message.
             if header.rsv != 0 {
@@ -339,7 +338,7 @@ impl Receiver {
                 (false, Some(_)) => return Err(Violation::MaskedFrame),
                 _ => {}
             }
-            if header.opcode.is_control() { Ok(()) } else { assembler.admit(header, limits) }
+            if header.opcode.is_control() { Ok(()) } else { assembler.admit(header, whole, limits) }
         })?;
         #[cfg(feature = "deflate")]
         if let (Some(inflater), Some(piece)) = (&mut self.inflater, &piece)

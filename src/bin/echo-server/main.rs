@@ -24,6 +24,7 @@ use options::{Command, Options};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{mpsc, watch};
+use tokio::task::unconstrained;
 
 /// What a browser gets: it connects back to where it came from.
 const PAGE: &str = include_str!("page.html");
@@ -168,11 +169,18 @@ impl Server {
     /// to wait uses up all that the runtime grants a task.
     async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
         let mut stopping = self.stopping.clone();
-        let mut stopped = pin!(stopping.changed());
+        let mut stopped = pin!(unconstrained(stopping.changed()));
         let mut work = pin!(work);
-        poll_fn(|cx| match stopped.as_mut().poll(cx) {
-            Poll::Ready(_) => Poll::Ready(None),
-            Poll::Pending => work.as_mut().poll(cx).map(Some),
+        // A task has one waker all its life: it asks once to be woken, and then only looks.
+        let mut asked = false;
+        poll_fn(|cx| {
+            let over = if asked {
+                self.stopping.has_changed().is_err()
+            } else {
+                asked = true;
+                stopped.as_mut().poll(cx).is_ready()
+            };
+            if over { Poll::Ready(None) } else { work.as_mut().poll(cx).map(Some) }
         })
         .await
     }
