@@ -43,7 +43,7 @@ command_of() { # PEER WORKLOAD
                 command=("$bin/echo-server" 127.0.0.1:0 --threads 1)
             fi
             ;;
-        ws) command=(node "$here/peers/ws.mjs" "$task") schedule=nice ;;
+        ws) command=(node "$here/peers/ws.cjs" "$task") schedule=nice ;;
         bun) command=("$work/npm/node_modules/.bin/bun" "$here/peers/bun.js" "$task") schedule=nice ;;
         picows) command=("$work/venv/bin/python" "$here/peers/picows_server.py" "$task") schedule=nice ;;
         *) command=("$bin/serve-$1" "$task") ;;
@@ -97,7 +97,8 @@ about() { # ROUNDS WINDOW FIFO
         versions+="$peer $version, "
     done
     versions+="$(sed -n 's/^ *"\(ws\|bun\)": "\(.*\)",\{0,1\}$/\1 \2,/p' "$here/peers/package.json" | tr '\n' ' ')"
-    versions+="node $(node --version 2>/dev/null || echo none), $(sed 's/==/ /' "$here/peers/requirements.txt")"
+    versions+="node $(node --version 2>/dev/null || echo none)"
+    while IFS= read -r peer; do versions+=", ${peer/==/ }"; done <"$here/peers/requirements.txt"
     printf 'Versions: bowstring %s (%s), %s.\n' \
         "$(sed -n 's/^version = "\(.*\)"/\1/p' "$here/../Cargo.toml" | head -n 1)" \
         "$(git -C "$here" rev-parse --short HEAD 2>/dev/null || echo 'no commit')" "$versions"

@@ -61,6 +61,7 @@ build_all "${peers[@]}"
 start() { # PEER WORKLOAD
     local tries
     command_of "$1" "$2"
+    : >"$work/server.out" # or the last server's port would be read from it
     if [[ $schedule == fifo ]]; then urgent=(${fifo[@]+"${fifo[@]}"}); else urgent=(${hurry[@]+"${hurry[@]}"}); fi
     taskset -c "$server_cpu" ${urgent[@]+"${urgent[@]}"} "${command[@]}" >"$work/server.out" 2>"$work/server.err" &
     server=$!

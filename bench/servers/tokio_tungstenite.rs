@@ -1,0 +1,48 @@
+//! tokio-tungstenite: fed until nothing more is there, then flushed. For a broadcast each connection
+//! has a channel, and the message is cloned by its reference count.
+
+mod common;
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use futures_util::{SinkExt, StreamExt};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc::{UnboundedSender, unbounded_channel};
+use tokio_tungstenite::accept_async;
+use tokio_tungstenite::tungstenite::Message;
+
+type Room = Rc<RefCell<Vec<UnboundedSender<Message>>>>;
+
+fn main() -> std::io::Result<()> {
+    if common::task() == "broadcast" {
+        let room = Room::default();
+        return common::serve(move |stream| member(stream, room.clone()));
+    }
+    common::serve(async |stream| {
+        let ws = Box::pin(accept_async(stream)).await.ok()?;
+        common::echo(ws, |message| (message.is_text() || message.is_binary()).then_some(message))
+            .await
+    })
+}
+
+async fn member(stream: TcpStream, room: Room) -> Option<()> {
+    let mut ws = Box::pin(accept_async(stream)).await.ok()?;
+    let (sender, mut told) = unbounded_channel();
+    room.borrow_mut().push(sender);
+    loop {
+        tokio::select! {
+            message = told.recv() => {
+                ws.feed(message?).await.ok()?;
+                while let Ok(message) = told.try_recv() {
+                    ws.feed(message).await.ok()?;
+                }
+                ws.flush().await.ok()?;
+            }
+            message = ws.next() => {
+                let message = message?.ok()?;
+                room.borrow_mut().retain(|member| member.send(message.clone()).is_ok());
+            }
+        }
+    }
+}
