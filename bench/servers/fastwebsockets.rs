@@ -32,6 +32,8 @@ async fn echo(upgraded: upgrade::UpgradeFut) -> Result<(), WebSocketError> {
     let Ok(parts) = upgraded.downcast::<TokioIo<TcpStream>>() else { return Ok(()) };
     // The generator waits for the answer before it sends.
     assert!(parts.read_buf.is_empty());
+    // It would hold hyper's buffer as long as the connection.
+    drop(parts.read_buf);
     let ws = WebSocket::after_handshake(parts.io.into_inner(), Role::Server);
     let mut ws = FragmentCollector::new(ws);
     loop {
