@@ -4,6 +4,7 @@
 #
 #   bench/instructions.sh [WORKLOAD…]     (a b)
 #   SERVER=PROGRAM bench/instructions.sh  another server that prints its address on the first line
+#   FLAGS=--raw SERVER=…                  if that is a floor
 #
 # Each workload runs twice, with different numbers of messages; the difference is the messages' own,
 # without start, handshakes and end. Under callgrind the server is the slower side, so that it always
@@ -37,7 +38,7 @@ trap 'exit 143' TERM
 count() { # WORKLOAD MESSAGES
     local port= tries
     : >"$work/server.out"
-    rm -f "$work/callgrind.out"
+    rm -f "$work/callgrind.out"*
     valgrind --tool=callgrind --callgrind-out-file="$work/callgrind.out" "${command[@]}" \
         >"$work/server.out" 2>"$work/server.err" &
     server=$!
@@ -48,7 +49,7 @@ count() { # WORKLOAD MESSAGES
         sleep 0.05
     done
     [[ -n $port ]] || die "the server did not start: $(tail -n 1 "$work/server.err")"
-    timeout 120 "$target/release/load" "$1" "$port" --messages "$2" >&2 || die "workload $1 failed"
+    timeout 120 "$target/release/load" "$1" "$port" --messages "$2" ${FLAGS:-} >&2 || die "workload $1 failed"
     kill -TERM "$server"
     wait "$server" 2>/dev/null || true
     server=

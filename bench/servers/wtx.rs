@@ -14,9 +14,11 @@ use wtx::web_socket::{
 
 fn main() -> std::io::Result<()> {
     if common::task() == "deflate" {
-        let mut config = DeflateConfig::default();
-        config.client_max_window_bits = WindowBits::Fifteen;
-        config.server_max_window_bits = WindowBits::Fifteen;
+        let config = DeflateConfig {
+            client_max_window_bits: WindowBits::Fifteen,
+            server_max_window_bits: WindowBits::Fifteen,
+            ..DeflateConfig::default()
+        };
         return common::serve(move |stream| connection(stream, Flate2::from(config)));
     }
     common::serve(|stream| connection(stream, ()))
