@@ -37,18 +37,18 @@ trap 'exit 143' TERM
 # Prints the instructions of a run.
 count() { # WORKLOAD MESSAGES
     local port= tries
-    : >"$work/server.out"
+    : >"$work/counted.out"
     rm -f "$work/callgrind.out"*
     valgrind --tool=callgrind --callgrind-out-file="$work/callgrind.out" "${command[@]}" \
-        >"$work/server.out" 2>"$work/server.err" &
+        >"$work/counted.out" 2>"$work/counted.err" &
     server=$!
     for ((tries = 0; tries < 200; tries++)); do
-        port=$(sed -n '1s/^listening on .*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/server.out")
+        port=$(sed -n '1s/^listening on .*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/counted.out")
         [[ -z $port ]] || break
         kill -0 "$server" 2>/dev/null || break
         sleep 0.05
     done
-    [[ -n $port ]] || die "the server did not start: $(tail -n 1 "$work/server.err")"
+    [[ -n $port ]] || die "the server did not start: $(tail -n 1 "$work/counted.err")"
     timeout 120 "$target/release/load" "$1" "$port" --messages "$2" ${FLAGS:-} >&2 || die "workload $1 failed"
     kill -TERM "$server"
     wait "$server" 2>/dev/null || true
