@@ -20,6 +20,8 @@ die() { say "$@"; exit 1; }
 
 command -v valgrind >/dev/null || die "valgrind is missing (on Debian: apt-get install valgrind)"
 mkdir -p "$work"
+exec 9>"$work/lock"
+flock -n 9 || die "a measurement is under way"
 export CARGO_TARGET_DIR=$target
 cargo build --quiet --release --locked --manifest-path "$here/Cargo.toml" --bin load
 if [[ -z ${SERVER:-} ]]; then
@@ -29,18 +31,18 @@ else
     command=("$SERVER")
 fi
 
-server=
-trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Prints the instructions of a run.
+# Prints the instructions of a run. It is called in a subshell, which has to clean up for itself.
 count() { # WORKLOAD MESSAGES
     local port= tries
+    server=
+    trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true' EXIT
     : >"$work/counted.out"
     rm -f "$work/callgrind.out"*
     valgrind --tool=callgrind --callgrind-out-file="$work/callgrind.out" "${command[@]}" \
-        >"$work/counted.out" 2>"$work/counted.err" &
+        >"$work/counted.out" 2>"$work/counted.err" 9>&- &
     server=$!
     for ((tries = 0; tries < 200; tries++)); do
         port=$(sed -n '1s/^listening on .*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/counted.out")

@@ -14,7 +14,7 @@ can() { # PEER WORKLOAD
     [[ " $missing " != *" $1 "* ]] || return 1
     case $2 in
         g) [[ $1 != raw-* ]] ;; # the limits keep a table, not connections
-        i) [[ " raw-epoll bowstring tokio-tungstenite ws bun picows " == *" $1 "* ]] && [[ $1 != bowstring || -x $bin/serve-broadcast ]] ;;
+        i) [[ " raw-epoll bowstring tokio-tungstenite ws bun picows " == *" $1 "* ]] ;;
         j) [[ " bowstring yawc wtx sockudo-ws ws bun " == *" $1 "* ]] ;;
         *) true ;;
     esac
@@ -38,7 +38,7 @@ command_of() { # PEER WORKLOAD
         raw-tokio) command=("$bin/serve-raw-tokio") flags=(--raw) ;;
         bowstring)
             if [[ $task == broadcast ]]; then
-                command=("$bin/serve-broadcast")
+                command=("$bin/serve-bowstring-broadcast")
             else
                 command=("$bin/echo-server" 127.0.0.1:0 --threads 1)
             fi
@@ -60,7 +60,10 @@ build_all() { # PEER…
         case $peer in
             ws | bun) need_npm || missing+=" $peer" ;;
             picows) need_python || missing+=" $peer" ;;
-            raw-epoll | bowstring) ;;
+            raw-epoll) ;;
+            bowstring) # its broadcast has a server of its own, once there is one
+                ! grep -q '"serve-bowstring-broadcast"' "$here/Cargo.toml" || cargo_bins+=(--bin serve-bowstring-broadcast)
+                ;;
             *) cargo_bins+=(--bin "serve-$peer") ;;
         esac
     done

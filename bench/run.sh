@@ -34,6 +34,9 @@ done
 [[ " ${workloads[*]} " != *" j "* || " ${peers[*]} " == *" bun "* ]] || peers+=(bun)
 
 mkdir -p "$work" "$results"
+# Two at once would share the cores, and their files.
+exec 9>"$work/lock"
+flock -n 9 || die "another run is under way"
 raw=$work/raw.tsv notes=$work/notes.txt
 : >"$raw"
 : >"$notes"
@@ -63,7 +66,7 @@ start() { # PEER WORKLOAD
     command_of "$1" "$2"
     : >"$work/server.out" # or the last server's port would be read from it
     if [[ $schedule == fifo ]]; then urgent=(${fifo[@]+"${fifo[@]}"}); else urgent=(${hurry[@]+"${hurry[@]}"}); fi
-    taskset -c "$server_cpu" ${urgent[@]+"${urgent[@]}"} "${command[@]}" >"$work/server.out" 2>"$work/server.err" &
+    taskset -c "$server_cpu" ${urgent[@]+"${urgent[@]}"} "${command[@]}" >"$work/server.out" 2>"$work/server.err" 9>&- &
     server=$!
     for ((tries = 0; tries < 100; tries++)); do
         port=$(sed -n '1s/^listening on .*127\.0\.0\.1:\([0-9]*\).*/\1/p' "$work/server.out")
@@ -87,6 +90,7 @@ for ((round = 1; round <= rounds; round++)); do
             can "$peer" "$workload" || continue
             [[ $failed != *" $peer/$workload "* ]] || continue
             say "round $round of $rounds: $workload, $peer"
+            : >"$work/load.err"
             if start "$peer" "$workload" &&
                 timeout 60 taskset -c "$load_cpu" ${urgent[@]+"${urgent[@]}"} "$bin/load" \
                     "$workload" "$port" "$server" ${flags[@]+"${flags[@]}"} --window "$window" \
