@@ -1,0 +1,143 @@
+//! Echo: each connection writes its messages, and writes them again when all have come back.
+
+use std::io::{ErrorKind, Read, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
+
+use crate::connection::{self, PATIENCE};
+use crate::frames::Script;
+use crate::sys::Epoll;
+use crate::{Failure, pace};
+
+pub struct Load {
+    epoll: Epoll,
+    script: Script,
+    connections: Vec<Connection>,
+    buffer: Vec<u8>,
+}
+
+struct Connection {
+    stream: TcpStream,
+    /// Bytes of the present round written; all of them between rounds.
+    said: usize,
+    /// Bytes of the present round come back; none between rounds.
+    heard: usize,
+}
+
+impl Load {
+    pub fn open(
+        port: u16,
+        connections: usize,
+        script: Script,
+        extension: Option<&str>,
+    ) -> Result<Self, Failure> {
+        let epoll = Epoll::new()?;
+        let open = |n| {
+            let stream = connection::open(port, extension)?;
+            stream.set_nonblocking(true)?;
+            epoll.add(&stream, n)?;
+            Ok(Connection { stream, said: 0, heard: 0 })
+        };
+        let connections = (0..connections).map(open).collect::<Result<_, Failure>>()?;
+        Ok(Self { epoll, script, connections, buffer: vec![0; 256 << 10] })
+    }
+
+    /// The server's nanoseconds for a message.
+    pub fn measure(mut self, pid: i32, window: Duration) -> Result<f64, Failure> {
+        pace::measure(pid, window, |stop| self.burst(|| Instant::now() < stop))
+    }
+
+    /// Exactly so many messages, rounded up to whole rounds.
+    pub fn exactly(mut self, messages: u64) -> Result<(), Failure> {
+        let mut rounds = messages.div_ceil(self.script.at_once as u64);
+        self.burst(|| {
+            let more = rounds > 0;
+            rounds = rounds.saturating_sub(1);
+            more
+        })?;
+        Ok(())
+    }
+
+    /// Sends as long as `more` says so, and waits until everything has come back. How many messages
+    /// that were.
+    fn burst(&mut self, mut more: impl FnMut() -> bool) -> Result<u64, Failure> {
+        let (mut busy, mut rounds) = (0, 0);
+        for n in 0..self.connections.len() {
+            if more() {
+                self.begin(n)?;
+                busy += 1;
+            }
+        }
+        while busy > 0 {
+            let events = self.epoll.wait(PATIENCE)?;
+            if events == 0 {
+                return Err(format!("{busy} connections wait for an answer in vain").into());
+            }
+            for event in 0..events {
+                let n = self.epoll.token(event);
+                self.write(n)?;
+                if !self.read(n)? {
+                    continue;
+                }
+                rounds += 1;
+                if more() {
+                    self.begin(n)?;
+                } else {
+                    busy -= 1;
+                }
+            }
+        }
+        Ok(rounds * self.script.at_once as u64)
+    }
+
+    fn begin(&mut self, n: usize) -> Result<(), Failure> {
+        self.connections[n].said = 0;
+        self.write(n)
+    }
+
+    /// Writes what is left of the round, as far as the server takes it.
+    fn write(&mut self, n: usize) -> Result<(), Failure> {
+        let connection = &mut self.connections[n];
+        let words = self.script.said(n);
+        while connection.said < words.len() {
+            match connection.stream.write(&words[connection.said..]) {
+                Ok(len) => connection.said += len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => break,
+                Err(error) => return Err(format!("sending: {error}").into()),
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads what has come, and compares it; whether the round is complete.
+    fn read(&mut self, n: usize) -> Result<bool, Failure> {
+        let connection = &mut self.connections[n];
+        let expected = self.script.heard(n);
+        loop {
+            let len = match connection.stream.read(&mut self.buffer) {
+                Ok(0) => return Err("the server ended a connection".into()),
+                Ok(len) => len,
+                Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
+                Err(error) => return Err(format!("receiving: {error}").into()),
+            };
+            let came = &self.buffer[..len];
+            if expected.get(connection.heard..connection.heard + len) != Some(came) {
+                let at = connection.heard;
+                let start = &came[..len.min(16)];
+                return Err(format!(
+                    "an answer differs within {len} bytes behind its {at}th: {start:02x?}…"
+                )
+                .into());
+            }
+            connection.heard += len;
+            if connection.heard == expected.len() {
+                connection.heard = 0;
+                return Ok(true);
+            }
+            // A short read has emptied the socket: what comes next is an edge of its own.
+            if len < self.buffer.len() {
+                return Ok(false);
+            }
+        }
+    }
+}

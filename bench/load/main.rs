@@ -1,0 +1,105 @@
+//! The load generator: one thread, precomputed frames, every reply compared byte for byte.
+//!
+//! ```text
+//! load WORKLOAD PORT PID [--raw] [--window MS]     rows of the table, one a line: name, tab, value
+//! load WORKLOAD PORT --messages N                  N messages and no measuring
+//! ```
+//!
+//! `PID` is the server's, whose CPU clock is read. `--raw` is for the floors, which send back what
+//! they were sent, mask and all. Rows are nanoseconds of the server per message, handshake or
+//! delivery; those of `g` are bytes for a connection, and `j-bytes` those of a compressed payload.
+
+mod broadcast;
+mod clock;
+mod connection;
+mod deflate;
+mod echo;
+mod frames;
+mod handshakes;
+mod idle;
+mod pace;
+mod sys;
+mod workload;
+
+use std::process::ExitCode;
+use std::time::Duration;
+
+/// Why there is no figure, in words for the one who runs it.
+type Failure = Box<dyn std::error::Error>;
+
+struct Options {
+    workload: String,
+    port: u16,
+    pid: Option<i32>,
+    raw: bool,
+    window: Duration,
+    messages: Option<u64>,
+}
+
+fn main() -> ExitCode {
+    match options().and_then(|options| run(&options)) {
+        Ok(rows) => {
+            for (name, value) in rows {
+                println!("{name}\t{value:.2}");
+            }
+            ExitCode::SUCCESS
+        }
+        Err(failure) => {
+            eprintln!("load: {failure}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn options() -> Result<Options, Failure> {
+    const USAGE: &str = "usage: load WORKLOAD PORT [PID] [--raw] [--window MS] [--messages N]";
+    let mut words = Vec::new();
+    let (mut raw, mut window, mut messages) = (false, 500, None);
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        match &*arg {
+            "--raw" => raw = true,
+            "--window" => window = args.next().ok_or(USAGE)?.parse()?,
+            "--messages" => messages = Some(args.next().ok_or(USAGE)?.parse()?),
+            _ => words.push(arg),
+        }
+    }
+    let mut words = words.into_iter();
+    Ok(Options {
+        workload: words.next().ok_or(USAGE)?,
+        port: words.next().ok_or(USAGE)?.parse()?,
+        pid: words.next().map(|pid| pid.parse()).transpose()?,
+        raw,
+        window: Duration::from_millis(window),
+        messages,
+    })
+}
+
+fn run(options: &Options) -> Result<Vec<(String, f64)>, Failure> {
+    sys::raise_file_limit()?;
+    let pid = options.pid.ok_or("the server's PID is needed to measure it");
+    let name = options.workload.clone();
+    match &*name {
+        "g" => idle::run(options.port, pid?),
+        "h" => Ok(vec![(name, handshakes::run(options.port, pid?, options.window)?)]),
+        "i" => Ok(vec![(name, broadcast::run(options.port, pid?, options.window)?)]),
+        "j" => {
+            let (script, bytes) = deflate::script(options.port)?;
+            let load = echo::Load::open(options.port, 64, script, Some(deflate::OFFER))?;
+            Ok(vec![(name, measured(load, options)?), ("j-bytes".to_owned(), bytes)])
+        }
+        _ => {
+            let workload = workload::find(&name).ok_or(format!("there is no workload {name:?}"))?;
+            let script = workload.script(options.raw);
+            let load = echo::Load::open(options.port, workload.connections, script, None)?;
+            match options.messages {
+                Some(messages) => load.exactly(messages).map(|()| Vec::new()),
+                None => Ok(vec![(name, measured(load, options)?)]),
+            }
+        }
+    }
+}
+
+fn measured(load: echo::Load, options: &Options) -> Result<f64, Failure> {
+    load.measure(options.pid.ok_or("the server's PID is needed to measure it")?, options.window)
+}
