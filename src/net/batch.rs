@@ -13,7 +13,6 @@ use super::error::Error;
 use super::input::Input;
 use super::link::Whole;
 use super::stream::WebSocket;
-use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -43,14 +42,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// How the connection failed, once; then `None`. If the peer breaks a rule, [`Events`] ends,
     /// and the next batch tells the peer and then the caller.
-    pub async fn batch(&mut self) -> Result<Option<(Events<'_>, Outgoing<'_>)>, Error> {
+    pub async fn batch(&mut self) -> Result<Option<(Events<'_>, Outgoing<'_, S>)>, Error> {
         if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
-        let Driver { receiver, input, report_pings, link: Whole { writing, .. }, .. } =
-            &mut self.driver;
+        let Driver { receiver, input, report_pings, link, .. } = &mut self.driver;
         let events = Events::of(receiver, input, *report_pings);
-        Ok(Some((events, Outgoing { writing })))
+        Ok(Some((events, Outgoing { link })))
     }
 }
 
@@ -113,13 +111,13 @@ impl Drop for Events<'_> {
     }
 }
 
-/// Frames answers to a batch; nothing is written before the next.
+/// Frames answers to a batch; they are written before the next, large ones at once.
 #[derive(Debug)]
-pub struct Outgoing<'a> {
-    writing: &'a mut Writing,
+pub struct Outgoing<'a, S> {
+    link: &'a mut Whole<S>,
 }
 
-impl Outgoing<'_> {
+impl<S: AsyncWrite + Unpin> Outgoing<'_, S> {
     /// Frames a message, a ping, a pong or a close frame.
     ///
     /// It never waits, so a batch can frame without bound; the next batch reads nothing before less
@@ -130,7 +128,7 @@ impl Outgoing<'_> {
     /// What the protocol does not allow; nothing was framed.
     #[inline]
     pub fn send(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
-        self.writing.send(event)
+        self.link.send(&event)
     }
 
     /// Frames the next part of a message (§5.4); `fin` ends the message.
@@ -139,6 +137,6 @@ impl Outgoing<'_> {
     ///
     /// As for [`send`](Self::send), and where text and binary are mixed.
     pub fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
-        self.writing.send_part(part, fin)
+        self.link.writing.send_part(part, fin)
     }
 }

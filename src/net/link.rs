@@ -11,7 +11,7 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::writing::Writing;
-use crate::proto::{Event, Replies};
+use crate::proto::{AsEvent, Event, Misuse, Replies};
 
 /// Both directions of a transport, as seen by whoever reads.
 pub(super) trait Link {
@@ -53,6 +53,14 @@ pub(super) trait Link {
 pub(super) struct Whole<S> {
     pub(super) stream: S,
     pub(super) writing: Writing,
+}
+
+impl<S: AsyncWrite + Unpin> Whole<S> {
+    /// Frames an event.
+    #[inline]
+    pub(super) fn send(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
+        self.writing.send_apart(event, Pin::new(&mut self.stream))
+    }
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {

@@ -3,9 +3,9 @@
 //! Frames gather here until somebody writes: that is the cork. Once the stream has taken everything,
 //! the buffer goes back to the thread's [pool].
 
-use std::io;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use tokio::io::AsyncWrite;
 
@@ -53,6 +53,37 @@ impl Outbox {
             self.bytes = pool::take_buffer();
         }
         &mut self.bytes
+    }
+
+    /// Writes what waits and then `payload`, which ends a frame, as far as the stream takes it now; the
+    /// rest waits. So what is large is not copied.
+    ///
+    /// The stream wakes nobody for this: whoever waits polls it before. An error is left for then.
+    pub(super) fn write_apart(
+        &mut self,
+        mut payload: &[u8],
+        mut stream: Pin<&mut impl AsyncWrite>,
+    ) {
+        while !payload.is_empty() && !self.broken && !self.waiting {
+            let waits = &self.bytes[self.written..];
+            let slices = [IoSlice::new(waits), IoSlice::new(payload)];
+            let cx = &mut Context::from_waker(Waker::noop());
+            match stream.as_mut().poll_write_vectored(cx, &slices) {
+                Poll::Ready(Ok(len @ 1..)) => {
+                    let old = len.min(waits.len());
+                    self.written += old;
+                    payload = &payload[len - old..];
+                    self.unflushed = true;
+                }
+                Poll::Ready(_) => break,
+                Poll::Pending => self.waiting = true,
+            }
+        }
+        if payload.is_empty() {
+            self.compact();
+        } else {
+            self.buffer().extend_from_slice(payload);
+        }
     }
 
     /// What waits.

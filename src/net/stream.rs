@@ -134,7 +134,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As for [`send`](Self::send).
     pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
         poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.writing.send(event)?)
+        Ok(self.driver.link.send(&event)?)
     }
 
     /// Frames the next part of a message whose length is not known before (§5.4), like
@@ -276,7 +276,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().driver.link.writing.send(message)?)
+        Ok(self.get_mut().driver.link.send(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

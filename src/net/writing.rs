@@ -29,6 +29,21 @@ impl Writing {
         self.sender.send(event, self.outbox.buffer())
     }
 
+    /// Frames an event, and writes it at once if it is large, lest it be copied.
+    #[inline]
+    pub(super) fn send_apart(
+        &mut self,
+        event: &impl AsEvent,
+        stream: Pin<&mut impl AsyncWrite>,
+    ) -> Result<(), Misuse> {
+        let payload = self.sender.send_apart(event, self.outbox.buffer())?;
+        if !payload.is_empty() {
+            self.outbox.write_apart(payload, stream);
+            self.sender.wrote();
+        }
+        Ok(())
+    }
+
     /// Frames a part of a message.
     pub(super) fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
         self.sender.send_part(part, fin, self.outbox.buffer())

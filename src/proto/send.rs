@@ -14,6 +14,7 @@ use super::error::{Misuse, Violation};
 use super::frame;
 #[cfg(feature = "deflate")]
 use super::frame::RSV1;
+use super::header::Header;
 use super::message::Event;
 use super::opcode::Opcode;
 use super::prepared::Prepared;
@@ -36,6 +37,9 @@ pub struct Sender {
     #[cfg(feature = "deflate")]
     deflater: Option<Box<Deflater>>,
 }
+
+/// From how many bytes on a payload is better written from where it lies than copied.
+const LARGE: usize = 16 << 10;
 
 /// How many bytes may wait to be written before pings are answered only as §5.5.3 demands.
 const PONG_ROOM: usize = 16 << 10;
@@ -117,6 +121,54 @@ impl Sender {
         }
         self.frame(opcode, true, 0, payload, out);
         Ok(())
+    }
+
+    /// Like [`send`](Self::send), but where a copy can be spared it appends only the header, and gives
+    /// the payload back, to be written right behind `out`: of a large message (16 KiB) that is neither
+    /// masked (§5.3) nor compressed. Else what it gives is empty.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    #[inline]
+    pub fn send_apart<'e>(
+        &mut self,
+        event: &'e impl AsEvent,
+        out: &mut Vec<u8>,
+    ) -> Result<&'e [u8], Misuse> {
+        if let Some(payload) = self.header_apart(event, out)? {
+            return Ok(payload);
+        }
+        self.send(event, out)?;
+        Ok(&[])
+    }
+
+    /// Appends the header, if the payload can stay where it is.
+    #[inline]
+    fn header_apart<'e>(
+        &mut self,
+        event: &'e impl AsEvent,
+        out: &mut Vec<u8>,
+    ) -> Result<Option<&'e [u8]>, Misuse> {
+        let (opcode, payload) = match event.as_event() {
+            Event::Text(text) => (Opcode::Text, text.as_bytes()),
+            Event::Binary(data) => (Opcode::Binary, data),
+            _ => return Ok(None),
+        };
+        #[cfg(feature = "deflate")]
+        let compresses = self.deflater.is_some();
+        #[cfg(not(feature = "deflate"))]
+        let compresses = false;
+        if payload.len() < LARGE || self.keys.is_some() || compresses {
+            return Ok(None);
+        }
+        self.check_open()?;
+        if self.unfinished.is_some() {
+            return Err(Misuse::Unfinished);
+        }
+        let len = payload.len() as u64;
+        Header { fin: true, rsv: 0, opcode, mask: None, len }.write(out);
+        Ok(Some(payload))
     }
 
     /// Appends what was framed before, if it suits this connection.
