@@ -17,7 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use super::config::Config;
 use super::error::Error;
-use super::input::Input;
+use super::input::{Input, poll_read_buf};
 use super::link::Link;
 use super::pool;
 use super::timer::{Timer, now};
@@ -226,7 +226,21 @@ impl<L: Link> Driver<L> {
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let polled = self.input.poll_read(self.link.reading(), cx);
+        let Self { link, receiver, input, .. } = self;
+        let straight = if input.is_empty() {
+            receiver.read_straight(|room| poll_read_buf(link.reading(), cx, room))
+        } else {
+            None
+        };
+        let polled = match straight {
+            Some(polled) => {
+                if let Poll::Ready(Ok(1..)) = polled {
+                    input.feed();
+                }
+                polled
+            }
+            None => input.poll_read(link.reading(), cx),
+        };
         match polled {
             Poll::Ready(Ok(len)) => self.turn.note(len),
             _ => self.turn = Turn::default(),

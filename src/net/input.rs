@@ -4,11 +4,13 @@
 //! small buffer of their own when the socket goes to sleep on them: usually none, else a partial
 //! header or control frame of at most 130 bytes, or the messages behind the one just handed out.
 
+use std::future::Future;
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, ready};
 
-use tokio::io::{AsyncRead, ReadBuf};
+use bytes::BufMut;
+use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::pool;
 
@@ -23,12 +25,14 @@ pub(super) struct Input {
     end: usize,
     /// What is there is no whole header or control frame: the parser wants more.
     starved: bool,
+    /// Bytes were read past this input: the parser has something to do all the same.
+    fed: bool,
 }
 
 impl Input {
     /// Begins with bytes that came before, for instance behind the head of the handshake.
     pub(super) fn new(bytes: Vec<u8>) -> Self {
-        Self { borrowed: false, start: 0, end: bytes.len(), starved: false, bytes }
+        Self { end: bytes.len(), bytes, ..Self::default() }
     }
 
     pub(super) fn is_empty(&self) -> bool {
@@ -37,7 +41,7 @@ impl Input {
 
     /// Whether the parser can do nothing with what is there.
     pub(super) fn is_starved(&self) -> bool {
-        self.starved || self.is_empty()
+        self.starved || self.is_empty() && !self.fed
     }
 
     /// Lets `parse` take bytes off the front. What it gives may be lent from there; if it gives
@@ -47,7 +51,8 @@ impl Input {
         &'a mut self,
         parse: impl FnOnce(&mut &'a mut [u8]) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let Self { bytes, start, end, starved, .. } = self;
+        let Self { bytes, start, end, starved, fed, .. } = self;
+        *fed = false;
         let mut rest = &mut bytes[*start..*end];
         let before = rest.len();
         let taken = parse(&mut rest);
@@ -84,17 +89,24 @@ impl Input {
         Poll::Ready(Ok(len))
     }
 
+    /// Notes that bytes were read past this input.
+    pub(super) fn feed(&mut self) {
+        self.starved = false;
+        self.fed = true;
+    }
+
     /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
     /// turn to another connection.
     #[inline]
     pub(super) fn park(&mut self) {
         if self.borrowed {
-            let rest = Self::new(self.bytes[self.start..self.end].to_vec());
-            let Self { bytes, starved, .. } = std::mem::replace(self, rest);
-            self.starved = starved;
-            pool::give_block(bytes);
+            let rest = self.bytes[self.start..self.end].to_vec();
+            let Self { starved, fed, .. } = *self;
+            let kept = Self { starved, fed, ..Self::new(rest) };
+            pool::give_block(std::mem::replace(self, kept).bytes);
         } else if self.is_empty() {
-            *self = Self::default();
+            self.bytes = Vec::new();
+            (self.start, self.end) = (0, 0);
         }
     }
 
@@ -113,4 +125,13 @@ impl Input {
             (self.start, self.end) = (0, self.end - self.start);
         }
     }
+}
+
+/// Reads behind what `buf` holds; there is room.
+pub(super) fn poll_read_buf(
+    mut stream: Pin<&mut (impl AsyncRead + Unpin)>,
+    cx: &mut Context<'_>,
+    buf: &mut impl BufMut,
+) -> Poll<io::Result<usize>> {
+    pin!(stream.read_buf(buf)).poll(cx)
 }

@@ -3,9 +3,10 @@
 //! Every data frame is put before [`Assembler::admit`] as soon as its header is there: order and
 //! limits are enforced on what it declares. Memory is another matter: it grows with what arrives,
 //! to at most twice that, and never past what was declared or past the limit, so a length alone
-//! costs the peer's victim nothing.
+//! costs the peer's victim nothing. (Buffers that the thread keeps are lent, within a bound.)
 
-use bytes::Bytes;
+use bytes::buf::Limit;
+use bytes::{BufMut, Bytes};
 
 use super::config::Limits;
 use super::error::Violation;
@@ -13,6 +14,7 @@ use super::frame::Piece;
 use super::header::Header;
 use super::message::{Event, Message};
 use super::opcode::Opcode;
+use super::spare::Buffer;
 use super::utf8::Text;
 
 /// The message under way, and the pieces of it that were gathered.
@@ -41,7 +43,7 @@ enum Store {
     #[default]
     Empty,
     Text(Text),
-    Binary(Vec<u8>),
+    Binary(Buffer),
 }
 
 impl Assembler {
@@ -120,7 +122,7 @@ impl Assembler {
     }
 
     fn add(&mut self, payload: &[u8], to_come: u64, limits: &Limits) -> Result<(), Violation> {
-        self.begin();
+        self.begin(to_come);
         // Twice what there is, so that many pieces cost linear time, but no more than is to come.
         let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);
         let room = |there: usize| {
@@ -129,7 +131,8 @@ impl Assembler {
         };
         match &mut self.store {
             Store::Text(text) => text.push(payload, room(text.as_str().len()))?,
-            Store::Binary(data) => {
+            Store::Binary(buffer) => {
+                let data = &mut **buffer;
                 if data.capacity() - data.len() < payload.len() {
                     data.reserve_exact(room(data.len()));
                 }
@@ -140,19 +143,36 @@ impl Assembler {
         Ok(())
     }
 
-    /// Makes sure that there is something to store in.
-    fn begin(&mut self) {
+    /// Makes sure that there is something to store in; so much is to come if nothing goes wrong.
+    fn begin(&mut self, to_come: u64) {
         if let Store::Empty = self.store {
             self.store = match self.under_way {
                 Some(Kind::Text) => Store::Text(Text::default()),
-                _ => Store::Binary(Vec::new()),
+                _ => Store::Binary(Buffer::lend(to_come)),
             };
         }
     }
 
+    /// Room for what comes next of a frame of which so much is to come, behind what was gathered of
+    /// its message: as much as that was.
+    pub(super) fn room(&mut self, to_come: u64) -> Option<Limit<&mut Vec<u8>>> {
+        let goes_on = self.under_way == Some(Kind::Binary) && !self.compressed && !self.lent;
+        let Store::Binary(buffer) = &mut self.store else { return None };
+        let data = &mut **buffer;
+        if !goes_on || data.is_empty() {
+            return None;
+        }
+        let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);
+        if data.len() == data.capacity() {
+            data.reserve_exact(to_come.min(data.len()));
+        }
+        let room = to_come.min(data.capacity() - data.len());
+        Some(data.limit(room))
+    }
+
     /// Ends the message whose pieces were gathered, if there were any.
     pub(super) fn finish(&mut self) -> Result<(), Violation> {
-        self.begin();
+        self.begin(0);
         if let Store::Text(text) = &self.store {
             text.finish()?;
         }
@@ -204,7 +224,7 @@ impl Assembler {
     pub(super) fn take(&mut self) -> Message {
         match std::mem::take(&mut self.store) {
             Store::Text(text) => Message::Text(text.into_string().into()),
-            Store::Binary(data) => Message::Binary(data.into()),
+            Store::Binary(buffer) => Message::Binary(buffer.into_bytes()),
             Store::Empty => Message::Binary(Bytes::new()),
         }
     }
@@ -223,6 +243,9 @@ impl Assembler {
 
     /// Drops everything: what comes now belongs to no message.
     pub(super) fn clear(&mut self) {
+        if let Store::Binary(buffer) = std::mem::take(&mut self.store) {
+            buffer.discard();
+        }
         *self = Self::default();
     }
 }

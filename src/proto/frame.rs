@@ -103,7 +103,7 @@ impl FrameReader {
             self.rsv = header.rsv;
             self.mask = header.mask.map(Mask::new);
             self.remaining = header.len;
-        } else if input.is_empty() {
+        } else if input.is_empty() && self.remaining > 0 {
             return Ok(None);
         }
 
@@ -117,6 +117,22 @@ impl FrameReader {
         self.inside = self.remaining > 0;
         let Self { opcode, fin, rsv, remaining, .. } = *self;
         Ok(Some(Piece { opcode, fin, rsv, first, remaining, payload }))
+    }
+}
+
+impl FrameReader {
+    /// How much of the frame under way has not come yet.
+    pub(super) const fn to_come(&self) -> u64 {
+        if self.inside { self.remaining } else { 0 }
+    }
+
+    /// Takes the next bytes of the frame under way, no more than are to come, from where they are to
+    /// stay. An empty piece ends it then.
+    pub(super) fn fill(&mut self, payload: &mut [u8]) {
+        if let Some(mask) = &mut self.mask {
+            mask.apply(payload);
+        }
+        self.remaining -= payload.len() as u64;
     }
 }
 

@@ -12,7 +12,7 @@
 //!        │       └────┬─────┘
 //!        │         prepared                  one message for many
 //!        │     ┌──────┤
-//!      utf8    │    frame                    pieces of frames, and back      §5.1 §5.2
+//!  utf8 spare  │    frame                    pieces of frames, and back      §5.1 §5.2
 //!              │  ┌───┴───┐
 //!         message │     mask                 §5.3
 //!              │  header                     §5.2
@@ -41,6 +41,7 @@ mod prepared;
 mod receive;
 mod role;
 mod send;
+mod spare;
 mod utf8;
 
 pub use as_event::AsEvent;

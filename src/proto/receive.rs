@@ -7,6 +7,8 @@
 //! Events are lent from the input where a message lies there whole, else from the receiver, which
 //! gives the memory back at the next call. It holds nothing between messages.
 
+use bytes::buf::Limit;
+
 use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
@@ -64,6 +66,9 @@ pub(super) enum CloseReply {
     /// Tells which rule the peer broke (§7.1.7).
     Fail(Violation),
 }
+
+/// If less of a frame is to come, reading on into an input may find the next frame behind it.
+const STRAIGHT: u64 = 64 << 10;
 
 /// How many bytes of pings may wait for their pongs.
 const PONGS: usize = 2 << 10;
@@ -194,6 +199,32 @@ impl Receiver {
             };
             Part { event, fin }
         }))
+    }
+
+    /// Lets `read` append the next bytes of a large binary frame to what was gathered of its message,
+    /// instead of to an input from which they would be copied. `None` if the next bytes must come
+    /// through an input, which is so unless the last one was taken whole.
+    ///
+    /// What `read` appended is received by the next call of [`recv`](Self::recv) or
+    /// [`recv_message`](Self::recv_message), with an input that may be empty.
+    pub fn read_straight<T>(
+        &mut self,
+        read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> T,
+    ) -> Option<T> {
+        let to_come = self.frames.to_come();
+        if to_come < STRAIGHT || self.end.is_some() {
+            return None;
+        }
+        let mut room = self.assembler.room(to_come)?;
+        let start = room.get_ref().len();
+        let done = read(&mut room);
+        let added = &mut room.into_inner()[start..];
+        #[cfg(feature = "deflate")]
+        if let Some(inflater) = &mut self.inflater {
+            inflater.pass(added.len() as u64);
+        }
+        self.frames.fill(added);
+        Some(done)
     }
 
     /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
