@@ -12,6 +12,7 @@ mod deadlines;
 mod doors;
 mod faults;
 mod interop;
+mod large;
 mod opening;
 mod pressure;
 mod random;
