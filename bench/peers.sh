@@ -61,9 +61,7 @@ build_all() { # PEER…
             ws | bun) need_npm || missing+=" $peer" ;;
             picows) need_python || missing+=" $peer" ;;
             raw-epoll) ;;
-            bowstring) # its broadcast has a server of its own, once there is one
-                ! grep -q '"serve-bowstring-broadcast"' "$here/Cargo.toml" || cargo_bins+=(--bin serve-bowstring-broadcast)
-                ;;
+            bowstring) cargo_bins+=(--bin serve-bowstring-broadcast) ;; # it echoes with its own server
             *) cargo_bins+=(--bin "serve-$peer") ;;
         esac
     done
