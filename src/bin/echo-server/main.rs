@@ -10,7 +10,7 @@ mod options;
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::task::Poll;
@@ -137,17 +137,13 @@ impl Server {
     async fn serve(self, listener: StdListener) {
         let Ok(listener) = TcpListener::from_std(listener) else { return };
         // Each connection holds a sender: when the last is gone, so are they.
-        let (going, mut gone) = mpsc::channel::<()>(1);
-        while let Some(accepted) = self.unless_stopped(listener.accept()).await {
+        let (going, mut gone) = mpsc::channel(1);
+        while let Some(accepted) = self.unless_stopped(pin!(listener.accept())).await {
             let Ok((stream, _)) = accepted else {
                 tokio::time::sleep(PAUSE).await;
                 continue;
             };
-            let (server, going) = (self.clone(), going.clone());
-            tokio::spawn(async move {
-                server.connection(stream).await;
-                drop(going);
-            });
+            tokio::spawn(self.clone().connection(stream, going.clone()));
         }
         // Nobody new is let in to wait for nothing.
         drop(listener);
@@ -156,21 +152,23 @@ impl Server {
     }
 
     /// One connection, from its request to its end. How it fails is the peer's business.
-    async fn connection(self, stream: TcpStream) {
+    async fn connection(self, stream: TcpStream, _going: mpsc::Sender<()>) {
         // Boxed, so that what it needed is given back before the connection's long life.
-        let handshake = Box::pin(handshake(stream, &self.config));
-        let Some(Ok(Some(mut ws))) = self.unless_stopped(handshake).await else { return };
-        if self.unless_stopped(echo(&mut ws)).await.is_none() {
+        let Some(mut ws) = Box::pin(self.open(stream)).await else { return };
+        if self.unless_stopped(pin!(echo(&mut ws))).await.is_none() {
             let _ = ws.close(CloseCode::GOING_AWAY, "the server is going down").await;
         }
     }
 
+    async fn open(&self, stream: TcpStream) -> Option<WebSocket<TcpStream>> {
+        self.unless_stopped(pin!(handshake(stream, &self.config))).await?.ok()?
+    }
+
     /// Does something, unless the server stops first. That is looked at first: work that never has
     /// to wait uses up all that the runtime grants a task.
-    async fn unless_stopped<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+    async fn unless_stopped<T>(&self, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
         let mut stopping = self.stopping.clone();
         let mut stopped = pin!(unconstrained(stopping.changed()));
-        let mut work = pin!(work);
         // A task has one waker all its life: it asks once to be woken, and then only looks.
         let mut asked = false;
         poll_fn(|cx| {
