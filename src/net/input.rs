@@ -95,16 +95,16 @@ impl Input {
         self.fed = true;
     }
 
-    /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
-    /// turn to another connection.
+    /// Gives a borrowed block back, keeping what is left in it, unless that is so much that keeping the
+    /// block is cheaper. To be called whenever the thread may turn to another connection.
     #[inline]
     pub(super) fn park(&mut self) {
-        if self.borrowed {
+        if self.borrowed && self.end - self.start <= pool::BLOCK / 16 {
             let rest = self.bytes[self.start..self.end].to_vec();
             let Self { starved, fed, .. } = *self;
             let kept = Self { starved, fed, ..Self::new(rest) };
             pool::give_block(std::mem::replace(self, kept).bytes);
-        } else if self.is_empty() {
+        } else if self.is_empty() && !self.borrowed {
             self.bytes = Vec::new();
             (self.start, self.end) = (0, 0);
         }
