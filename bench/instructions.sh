@@ -3,6 +3,7 @@
 # effect that no other work on the machine can blur.
 #
 #   bench/instructions.sh [WORKLOAD…]     (a b)
+#   bench/instructions.sh --check         fails if one has grown by more than 3 % over instructions.tsv
 #   SERVER=PROGRAM bench/instructions.sh  another server that prints its address on the first line
 #   FLAGS=--raw SERVER=…                  if that is a floor
 #
@@ -59,9 +60,18 @@ count() { # WORKLOAD MESSAGES
     sed -n 's/^\(summary\|totals\): \([0-9]*\).*/\2/p' "$work/callgrind.out" | tail -n 1
 }
 
+check=
+[[ ${1:-} != --check ]] || { check=1 && shift; }
 (($#)) || set -- a b
+grown=()
 for workload; do
     less=$(count "$workload" "$few")
     more=$(count "$workload" "$many")
-    printf '%s\t%s\n' "$workload" "$(((more - less) / (many - few)))"
+    now=$(((more - less) / (many - few)))
+    printf '%s\t%s\n' "$workload" "$now"
+    [[ -n $check ]] || continue
+    known=$(sed -n "s/^$workload\t//p" "$here/instructions.tsv")
+    [[ -n $known ]] || die "instructions.tsv has no figure for $workload"
+    ((now * 100 <= known * 103)) || grown+=("$workload: $known before, $now now")
 done
+((${#grown[@]} == 0)) || die "more than 3 % more: $(IFS=';' && printf '%s' "${grown[*]}")"

@@ -2,7 +2,8 @@
 //!
 //! [`WebSocket::batch`] waits for bytes and lends both directions at once: [`Events`] gives what lies
 //! in those bytes, from where it lies, and [`Outgoing`] frames answers. Everything framed is written
-//! when the next batch has to wait, in as few writes as possible. Nothing is allocated per message.
+//! when the next batch has to wait, in as few writes as possible; what is too large to be copied is
+//! written at once. Nothing is allocated per message.
 
 use std::future::poll_fn;
 
@@ -107,7 +108,7 @@ impl Events<'_> {
 
 impl Drop for Events<'_> {
     fn drop(&mut self) {
-        self.input.park();
+        self.input.pause();
     }
 }
 

@@ -95,16 +95,25 @@ impl Input {
         self.fed = true;
     }
 
-    /// Gives a borrowed block back, keeping what is left in it, unless that is so much that keeping the
-    /// block is cheaper. To be called whenever the thread may turn to another connection.
+    /// Like [`park`](Self::park), between two batches: where much is left in the block, that is kept
+    /// for the next, which takes up where this one ends.
+    #[inline]
+    pub(super) fn pause(&mut self) {
+        if self.end - self.start <= pool::BLOCK / 16 {
+            self.park();
+        }
+    }
+
+    /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
+    /// turn to another connection.
     #[inline]
     pub(super) fn park(&mut self) {
-        if self.borrowed && self.end - self.start <= pool::BLOCK / 16 {
+        if self.borrowed {
             let rest = self.bytes[self.start..self.end].to_vec();
             let Self { starved, fed, .. } = *self;
             let kept = Self { starved, fed, ..Self::new(rest) };
             pool::give_block(std::mem::replace(self, kept).bytes);
-        } else if self.is_empty() && !self.borrowed {
+        } else if self.is_empty() {
             self.bytes = Vec::new();
             (self.start, self.end) = (0, 0);
         }

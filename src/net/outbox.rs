@@ -21,6 +21,8 @@ pub(super) struct Outbox {
     unflushed: bool,
     /// The stream was full when it was last asked.
     waiting: bool,
+    /// It was not done flushing when it was last asked.
+    flushing: bool,
     /// Writing failed: what is framed now goes nowhere.
     broken: bool,
     /// The stream took bytes that had to wait, since somebody last asked: then the peer has taken
@@ -59,12 +61,14 @@ impl Outbox {
     /// rest waits. So what is large is not copied.
     ///
     /// The stream wakes nobody for this: whoever waits polls it before. An error is left for then.
+    /// Whether the stream took anything.
     pub(super) fn write_apart(
         &mut self,
         mut payload: &[u8],
         mut stream: Pin<&mut impl AsyncWrite>,
-    ) {
-        while !payload.is_empty() && !self.broken && !self.waiting {
+    ) -> bool {
+        let mut took = false;
+        while !payload.is_empty() && !self.broken && !self.waiting && !self.flushing {
             let waits = &self.bytes[self.written..];
             let slices = [IoSlice::new(waits), IoSlice::new(payload)];
             let cx = &mut Context::from_waker(Waker::noop());
@@ -74,6 +78,7 @@ impl Outbox {
                     self.written += old;
                     payload = &payload[len - old..];
                     self.unflushed = true;
+                    took = true;
                 }
                 Poll::Ready(_) => break,
                 Poll::Pending => self.waiting = true,
@@ -84,6 +89,7 @@ impl Outbox {
         } else {
             self.buffer().extend_from_slice(payload);
         }
+        took
     }
 
     /// What waits.
@@ -118,7 +124,9 @@ impl Outbox {
             }
         }
         if self.unflushed && !self.broken {
-            if let Err(error) = ready!(stream.poll_flush(cx)) {
+            let polled = stream.poll_flush(cx);
+            self.flushing = polled.is_pending();
+            if let Err(error) = ready!(polled) {
                 return Poll::Ready(Err(self.fail(error)));
             }
             self.unflushed = false;

@@ -122,7 +122,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Frames a message, a ping, a pong or a close frame, to be written later: see the module's
-    /// sentence on corking. Waits first while more than [`high_water`](Config::high_water) bytes
+    /// sentence on corking. (What is too large to be copied is written at once, as far as the stream
+    /// takes it.) Waits first while more than [`high_water`](Config::high_water) bytes
     /// are waiting to be written.
     ///
     /// # Cancel safety

@@ -4,10 +4,11 @@
 //! when it goes off too early it is set again. A busy connection so touches the timer wheel once per
 //! keep-alive interval instead of once per message.
 
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll, Waker};
 use std::time::Instant as StdInstant;
 
+use tokio::task::unconstrained;
 use tokio::time::{Instant, Sleep, sleep_until};
 
 /// See the module.
@@ -41,9 +42,12 @@ impl Timer {
         if at < sleep.deadline() {
             sleep.as_mut().reset(at);
         }
-        while sleep.as_mut().poll(cx).is_ready() {
+        // Where the runtime grants the task no more, a `Sleep` would be pending without being set.
+        while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             tell();
             if sleep.deadline() >= at {
+                // It would be ready again.
+                self.sleep = None;
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(at);

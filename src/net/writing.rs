@@ -37,8 +37,7 @@ impl Writing {
         stream: Pin<&mut impl AsyncWrite>,
     ) -> Result<(), Misuse> {
         let payload = self.sender.send_apart(event, self.outbox.buffer())?;
-        if !payload.is_empty() {
-            self.outbox.write_apart(payload, stream);
+        if !payload.is_empty() && self.outbox.write_apart(payload, stream) {
             self.sender.wrote();
         }
         Ok(())

@@ -17,6 +17,9 @@ use super::opcode::Opcode;
 use super::spare::Buffer;
 use super::utf8::Text;
 
+/// From how much of a message on the rest may be read right behind it.
+const ENOUGH: usize = 16 << 10;
+
 /// The message under way, and the pieces of it that were gathered.
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
@@ -159,7 +162,8 @@ impl Assembler {
         let goes_on = self.under_way == Some(Kind::Binary) && !self.compressed && !self.lent;
         let Store::Binary(buffer) = &mut self.store else { return None };
         let data = &mut **buffer;
-        if !goes_on || data.is_empty() {
+        // From a few bytes on, room for as much again would mean many small reads.
+        if !goes_on || data.len() < ENOUGH {
             return None;
         }
         let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);

@@ -5,7 +5,7 @@
 //! that begins a large message and stalls would hold one for next to nothing: no more than [`MOST`]
 //! bytes are lent at a time, by all threads together.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -21,6 +21,8 @@ static LENT: AtomicUsize = AtomicUsize::new(0);
 
 thread_local! {
     static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
+    /// Whether this thread ever asked for a buffer: one that only drops messages keeps none.
+    static RECEIVES: Cell<bool> = const { Cell::new(false) };
 }
 
 /// A buffer that goes back to the thread when it is dropped, if it is worth it.
@@ -37,18 +39,23 @@ impl Buffer {
         if len < SMALLEST as u64 {
             return Self::default();
         }
+        RECEIVES.set(true);
         let data = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
         let lent = data.capacity();
+        let buffer = Self { data, lent };
         if LENT.fetch_add(lent, Ordering::Relaxed) + lent > MOST {
-            LENT.fetch_sub(lent, Ordering::Relaxed);
+            // Dropped, it goes back to where it was.
             return Self::default();
         }
-        Self { data, lent }
+        buffer
     }
 
     /// Its bytes, for somebody to keep; the memory comes back when they are dropped.
     pub(super) fn into_bytes(mut self) -> Bytes {
         // One that was lent can be far too large to be given away.
+        if self.data.len() < SMALLEST && self.is_worth_it() {
+            return Bytes::copy_from_slice(&self.data);
+        }
         if self.data.capacity() / 2 > self.data.len() {
             self.data.shrink_to_fit();
         }
@@ -100,7 +107,7 @@ impl DerefMut for Buffer {
 impl Drop for Buffer {
     fn drop(&mut self) {
         self.settle();
-        if self.is_worth_it() {
+        if self.is_worth_it() && RECEIVES.try_with(Cell::get).unwrap_or_default() {
             let mut data = std::mem::take(&mut self.data);
             data.clear();
             // A thread that ends keeps nothing.

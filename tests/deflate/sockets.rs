@@ -149,7 +149,9 @@ async fn what_a_window_spares() {
 #[tokio::test(start_paused = true)]
 async fn an_unused_compressor_is_given_back() {
     let text = (0..200u32).map(|n| format!("{} ", n * 7919)).collect::<String>();
-    for (busy, kept) in [(Busy::Neither, false), (Busy::Peer, false), (Busy::Both, true)] {
+    for (busy, kept) in
+        [(Busy::Neither, false), (Busy::Peer, false), (Busy::Us, true), (Busy::Both, true)]
+    {
         let (mut near, mut far) = pair(memory(Memory::Full), memory(Memory::Full)).await.unwrap();
         near.send(&text).await.unwrap();
         assert_eq!(far.recv().await.unwrap().unwrap().as_text(), Some(&*text));
@@ -158,10 +160,10 @@ async fn an_unused_compressor_is_given_back() {
             let pause = Duration::from_secs(5);
             let waiting = async { tokio::join!(near.recv(), far.recv()) };
             assert!(tokio::time::timeout(pause, waiting).await.is_err(), "pinged, and no more");
-            if busy != Busy::Neither {
+            if matches!(busy, Busy::Peer | Busy::Both) {
                 far.send(Event::Ping(b"every 5 s")).await.unwrap();
             }
-            if busy == Busy::Both {
+            if matches!(busy, Busy::Us | Busy::Both) {
                 near.send("x").await.unwrap();
                 near.send(&*"y".repeat(200)).await.unwrap();
                 far.recv().await.unwrap();
@@ -181,5 +183,6 @@ async fn an_unused_compressor_is_given_back() {
 enum Busy {
     Neither,
     Peer,
+    Us,
     Both,
 }

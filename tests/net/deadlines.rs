@@ -1,10 +1,13 @@
 //! Every deadline, in virtual time.
 
+use std::future::{Future, poll_fn};
+use std::pin::pin;
 use std::time::Duration;
 
 use bowstring::net::{Incoming, connect_over};
 use bowstring::proto::Expired;
 use bowstring::{CloseCode, Config, Error, Message};
+use tokio::task::coop::consume_budget;
 use tokio::time::{advance, sleep};
 
 use crate::opening::{REQUEST, request};
@@ -325,4 +328,25 @@ async fn without_a_keep_alive_nothing_is_timed() {
         advance(secs(100_000)).await;
     }
     assert_eq!(peer.total(), 0);
+}
+
+/// To a task that has used up what the runtime grants it even a timer is refused, without being set.
+#[tokio::test(start_paused = true)]
+async fn a_timer_that_is_first_asked_for_without_budget_goes_off_all_the_same() {
+    let (mut ws, peer) = server(&Config::default());
+    let mut first = true;
+    let waiting = async {
+        poll_fn(|cx| {
+            if std::mem::take(&mut first) {
+                while pin!(consume_budget()).poll(cx).is_ready() {}
+            }
+            pin!(ws.recv()).poll(cx)
+        })
+        .await
+    };
+    let took = seconds(async {
+        assert!(matches!(waiting.await, Err(Error::Timeout(Expired::Pong))));
+    });
+    is_about(took.await, 40.0);
+    assert_eq!(peer.frames()[0].opcode, 9);
 }
