@@ -118,7 +118,11 @@ impl Assembler {
         limits: &Limits,
     ) -> Result<(), Violation> {
         let limit = limits.max_message_size;
-        if len > limit as u64 {
+        let over = len.saturating_sub(limit as u64);
+        if over > 0 {
+            // What comes before the limit is looked at, so that it does not matter how it was cut.
+            let fits = plain.len() - (over as usize).min(plain.len());
+            self.add(&plain[..fits], u64::MAX, limits)?;
             return Err(Violation::MessageTooLarge { len, limit });
         }
         self.add(plain, u64::MAX, limits)

@@ -172,15 +172,15 @@ fn inflate(
 ) -> Result<(), Violation> {
     loop {
         let (total_in, total_out) = (engine.total_in(), engine.total_out());
-        let status = engine
-            .decompress(bytes, buffer, InflateFlush::SyncFlush)
-            .map_err(|_| Violation::InvalidDeflate)?;
+        let status = engine.decompress(bytes, buffer, InflateFlush::SyncFlush);
         let eaten = (engine.total_in() - total_in) as usize;
         let made = (engine.total_out() - total_out) as usize;
         bytes = &bytes[eaten..];
         if made > 0 {
             take(&buffer[..made])?;
         }
+        // What came before it counts, so that it does not matter how the bytes were cut.
+        let status = status.map_err(|_| Violation::InvalidDeflate)?;
         if status == Status::StreamEnd {
             // RFC 7692 §7.2.3.4: a final block ends the stream but not the message. What follows
             // is a stream of its own; whoever finished one had to begin again as well.
