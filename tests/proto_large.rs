@@ -75,7 +75,7 @@ fn receive(receiver: &mut Receiver, mut wire: &[u8], block: usize) -> (Vec<Messa
 #[test]
 fn the_rest_of_a_frame_straight_into_its_message() {
     for role in BOTH {
-        let data: Vec<u8> = (0..1 << 20).map(|n: u32| (n * 31 >> 7) as u8).collect();
+        let data: Vec<u8> = (0..1 << 20).map(|n: u32| ((n * 31) >> 7) as u8).collect();
         let stream = [frame(true, 2, &data), frame(true, 2, &data[1..])].concat();
         for block in [20_000, 100_000, 256 << 10] {
             let mut receiver = Receiver::new(role, Limits::default());
