@@ -30,7 +30,8 @@ static void publish(const char *masked) {
         if (send(members[i], frame, sizeof frame, 0) != sizeof frame) end(members[i]);
 }
 
-static void readable(int fd) {
+static void readable(int epoll, int fd) {
+    (void)epoll;
     ssize_t got = recv(fd, buffer, sizeof buffer, 0);
     if (got < 0 && errno == EAGAIN) return;
     if (got <= 0) return end(fd);
@@ -43,20 +44,4 @@ static void readable(int fd) {
     members[count++] = fd;
 }
 
-int main(void) {
-    static struct epoll_event events[EVENTS];
-    int listener = listen_and_say();
-    int epoll = epoll_create1(0);
-    if (epoll < 0) die("epoll_create1");
-    watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN);
-    for (;;) {
-        int n = epoll_wait(epoll, events, EVENTS, -1);
-        for (int i = 0; i < n; i++) {
-            int fd = events[i].data.fd;
-            if (fd == listener)
-                while (take(epoll, listener) >= 0) {}
-            else
-                readable(fd);
-        }
-    }
-}
+int main(void) { serve(readable); }

@@ -55,22 +55,11 @@ static void writable(int epoll, int fd) {
     watch(epoll, EPOLL_CTL_MOD, fd, EPOLLIN);
 }
 
-int main(void) {
-    static struct epoll_event events[EVENTS];
-    int listener = listen_and_say();
-    int epoll = epoll_create1(0);
-    if (epoll < 0) die("epoll_create1");
-    watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN);
-    for (;;) {
-        int n = epoll_wait(epoll, events, EVENTS, -1);
-        for (int i = 0; i < n; i++) {
-            int fd = events[i].data.fd;
-            if (fd == listener)
-                while (take(epoll, listener) >= 0) {}
-            else if (connections[fd].unsent)
-                writable(epoll, fd);
-            else
-                readable(epoll, fd);
-        }
-    }
+static void ready(int epoll, int fd) {
+    if (connections[fd].unsent)
+        writable(epoll, fd);
+    else
+        readable(epoll, fd);
 }
+
+int main(void) { serve(ready); }

@@ -73,4 +73,23 @@ static int answer(int fd, const char *bytes, ssize_t len) {
     return send(fd, SWITCHING, sizeof SWITCHING - 1, 0) == sizeof SWITCHING - 1;
 }
 
+/* Serves for ever: `ready` is told of each connection on which something can be done. */
+static inline void serve(void (*ready)(int epoll, int fd)) {
+    static struct epoll_event events[EVENTS];
+    int listener = listen_and_say();
+    int epoll = epoll_create1(0);
+    if (epoll < 0) die("epoll_create1");
+    watch(epoll, EPOLL_CTL_ADD, listener, EPOLLIN);
+    for (;;) {
+        int n = epoll_wait(epoll, events, EVENTS, -1);
+        for (int i = 0; i < n; i++) {
+            int fd = events[i].data.fd;
+            if (fd == listener)
+                while (take(epoll, listener) >= 0) {}
+            else
+                ready(epoll, fd);
+        }
+    }
+}
+
 #endif

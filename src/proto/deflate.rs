@@ -228,11 +228,16 @@ impl Deflater {
         self.context.window_bits >= SMALLEST
     }
 
+    /// Whether a message goes out as it is, without a try.
+    fn passes(&self, plain: &[u8]) -> bool {
+        plain.len() < self.threshold || !self.is_able()
+    }
+
     /// Compresses a whole message and gives it to `frame`; or gives it as it is if it is short, or
     /// would not shrink. The flag tells which.
     pub(super) fn message(&mut self, plain: &[u8], frame: impl FnOnce(&[u8], bool)) {
         self.ratio.plain += plain.len() as u64;
-        if plain.len() < self.threshold || !self.is_able() {
+        if self.passes(plain) {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
@@ -262,7 +267,7 @@ impl Deflater {
     /// [stand alone](Self::stands_alone).
     pub(super) fn share<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Framed> {
         let plain = prepared.plain().payload();
-        let framed = if plain.len() < self.threshold || !self.is_able() {
+        let framed = if self.passes(plain) {
             None
         } else {
             prepared.deflated(self.context.window_bits, |plain| {

@@ -107,17 +107,15 @@ impl Sender {
             Event::Pong(payload) => (Opcode::Pong, payload),
             Event::Close(close) => return self.send_close(close, out),
         };
-        self.check_open()?;
-        if opcode.is_control() {
-            // §5.5: control frames MUST have a payload of 125 bytes or less.
-            if payload.len() > 125 {
-                return Err(Misuse::LongControl { len: payload.len() });
-            }
-        } else if self.unfinished.is_some() {
-            return Err(Misuse::Unfinished);
-        } else {
+        if !opcode.is_control() {
+            self.check_whole()?;
             self.message(opcode, payload, out);
             return Ok(());
+        }
+        self.check_open()?;
+        // §5.5: control frames MUST have a payload of 125 bytes or less.
+        if payload.len() > 125 {
+            return Err(Misuse::LongControl { len: payload.len() });
         }
         self.frame(opcode, true, 0, payload, out);
         Ok(())
@@ -162,10 +160,7 @@ impl Sender {
         if payload.len() < LARGE || self.keys.is_some() || compresses {
             return Ok(None);
         }
-        self.check_open()?;
-        if self.unfinished.is_some() {
-            return Err(Misuse::Unfinished);
-        }
+        self.check_whole()?;
         let len = payload.len() as u64;
         Header { fin: true, rsv: 0, opcode, mask: None, len }.write(out);
         Ok(Some(payload))
@@ -173,10 +168,7 @@ impl Sender {
 
     /// Appends what was framed before, if it suits this connection.
     fn send_prepared(&mut self, prepared: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.check_open()?;
-        if self.unfinished.is_some() {
-            return Err(Misuse::Unfinished);
-        }
+        self.check_whole()?;
         #[cfg(feature = "deflate")]
         let (framed, rsv) = match &mut self.deflater {
             Some(deflater) if !deflater.stands_alone() => {
@@ -291,6 +283,13 @@ impl Sender {
     #[inline]
     fn check_open(&self) -> Result<(), Misuse> {
         if self.closed { Err(Misuse::Closed) } else { Ok(()) }
+    }
+
+    /// §5.4: nor a whole message between the fragments of another.
+    #[inline]
+    fn check_whole(&self) -> Result<(), Misuse> {
+        self.check_open()?;
+        if self.unfinished.is_some() { Err(Misuse::Unfinished) } else { Ok(()) }
     }
 
     /// Frames a whole message, compressed if that is agreed on and makes it smaller.
