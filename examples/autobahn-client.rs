@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 
-use bowstring::net::connect;
+use bowstring::net::{Transport, connect};
 use bowstring::{Error, Message};
 
 const AGENT: &str = "bowstring";
@@ -49,7 +49,7 @@ async fn run(server: &str) -> Result<u32, Error> {
     Ok(count)
 }
 
-async fn echo(ws: &mut bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), Error> {
+async fn echo(ws: &mut bowstring::WebSocket<Transport>) -> Result<(), Error> {
     while let Some(message) = ws.recv().await? {
         ws.feed(message).await?;
     }

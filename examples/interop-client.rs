@@ -13,11 +13,10 @@ use std::fmt::Display;
 use std::process::ExitCode;
 
 use bowstring::handshake::ClientRequest;
-use bowstring::net::{Deflate, Memory, connect_with};
+use bowstring::net::{Deflate, Memory, Transport, connect_with};
 use bowstring::proto::Ratio;
 use bowstring::{Config, Event, Message, WebSocket};
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
-use tokio::net::TcpStream;
 
 /// The lengths at which a header changes its form, and long ones.
 const LENGTHS: [usize; 9] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20, 4 << 20];
@@ -130,7 +129,7 @@ async fn run(server: &str, mode: Option<Option<Deflate>>) -> Result<usize, Box<d
 
 /// A connection, and how many messages came back on it.
 struct Echoes {
-    ws: WebSocket<TcpStream>,
+    ws: WebSocket<Transport>,
     messages: usize,
 }
 

@@ -61,10 +61,11 @@
 //! | [`proto`] | §5–§8 as a state machine: frames, messages, closing | nothing outside |
 //! | [`handshake`] | §3–§4 as pure functions: URIs, request, response | the `http` types |
 //! | [`net`] | sockets, timers, buffers, back-pressure | both, and tokio |
+//! | [`server`] | accepting, the handshake hook, draining | all of them |
 //!
-//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `deflate` is
-//! permessage-deflate (RFC 7692); `echo-server` (default) is what the binary needs beyond `net`, and
-//! brings `deflate`. With `default-features = false` the core stands alone.
+//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `server` is the
+//! layer on it; `deflate` is permessage-deflate (RFC 7692); `echo-server` (default) is what the binary
+//! needs, and brings `server` and `deflate`. With `default-features = false` the core stands alone.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
@@ -73,6 +74,8 @@ pub mod handshake;
 #[cfg(feature = "net")]
 pub mod net;
 pub mod proto;
+#[cfg(feature = "server")]
+pub mod server;
 
 #[cfg(feature = "net")]
 pub use net::{Config, Error, WebSocket, accept, connect};

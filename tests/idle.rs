@@ -7,11 +7,12 @@ use std::pin::pin;
 use std::task::{Context, Poll, Waker};
 
 use bowstring::handshake::ClientRequest;
-use bowstring::net::{Incoming, Reader, Writer, connect_with, masking_key};
+use bowstring::net::{
+    Incoming, Reader, Transport, TransportRead, TransportWrite, Writer, connect_with, masking_key,
+};
 use bowstring::proto::Role;
 use bowstring::{Config, WebSocket};
 use tokio::io::AsyncWriteExt;
-use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 
 #[global_allocator]
@@ -32,7 +33,7 @@ async fn echoed(
     listener: &TcpListener,
     config: &Config,
     len: usize,
-) -> (WebSocket<TcpStream>, WebSocket<TcpStream>) {
+) -> (WebSocket<TcpStream>, WebSocket<Transport>) {
     let uri = format!("ws://{}/", listener.local_addr().unwrap());
     let request = ClientRequest::new(uri.parse().unwrap());
     let (client, server) = tokio::join!(connect_with(&request, config), async {
@@ -92,8 +93,8 @@ async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_712(
         wait(reader.recv());
         let separating = heap() - before - tokio_split;
         // The reader's and the writer's hold on the transport are tokio's, too.
-        let halves = size_of::<OwnedReadHalf>() + size_of::<OwnedWriteHalf>();
-        let state = size_of::<Reader<TcpStream>>() + size_of::<Writer<TcpStream>>();
+        let halves = size_of::<TransportRead>() + size_of::<TransportWrite>();
+        let state = size_of::<Reader<Transport>>() + size_of::<Writer<Transport>>();
         let split = state + owned + separating - halves;
         println!("split: {state} of state, {owned} + {separating} on the heap, {halves} not ours");
         assert!(split <= 712 + agreed, "{split}");

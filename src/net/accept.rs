@@ -103,6 +103,24 @@ where
         &self.request
     }
 
+    /// Takes the request out; what is left knows its method alone.
+    pub fn take_request(&mut self) -> Request<()> {
+        let mut left = Request::new(());
+        left.method_mut().clone_from(self.request.method());
+        std::mem::replace(&mut self.request, left)
+    }
+
+    /// What is wrong with the request as an opening handshake, for which [`accept`](Self::accept)
+    /// would refuse it.
+    pub fn fault(&self) -> Option<&RequestError> {
+        self.upgrade.as_ref().err()
+    }
+
+    /// Other limits, timeouts or compression for this connection.
+    pub fn set_config(&mut self, config: Config) {
+        self.config = config;
+    }
+
     /// Whether the request asks for a WebSocket connection at all. If it does so wrongly,
     /// [`accept`](Self::accept) refuses it.
     pub fn wants_upgrade(&self) -> bool {

@@ -9,6 +9,7 @@ use super::error::Error;
 use super::keys::{masking_key, nonce};
 use super::opening::{no_delay, read_head, read_some, within};
 use super::stream::WebSocket;
+use super::transport::Transport;
 use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
     parse_response_head,
@@ -43,7 +44,7 @@ const MAX_BODY: usize = 16 << 10;
 /// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), [`NeedsTls`](Error::NeedsTls) for `wss://`, or how
 /// the transport failed.
-pub async fn connect(uri: &str) -> Result<(WebSocket<TcpStream>, Response<()>), Error> {
+pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri: Uri = uri.parse()?;
     connect_with(&ClientRequest::new(uri), &Config::default()).await
 }
@@ -67,14 +68,15 @@ pub async fn connect(uri: &str) -> Result<(WebSocket<TcpStream>, Response<()>), 
 pub async fn connect_with(
     request: &ClientRequest,
     config: &Config,
-) -> Result<(WebSocket<TcpStream>, Response<()>), Error> {
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     if request.uri().secure() {
         return Err(Error::NeedsTls);
     }
     let answer = within(config.handshake_timeout, async {
         let uri = request.uri();
         let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-        open(stream, request, config).await
+        no_delay(&stream);
+        open(Transport::Tcp(stream), request, config).await
     });
     answer.await?.read(config).await
 }

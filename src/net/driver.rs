@@ -17,6 +17,7 @@ use std::task::{Context, Poll, ready};
 
 use super::config::Config;
 use super::error::Error;
+use super::handle::{Ending, Handle};
 use super::input::{Input, poll_read_buf};
 use super::link::Link;
 use super::pool;
@@ -39,6 +40,8 @@ pub(super) struct Driver<L> {
     eof: bool,
     /// The end was reported: nothing happens any more.
     finished: bool,
+    /// What others have of the connection, if they asked for it.
+    pub(super) handle: Option<Handle>,
 }
 
 /// What was read since reading last had to wait. A peer that floods us never makes us wait, so its
@@ -66,9 +69,20 @@ impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
-        let Self { turn, server, eof, finished, .. } = self;
-        let link = relink(link);
-        Driver { link, receiver, input, report_pings, deadline, timer, turn, server, eof, finished }
+        let Self { turn, server, eof, finished, handle, .. } = self;
+        Driver {
+            link: relink(link),
+            receiver,
+            input,
+            report_pings,
+            deadline,
+            timer,
+            turn,
+            server,
+            eof,
+            finished,
+            handle,
+        }
     }
 }
 
@@ -91,6 +105,7 @@ impl<L: Link> Driver<L> {
             server: matches!(role, Role::Server),
             eof: false,
             finished: false,
+            handle: None,
         }
     }
 
@@ -269,8 +284,17 @@ impl<L: Link> Driver<L> {
         Poll::Ready(())
     }
 
-    /// Waits for the deadline, and does what it calls for. An error is the end.
+    /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        if let Some(handle) = &self.handle {
+            if self.receiver.took_pong() {
+                handle.ponged(now());
+            }
+            if let Some(close) = handle.poll_close(cx.waker()) {
+                self.link.frame(Event::Close(Some(close.as_close())));
+                return Poll::Ready(Ok(()));
+            }
+        }
         if self.link.took_bytes() {
             self.deadline.wrote();
         }
@@ -286,7 +310,12 @@ impl<L: Link> Driver<L> {
         }
         match self.deadline.handle(closing, now()) {
             None => {}
-            Some(Due::Ping) => self.link.frame(Event::Ping(&[])),
+            Some(Due::Ping) => {
+                self.link.frame(Event::Ping(&[]));
+                if let Some(handle) = &self.handle {
+                    handle.pinged(now());
+                }
+            }
             Some(Due::Expired(expired)) => {
                 if expired == Expired::Pong {
                     let code = CloseCode::INTERNAL_ERROR;
@@ -310,12 +339,18 @@ impl<L: Link> Driver<L> {
         self.input.clear();
         self.input.park();
         self.link.abandon();
-        match (self.receiver.violation(), error) {
+        let ended = match (self.receiver.violation(), error) {
             (Some(violation), _) => Err(violation.into()),
             // Both close frames went their way, or ours could not: the peer had said its last.
             (None, _) if self.receiver.has_closed() => Ok(false),
             (None, Some(error)) => Err(error.into()),
             (None, None) => Err(Error::Lost),
+        };
+        if let Some(handle) = &self.handle {
+            let failed = ended.as_ref().err().and_then(Error::close_code);
+            let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
+            handle.end(Ending::new(code, ended.is_ok()));
         }
+        ended
     }
 }

@@ -6,11 +6,13 @@
 //!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
 //!           └──────────┼─────────┤
 //!                   driver   shared       the reading loop and the end · a lock between tasks
-//!             ┌────────┼─────────┐
-//!           input    link      timer      bytes read · the writing direction as it sees it
+//!             ┌────────┼─────────┬────────┐
+//!           input    link      timer   handle     bytes read · the writing direction as it sees it
 //!             │     writing ── outbox     what frames, what waits to be written
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
+//!
+//! `transport` is what a connection goes over where this crate has opened it.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
@@ -21,6 +23,7 @@ mod config;
 mod connect;
 mod driver;
 mod error;
+mod handle;
 mod input;
 mod keys;
 mod link;
@@ -31,6 +34,7 @@ mod shared;
 mod split;
 mod stream;
 mod timer;
+mod transport;
 mod writing;
 
 pub use accept::{Incoming, accept};
@@ -40,6 +44,8 @@ pub use config::Config;
 pub use config::{Deflate, Memory};
 pub use connect::{connect, connect_over, connect_with};
 pub use error::Error;
+pub use handle::{Ending, Handle};
 pub use keys::masking_key;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
+pub use transport::{Transport, TransportRead, TransportWrite};

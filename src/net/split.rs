@@ -19,6 +19,7 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use super::batch::Events;
 use super::driver::Driver;
 use super::error::Error;
+use super::handle::Handle;
 use super::link::Whole;
 use super::shared::{Half, Shared};
 use super::stream::WebSocket;
@@ -121,6 +122,31 @@ impl<S: Split> Reader<S> {
             return Ok(None);
         }
         Ok(Some(Events::new(&mut self.driver)))
+    }
+
+    /// Closes the connection and waits for its end; see [`WebSocket::close`]. Writers can send nothing
+    /// from then on.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time. Once polled, the close frame is framed.
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
+    /// 123 bytes: nothing was sent. Else how the connection failed.
+    pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
+        if !self.driver.is_finished() {
+            self.driver.settle();
+            let close = Close { code: code.into(), reason };
+            self.driver.link.shared().frame(Event::Close(Some(close)))?;
+        }
+        poll_fn(|cx| self.driver.poll_drain(cx)).await
+    }
+
+    /// A hand on the connection for other tasks; see [`WebSocket::handle`].
+    pub fn handle(&mut self) -> Handle {
+        self.driver.handle.get_or_insert_with(|| Handle::new(None)).clone()
     }
 
     /// How much compression has spared of what was received.

@@ -14,6 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::config::Config;
 use super::driver::Driver;
 use super::error::Error;
+use super::handle::Handle;
 use super::input::Input;
 use super::link::{Link, Whole};
 use super::writing::Writing;
@@ -31,8 +32,6 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Se
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(super) driver: Driver<Whole<S>>,
-    /// Boxed twice: it is rarely there, and so costs one word where it is not.
-    protocol: Option<Box<Box<str>>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -76,8 +75,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         };
         let link = Whole { stream, writing: Writing::new(sender, config.high_water) };
         let input = Input::new(unread.into());
-        let driver = Driver::new(link, receiver, role, config, input);
-        Self { driver, protocol: agreed.protocol.map(|name| Box::new(name.into_boxed_str())) }
+        let mut driver = Driver::new(link, receiver, role, config, input);
+        driver.handle = agreed.protocol.map(|name| Handle::new(Some(name.into_boxed_str())));
+        Self { driver }
     }
 
     /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
@@ -188,6 +188,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 
+    /// A hand on the connection for other tasks: to close it, and to learn how it is. It stays good
+    /// when the socket is [split](Self::split).
+    pub fn handle(&mut self) -> Handle {
+        self.driver.handle.get_or_insert_with(|| Handle::new(None)).clone()
+    }
+
     /// How far the connection is from its end.
     pub fn state(&self) -> State {
         if self.driver.is_finished() {
@@ -201,7 +207,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
-        self.protocol.as_ref().map(|name| &***name)
+        self.driver.handle.as_ref()?.protocol()
     }
 
     /// How much compression has spared: of what was sent, and of what was received. All zero if the

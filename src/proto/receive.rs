@@ -31,6 +31,8 @@ pub struct Receiver {
     limits: Limits,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
+    /// A pong came since somebody last asked.
+    ponged: bool,
     end: Option<End>,
     replies: Replies,
     /// Boxed, because most connections have none.
@@ -41,8 +43,8 @@ pub struct Receiver {
 /// Why nothing more is read.
 #[derive(Clone, Copy, Debug)]
 enum End {
-    /// The peer's close frame came.
-    Closed,
+    /// The peer's close frame came, with this code; 1005 where it has none (§7.1.5).
+    Closed(CloseCode),
     /// The peer broke a rule (§7.1.7).
     Failed(Violation),
 }
@@ -116,6 +118,7 @@ impl Receiver {
             assembler: Assembler::default(),
             limits,
             masked: matches!(role, Role::Server),
+            ponged: false,
             end: None,
             replies: Replies::default(),
             #[cfg(feature = "deflate")]
@@ -234,7 +237,21 @@ impl Receiver {
 
     /// Whether the peer's close frame has arrived.
     pub const fn has_closed(&self) -> bool {
-        matches!(self.end, Some(End::Closed))
+        matches!(self.end, Some(End::Closed(_)))
+    }
+
+    /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it came
+    /// without one. `None` before it has arrived.
+    pub const fn close_code(&self) -> Option<CloseCode> {
+        match self.end {
+            Some(End::Closed(code)) => Some(code),
+            _ => None,
+        }
+    }
+
+    /// Whether a pong has arrived since this was last asked (§5.5.3).
+    pub const fn took_pong(&mut self) -> bool {
+        std::mem::replace(&mut self.ponged, false)
     }
 
     /// The rule that the peer broke, if it did.
@@ -261,7 +278,7 @@ impl Receiver {
     fn check_end(&self, input: &mut &mut [u8]) -> Result<(), Violation> {
         match self.end {
             None => Ok(()),
-            Some(End::Closed) => {
+            Some(End::Closed(_)) => {
                 *input = &mut [];
                 Ok(())
             }
@@ -388,12 +405,16 @@ impl Receiver {
                 self.replies.add_pong(payload);
                 Event::Ping(payload)
             }
-            Opcode::Pong => Event::Pong(payload),
+            Opcode::Pong => {
+                self.ponged = true;
+                Event::Pong(payload)
+            }
             _ => {
                 let close = Close::parse(payload)?;
-                self.end = Some(End::Closed);
+                let code = close.map(|close| close.code);
+                self.end = Some(End::Closed(code.unwrap_or(CloseCode::NO_STATUS)));
                 self.assembler.clear();
-                self.replies.close = Some(CloseReply::Echo(close.map(|close| close.code)));
+                self.replies.close = Some(CloseReply::Echo(code));
                 Event::Close(close)
             }
         })

@@ -11,14 +11,14 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bowstring::handshake::ClientRequest;
-use bowstring::net::connect_with;
+use bowstring::net::{Transport, connect_with};
 use bowstring::{Config, Error, Event, Message, WebSocket};
 use sha1::{Digest, Sha1};
 use tokio::net::TcpStream as Stream;
 
 use crate::harness::*;
 
-type Connected = Result<WebSocket<Stream>, Error>;
+type Connected = Result<WebSocket<Transport>, Error>;
 
 fn block_on<T>(work: impl Future<Output = T>) -> T {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -3,6 +3,7 @@
 use bowstring::net::connect_with;
 use bowstring::{Close, Config, Error, Event, Message, WebSocket, accept};
 use futures_util::{Sink, SinkExt, Stream, StreamExt};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio_tungstenite::tungstenite::Message as Foreign;
 use tokio_tungstenite::tungstenite::protocol::frame::Frame as ForeignFrame;
@@ -14,7 +15,10 @@ use crate::support::Rng;
 type ForeignError = tokio_tungstenite::tungstenite::Error;
 
 /// Echoes what the other implementation says.
-async fn echo(mut ws: WebSocket<TcpStream>, batch: bool) -> Result<(), Error> {
+async fn echo<S>(mut ws: WebSocket<S>, batch: bool) -> Result<(), Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin,
+{
     if batch {
         while let Some((mut events, mut outgoing)) = ws.batch().await? {
             while let Some(event) = events.next() {

@@ -3,7 +3,7 @@
 use bowstring::handshake::{
     ClientRequest, HeadLimits, RequestError, ResponseError, accept_key, parse_request_head,
 };
-use bowstring::net::{Incoming, connect_over, connect_with};
+use bowstring::net::{Incoming, Transport, connect_over, connect_with};
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -380,7 +380,8 @@ async fn over_tcp_without_nagle() {
         accept(stream).await
     });
     let ((mut client, _), mut server) = (client.unwrap(), server.unwrap());
-    assert!(client.get_ref().nodelay().unwrap() && server.get_ref().nodelay().unwrap());
+    let Transport::Tcp(stream) = client.get_ref() else { panic!("{client:?}") };
+    assert!(stream.nodelay().unwrap() && server.get_ref().nodelay().unwrap());
     client.send("over TCP").await.unwrap();
     assert_eq!(server.recv().await.unwrap(), Some(Message::text("over TCP")));
     let (closed, ended) = tokio::join!(client.close(1000, ""), async {

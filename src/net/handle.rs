@@ -1,0 +1,157 @@
+//! A hand on a connection for whoever does not hold it: to close it, and to learn how it is.
+//!
+//! [`Handle`]s and the reading task share a small record. A close that is asked for wakes the reading
+//! task, and that frames it where it would wait: so no lock is taken per message.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Waker;
+use std::time::{Duration, Instant};
+
+use crate::proto::{CloseCode, CloseFrame};
+
+/// A hand on a connection; clones are cheap, and none keeps the connection open.
+///
+/// ```no_run
+/// # async fn example(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) {
+/// let handle = ws.handle();
+/// tokio::spawn(async move { while let Ok(Some(_)) = ws.recv().await {} });
+/// handle.close(1008, "you were asked to leave");
+/// # }
+/// ```
+#[derive(Clone)]
+pub struct Handle(Arc<Record>);
+
+/// How a connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Ending {
+    /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, 1006
+    /// if none came; or the one that told it which rule it broke (§7.1.7).
+    pub code: CloseCode,
+    /// Whether the closing handshake took place (§7.1.4).
+    pub clean: bool,
+}
+
+struct Record {
+    /// There is a `close` that the reading task has not taken.
+    asked: AtomicBool,
+    /// Microseconds from the last ping to its pong; `UNKNOWN` before there is one.
+    latency: AtomicU32,
+    /// The subprotocol. It is here because most connections have neither that nor a handle.
+    protocol: Option<Box<str>>,
+    slot: Mutex<Slot>,
+}
+
+#[derive(Default)]
+struct Slot {
+    close: Option<CloseFrame>,
+    /// The reading task, while it waits.
+    waker: Option<Waker>,
+    /// When the ping was framed whose pong has not come.
+    pinged: Option<Instant>,
+    ended: Option<Ending>,
+}
+
+impl Handle {
+    pub(super) fn new(protocol: Option<Box<str>>) -> Self {
+        let (asked, latency) = (AtomicBool::new(false), AtomicU32::new(UNKNOWN));
+        Self(Arc::new(Record { asked, latency, protocol, slot: Mutex::default() }))
+    }
+
+    /// Starts the closing handshake (§7.1.2) behind what has been framed, and returns at once. Whoever
+    /// receives gets what still comes, then the peer's close frame, and the end within
+    /// [`Timeouts::close`](crate::proto::Timeouts::close); what is sent afterwards is
+    /// [`Misuse`](super::Error::Misuse). The connection must be polled for it.
+    ///
+    /// The first call counts. A connection that is closing already goes on as it is.
+    ///
+    /// # Panics
+    ///
+    /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
+    pub fn close(&self, code: impl Into<CloseCode>, reason: &str) {
+        let code = code.into();
+        assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
+        assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
+        let mut slot = self.lock();
+        if slot.close.is_none() {
+            slot.close = Some(CloseFrame { code, reason: reason.into() });
+            self.0.asked.store(true, Ordering::Release);
+        }
+        let waker = slot.waker.take();
+        drop(slot);
+        if let Some(waker) = waker {
+            waker.wake();
+        }
+    }
+
+    /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
+    pub fn protocol(&self) -> Option<&str> {
+        self.0.protocol.as_deref()
+    }
+
+    /// How long the peer took to answer the last keep-alive ping, which goes out when it has been
+    /// quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive). `None` before the first.
+    pub fn latency(&self) -> Option<Duration> {
+        let micros = self.0.latency.load(Ordering::Relaxed);
+        (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
+    }
+
+    /// How the connection ended, once it has: once whoever receives was told. One that was dropped
+    /// has not.
+    pub fn ended(&self) -> Option<Ending> {
+        self.lock().ended
+    }
+
+    /// The close that was asked for since the last call. If there is none, the task is woken when
+    /// one is.
+    pub(super) fn poll_close(&self, waker: &Waker) -> Option<CloseFrame> {
+        let mut slot = self.lock();
+        if self.0.asked.swap(false, Ordering::Acquire) {
+            return slot.close.clone();
+        }
+        match &mut slot.waker {
+            Some(old) => old.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+        None
+    }
+
+    pub(super) fn pinged(&self, at: Instant) {
+        self.lock().pinged = Some(at);
+    }
+
+    pub(super) fn ponged(&self, at: Instant) {
+        if let Some(pinged) = self.lock().pinged.take() {
+            let micros = at.saturating_duration_since(pinged).as_micros();
+            let micros = u32::try_from(micros).unwrap_or(UNKNOWN).min(UNKNOWN - 1);
+            self.0.latency.store(micros, Ordering::Relaxed);
+        }
+    }
+
+    pub(super) fn end(&self, ending: Ending) {
+        self.lock().ended = Some(ending);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Slot> {
+        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Ending {
+    pub(super) const fn new(code: CloseCode, clean: bool) -> Self {
+        Self { code, clean }
+    }
+}
+
+impl fmt::Debug for Handle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Handle")
+            .field("latency", &self.latency())
+            .field("ended", &self.ended())
+            .finish()
+    }
+}
+
+const UNKNOWN: u32 = u32::MAX;

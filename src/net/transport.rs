@@ -1,0 +1,158 @@
+//! What a connection goes over, where this crate has opened it: one type for all of them.
+//!
+//! [`connect`](super::connect) and the [server](crate::server) give a `WebSocket<Transport>`, so that
+//! what is written for TCP serves a Unix socket as well. Whoever brings a stream of their own keeps
+//! its type.
+
+use std::io::{self, IoSlice};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+#[cfg(unix)]
+use tokio::net::UnixStream;
+use tokio::net::tcp;
+#[cfg(unix)]
+use tokio::net::unix;
+
+use super::split::Split;
+
+/// A stream of bytes in both directions.
+#[derive(Debug)]
+#[non_exhaustive]
+pub enum Transport {
+    /// TCP.
+    Tcp(TcpStream),
+    /// A Unix domain socket.
+    #[cfg(unix)]
+    Unix(UnixStream),
+}
+
+/// The reading direction of a [`Transport`].
+#[derive(Debug)]
+pub struct TransportRead(Reading);
+
+/// The writing direction of a [`Transport`]; dropping it shuts that direction down.
+#[derive(Debug)]
+pub struct TransportWrite(Writing);
+
+#[derive(Debug)]
+enum Reading {
+    Tcp(tcp::OwnedReadHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedReadHalf),
+}
+
+#[derive(Debug)]
+enum Writing {
+    Tcp(tcp::OwnedWriteHalf),
+    #[cfg(unix)]
+    Unix(unix::OwnedWriteHalf),
+}
+
+impl From<TcpStream> for Transport {
+    fn from(stream: TcpStream) -> Self {
+        Self::Tcp(stream)
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixStream> for Transport {
+    fn from(stream: UnixStream) -> Self {
+        Self::Unix(stream)
+    }
+}
+
+impl Split for Transport {
+    type Read = TransportRead;
+    type Write = TransportWrite;
+
+    fn split(self) -> (TransportRead, TransportWrite) {
+        let (reading, writing) = match self {
+            Self::Tcp(stream) => {
+                let (reading, writing) = stream.into_split();
+                (Reading::Tcp(reading), Writing::Tcp(writing))
+            }
+            #[cfg(unix)]
+            Self::Unix(stream) => {
+                let (reading, writing) = stream.into_split();
+                (Reading::Unix(reading), Writing::Unix(writing))
+            }
+        };
+        (TransportRead(reading), TransportWrite(writing))
+    }
+}
+
+/// Does the same with whichever stream it is.
+macro_rules! each {
+    ($kind:ident, $value:expr, $stream:ident => $call:expr) => {
+        match $value {
+            $kind::Tcp($stream) => $call,
+            #[cfg(unix)]
+            $kind::Unix($stream) => $call,
+        }
+    };
+}
+
+macro_rules! impl_read {
+    ($type:ty, $kind:ident, $this:ident => $inner:expr) => {
+        impl AsyncRead for $type {
+            #[inline]
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let $this = self.get_mut();
+                each!($kind, $inner, stream => Pin::new(stream).poll_read(cx, buf))
+            }
+        }
+    };
+}
+
+macro_rules! impl_write {
+    ($type:ty, $kind:ident, $this:ident => $inner:expr, $shared:expr) => {
+        impl AsyncWrite for $type {
+            #[inline]
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self.get_mut();
+                each!($kind, $inner, stream => Pin::new(stream).poll_write(cx, bytes))
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self.get_mut();
+                each!($kind, $inner, stream => Pin::new(stream).poll_write_vectored(cx, slices))
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                let $this = self;
+                each!($kind, $shared, stream => stream.is_write_vectored())
+            }
+
+            #[inline]
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self.get_mut();
+                each!($kind, $inner, stream => Pin::new(stream).poll_flush(cx))
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self.get_mut();
+                each!($kind, $inner, stream => Pin::new(stream).poll_shutdown(cx))
+            }
+        }
+    };
+}
+
+impl_read!(Transport, Transport, this => this);
+impl_write!(Transport, Transport, this => this, this);
+impl_read!(TransportRead, Reading, this => &mut this.0);
+impl_write!(TransportWrite, Writing, this => &mut this.0, &this.0);

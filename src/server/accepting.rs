@@ -1,0 +1,95 @@
+//! The accept loop: it takes no more than it may, and outlives what the system runs out of.
+
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
+use super::connection::Connection;
+use super::listener::{Listener, Peer};
+use super::task::{self, Context, Outcome, unless};
+use crate::net::Transport;
+
+/// Accepts until the server drains, and then whoever had come before.
+pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)
+where
+    D: Send + 'static,
+    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let registry = &context.registry;
+    while let Some((accepted, permit)) =
+        unless(registry.draining(), next(&context, &listener)).await
+    {
+        match accepted {
+            Ok((stream, peer)) => admit(&context, stream, peer, permit),
+            // The peer has gone already.
+            Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            // The system is out of something, such as file descriptors. Asking again at once would
+            // burn a core and help nobody.
+            Err(_) => {
+                unless(registry.draining(), sleep(PAUSE)).await;
+            }
+        }
+    }
+    // Whoever is in the backlog is told, rather than reset.
+    tokio::task::yield_now().await;
+    while let Some((Ok((stream, peer)), permit)) = at_once(next(&context, &listener)).await {
+        admit(&context, stream, peer, permit);
+    }
+}
+
+/// The next connection, once there may be one more handshake.
+async fn next<D, H>(
+    context: &Context<D, H>,
+    listener: &Listener,
+) -> (io::Result<(Transport, Peer)>, OwnedSemaphorePermit) {
+    let permit = Arc::clone(&context.registry.handshakes).acquire_owned().await;
+    let permit = permit.expect("it is never closed");
+    (listener.accept().await, permit)
+}
+
+fn admit<D, H, F>(
+    context: &Arc<Context<D, H>>,
+    stream: Transport,
+    peer: Peer,
+    permit: OwnedSemaphorePermit,
+) where
+    D: Send + 'static,
+    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    match context.registry.enter(peer) {
+        Ok(place) => {
+            let id = place.id();
+            let serving = task::serve(Arc::clone(context), stream, peer, place, permit);
+            let spawned = tokio::spawn(serving);
+            context.registry.set_abort(id, spawned.abort_handle());
+        }
+        Err(full) => {
+            let config = context.config.clone();
+            tokio::spawn(async move {
+                task::refuse(stream, config, full).await;
+                drop(permit);
+            });
+        }
+    }
+}
+
+/// What a future gives without waiting.
+async fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(done) => Poll::Ready(Some(done)),
+        Poll::Pending => Poll::Ready(None),
+    })
+    .await
+}
+
+/// How long nothing is accepted after accepting failed.
+const PAUSE: Duration = Duration::from_millis(100);

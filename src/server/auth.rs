@@ -1,0 +1,139 @@
+//! Credentials and cookies, as clients send them.
+//!
+//! A browser's `WebSocket` cannot set header fields: there a cookie, the subprotocol or the first
+//! message carries the credential. Whatever it is, compare it with [`same_secret`].
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::HeaderValue;
+use http::header::ValueIter;
+use subtle::ConstantTimeEq;
+
+/// The user and password of Basic authentication (RFC 7617).
+#[derive(Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Basic {
+    /// Who they say they are.
+    pub user: String,
+    /// How they prove it.
+    pub password: String,
+}
+
+/// The name and value of each cookie that a client sent.
+#[derive(Debug)]
+pub struct Cookies<'a> {
+    fields: ValueIter<'a, HeaderValue>,
+    rest: &'a str,
+}
+
+/// Whether two secrets are the same, in a time that depends on the lengths alone: so that nobody
+/// finds one byte by byte.
+pub fn same_secret(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
+    one.as_ref().ct_eq(other.as_ref()).into()
+}
+
+impl Basic {
+    /// Reads the value of an `Authorization` field. `None` if it is none of this kind, or is
+    /// malformed: no base64, no UTF-8, no colon.
+    pub fn parse(value: &str) -> Option<Self> {
+        let decoded = STANDARD.decode(credentials(value, "basic")?).ok()?;
+        // §2 of RFC 7617: the user has no colon, the password may.
+        let (user, password) = str::from_utf8(&decoded).ok()?.split_once(':')?;
+        Some(Self { user: user.to_owned(), password: password.to_owned() })
+    }
+
+    /// Whether these are the user and the password. Both are compared in any case, each like
+    /// [`same_secret`].
+    pub fn is(&self, user: &str, password: &str) -> bool {
+        same_secret(&self.user, user) & same_secret(&self.password, password)
+    }
+}
+
+/// The password stays out of logs.
+impl std::fmt::Debug for Basic {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Basic").field("user", &self.user).finish_non_exhaustive()
+    }
+}
+
+/// The token of Bearer authentication in the value of an `Authorization` field.
+pub(super) fn bearer(value: &str) -> Option<&str> {
+    credentials(value, "bearer").filter(|token| !token.is_empty())
+}
+
+/// What stands behind the name of the scheme, which is case-insensitive (RFC 9110 §11.1).
+fn credentials<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
+    let (name, rest) = value.split_once(' ')?;
+    name.eq_ignore_ascii_case(scheme).then(|| rest.trim_matches(' '))
+}
+
+impl<'a> Cookies<'a> {
+    pub(super) fn new(fields: ValueIter<'a, HeaderValue>) -> Self {
+        Self { fields, rest: "" }
+    }
+}
+
+impl<'a> Iterator for Cookies<'a> {
+    type Item = (&'a str, &'a str);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            while self.rest.is_empty() {
+                // What is no printable ASCII was set by no server that keeps to the rules.
+                self.rest = self.fields.next()?.to_str().unwrap_or_default();
+            }
+            let (pair, rest) = self.rest.split_once(';').unwrap_or((self.rest, ""));
+            self.rest = rest;
+            if let Some((name, value)) = pair.split_once('=') {
+                let value = value.trim();
+                let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
+                return Some((name.trim(), quoted.unwrap_or(value)));
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+    use http::header::COOKIE;
+
+    #[test]
+    fn s33_credentials_are_read_and_compared() {
+        // RFC 7617 §2: Aladdin, "open sesame".
+        let basic = Basic::parse("Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==").unwrap();
+        assert!(basic.is("Aladdin", "open sesame"));
+        for (user, password) in [
+            ("Aladdin", "open sesam"),
+            ("Aladdin", "open sesamf"),
+            ("aladdin", "open sesame"),
+            ("", "open sesame"),
+            ("Aladdin", ""),
+        ] {
+            assert!(!basic.is(user, password), "{user} {password}");
+        }
+        assert!(!format!("{basic:?}").contains("sesame"));
+        let colons = Basic::parse(&format!("bAsIc {}", STANDARD.encode("a:b:c"))).unwrap();
+        assert_eq!((&*colons.user, &*colons.password), ("a", "b:c"));
+        for malformed in ["", "Basic", "Basic ", "Basic !", "Basic QQ==", "Basic //4=", "Bearer x"]
+        {
+            assert_eq!(Basic::parse(malformed), None, "{malformed}");
+        }
+        assert_eq!(bearer("Bearer abc"), Some("abc"));
+        assert_eq!(bearer("bearer  abc "), Some("abc"));
+        for malformed in ["", "Bearer", "Bearer ", "Basic abc"] {
+            assert_eq!(bearer(malformed), None, "{malformed}");
+        }
+    }
+
+    #[test]
+    fn cookies_of_all_fields() {
+        let mut headers = HeaderMap::new();
+        for field in ["a=1; b=\"two\" ;c", "", ";;", "a=3=3;d="] {
+            headers.append(COOKIE, HeaderValue::from_static(field));
+        }
+        let cookies: Vec<_> = Cookies::new(headers.get_all(COOKIE).iter()).collect();
+        assert_eq!(cookies, [("a", "1"), ("b", "two"), ("a", "3=3"), ("d", "")]);
+    }
+}

@@ -1,0 +1,149 @@
+//! What a handler gets: the connection, who is at its other end, and its way home.
+//!
+//! When a handler is done, by returning, failing or panicking, its connection comes back to the server,
+//! which sees the closing handshake through: the peer always learns that it is over. So these types
+//! wrap the socket's, and give it back when they are dropped.
+
+use std::ops::{Deref, DerefMut};
+
+use tokio::sync::oneshot;
+
+use super::listener::Peer;
+use crate::net::{Reader, Transport, WebSocket, Writer};
+
+/// A connection that was accepted: a [`WebSocket`], with what the handshake hook said of it.
+///
+/// When it is dropped the server closes it: with 1000, or 1011 if the handler failed (§7.4.1).
+#[derive(Debug)]
+pub struct Connection<D = ()> {
+    /// What the hook gave; see [`Accept::new`](super::Accept::new).
+    pub data: D,
+    id: u64,
+    peer: Peer,
+    socket: Home<WebSocket<Transport>>,
+}
+
+/// The reading direction of a [`Connection`] that was split.
+#[derive(Debug)]
+pub struct ConnectionReader(Home<Reader<Transport>>);
+
+/// What comes home.
+#[derive(Debug)]
+pub(super) enum Left {
+    Whole(WebSocket<Transport>),
+    Half(Reader<Transport>),
+}
+
+/// Where the server waits for it. It comes boxed, for nearly always nothing is there yet.
+pub(super) type Way = oneshot::Sender<Box<Left>>;
+
+/// Something that goes home when it is dropped.
+#[derive(Debug)]
+struct Home<T: Into<Left>> {
+    /// `None` once it has gone.
+    inner: Option<(T, Way)>,
+}
+
+impl<D> Connection<D> {
+    pub(super) fn new(
+        data: D,
+        id: u64,
+        peer: Peer,
+        socket: WebSocket<Transport>,
+        way: Way,
+    ) -> Self {
+        Self { data, id, peer, socket: Home { inner: Some((socket, way)) } }
+    }
+
+    /// Its number among all that this server has accepted.
+    pub fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// Who is at the other end.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Separates the directions, for two tasks or more, and gives what the hook gave. The reader is
+    /// what comes home: the connection is closed when that is dropped, whoever still holds a writer.
+    pub fn split(self) -> (ConnectionReader, Writer<Transport>, D) {
+        let Self { data, mut socket, .. } = self;
+        let (socket, way) = socket.leave();
+        let (reader, writer) = socket.split();
+        (ConnectionReader(Home { inner: Some((reader, way)) }), writer, data)
+    }
+
+    /// Takes the connection away from the server, which does not close it then, and counts it as
+    /// dropped.
+    pub fn into_socket(mut self) -> (WebSocket<Transport>, D) {
+        (self.socket.leave().0, self.data)
+    }
+}
+
+impl<D> Deref for Connection<D> {
+    type Target = WebSocket<Transport>;
+
+    #[inline]
+    fn deref(&self) -> &Self::Target {
+        self.socket.get()
+    }
+}
+
+impl<D> DerefMut for Connection<D> {
+    #[inline]
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.socket.get_mut()
+    }
+}
+
+impl Deref for ConnectionReader {
+    type Target = Reader<Transport>;
+
+    fn deref(&self) -> &Self::Target {
+        self.0.get()
+    }
+}
+
+impl DerefMut for ConnectionReader {
+    fn deref_mut(&mut self) -> &mut Self::Target {
+        self.0.get_mut()
+    }
+}
+
+impl From<WebSocket<Transport>> for Left {
+    fn from(socket: WebSocket<Transport>) -> Self {
+        Self::Whole(socket)
+    }
+}
+
+impl From<Reader<Transport>> for Left {
+    fn from(reader: Reader<Transport>) -> Self {
+        Self::Half(reader)
+    }
+}
+
+impl<T: Into<Left>> Home<T> {
+    fn get(&self) -> &T {
+        &self.inner.as_ref().expect(HERE).0
+    }
+
+    fn get_mut(&mut self) -> &mut T {
+        &mut self.inner.as_mut().expect(HERE).0
+    }
+
+    fn leave(&mut self) -> (T, Way) {
+        self.inner.take().expect(HERE)
+    }
+}
+
+impl<T: Into<Left>> Drop for Home<T> {
+    fn drop(&mut self) {
+        if let Some((inner, way)) = self.inner.take() {
+            // A server that was aborted waits for nobody.
+            let _ = way.send(Box::new(inner.into()));
+        }
+    }
+}
+
+const HERE: &str = "it goes only by value";

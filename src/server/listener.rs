@@ -1,0 +1,208 @@
+//! Where connections come from: TCP and Unix sockets, bound here or handed in.
+
+use std::fmt;
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+#[cfg(unix)]
+use std::path::Path;
+
+use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
+#[cfg(unix)]
+use tokio::net::{UnixListener, UnixStream};
+
+use crate::net::Transport;
+
+/// A socket that a [`Server`](super::Server) accepts connections from.
+#[derive(Debug)]
+pub struct Listener(pub(super) Kind);
+
+#[derive(Debug)]
+pub(super) enum Kind {
+    Tcp(TcpListener),
+    #[cfg(unix)]
+    Unix(UnixListener),
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Peer {
+    /// An address and a port. Behind a proxy it is the proxy's.
+    Tcp(SocketAddr),
+    /// A process of this machine, through a Unix socket.
+    Unix,
+}
+
+impl Listener {
+    /// Binds TCP: the first of the addresses that can be bound.
+    ///
+    /// # Errors
+    ///
+    /// That the name has no address, or why the last address could not be bound.
+    pub async fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::bind_first(addresses, false).await
+    }
+
+    /// The same with `SO_REUSEPORT`: other sockets, of this process or of another of the same user,
+    /// may listen at the same address, and the system shares connections out among them.
+    ///
+    /// # Errors
+    ///
+    /// As for [`bind`](Self::bind), and where the system has no such thing.
+    pub async fn bind_shared(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        Self::bind_first(addresses, true).await
+    }
+
+    async fn bind_first(addresses: impl ToSocketAddrs, shared: bool) -> io::Result<Self> {
+        let mut failed = io::Error::new(io::ErrorKind::NotFound, "no address of that name");
+        for address in lookup_host(addresses).await? {
+            match listen(address, shared) {
+                Ok(listener) => return Ok(Self(Kind::Tcp(listener))),
+                Err(error) => failed = error,
+            }
+        }
+        Err(failed)
+    }
+
+    /// Binds a Unix socket. A socket that is left there from a process that has ended is replaced.
+    ///
+    /// # Errors
+    ///
+    /// Why it could not be bound, for instance because somebody listens there.
+    #[cfg(unix)]
+    pub async fn bind_unix(path: impl AsRef<Path>) -> io::Result<Self> {
+        let path = path.as_ref();
+        let listener = match UnixListener::bind(path) {
+            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
+                let left = UnixStream::connect(path).await;
+                if !left.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+                    return Err(error);
+                }
+                std::fs::remove_file(path)?;
+                UnixListener::bind(path)?
+            }
+            bound => bound?,
+        };
+        Ok(listener.into())
+    }
+
+    /// The TCP address it is bound to; `None` for a Unix socket.
+    pub fn local_addr(&self) -> Option<SocketAddr> {
+        match &self.0 {
+            Kind::Tcp(listener) => listener.local_addr().ok(),
+            #[cfg(unix)]
+            Kind::Unix(_) => None,
+        }
+    }
+
+    pub(super) async fn accept(&self) -> io::Result<(Transport, Peer)> {
+        match &self.0 {
+            Kind::Tcp(listener) => {
+                let (stream, address) = listener.accept().await?;
+                // Only a socket that is gone already refuses; corking is ours.
+                let _ = stream.set_nodelay(true);
+                Ok((stream.into(), Peer::Tcp(address)))
+            }
+            #[cfg(unix)]
+            Kind::Unix(listener) => {
+                let (stream, _) = listener.accept().await?;
+                Ok((stream.into(), Peer::Unix))
+            }
+        }
+    }
+
+    /// The same socket for another runtime. Must be registered there.
+    pub(super) fn share(&self) -> io::Result<Shared> {
+        Ok(match &self.0 {
+            Kind::Tcp(listener) => Shared::Tcp(duplicate(listener)?),
+            #[cfg(unix)]
+            Kind::Unix(listener) => Shared::Unix(duplicate_unix(listener)?),
+        })
+    }
+}
+
+/// A listener between two runtimes.
+pub(super) enum Shared {
+    Tcp(std::net::TcpListener),
+    #[cfg(unix)]
+    Unix(std::os::unix::net::UnixListener),
+}
+
+impl Shared {
+    /// Registers it with the runtime that this is called on.
+    pub(super) fn register(self) -> io::Result<Listener> {
+        Ok(match self {
+            Self::Tcp(listener) => TcpListener::from_std(listener)?.into(),
+            #[cfg(unix)]
+            Self::Unix(listener) => UnixListener::from_std(listener)?.into(),
+        })
+    }
+}
+
+#[cfg(unix)]
+fn duplicate(listener: &TcpListener) -> io::Result<std::net::TcpListener> {
+    use std::os::fd::AsFd;
+    Ok(listener.as_fd().try_clone_to_owned()?.into())
+}
+
+#[cfg(windows)]
+fn duplicate(listener: &TcpListener) -> io::Result<std::net::TcpListener> {
+    use std::os::windows::io::AsSocket;
+    Ok(listener.as_socket().try_clone_to_owned()?.into())
+}
+
+#[cfg(unix)]
+fn duplicate_unix(listener: &UnixListener) -> io::Result<std::os::unix::net::UnixListener> {
+    use std::os::fd::AsFd;
+    Ok(listener.as_fd().try_clone_to_owned()?.into())
+}
+
+fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
+    let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    // A server that starts again may use its address while old connections fade.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    if shared {
+        #[cfg(unix)]
+        socket.set_reuseport(true)?;
+        #[cfg(not(unix))]
+        return Err(io::Error::new(io::ErrorKind::Unsupported, "there is no SO_REUSEPORT here"));
+    }
+    socket.bind(address)?;
+    socket.listen(BACKLOG)
+}
+
+impl From<TcpListener> for Listener {
+    fn from(listener: TcpListener) -> Self {
+        Self(Kind::Tcp(listener))
+    }
+}
+
+#[cfg(unix)]
+impl From<UnixListener> for Listener {
+    fn from(listener: UnixListener) -> Self {
+        Self(Kind::Unix(listener))
+    }
+}
+
+impl Peer {
+    /// Its IP address.
+    pub fn ip(&self) -> Option<IpAddr> {
+        match self {
+            Self::Tcp(address) => Some(address.ip()),
+            Self::Unix => None,
+        }
+    }
+}
+
+impl fmt::Display for Peer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(address) => address.fmt(f),
+            Self::Unix => f.write_str("unix"),
+        }
+    }
+}
+
+/// How many connections may wait to be accepted.
+const BACKLOG: u32 = 4096;

@@ -1,0 +1,38 @@
+//! A server to deploy: it accepts, asks a hook, hands connections to a handler, and sees everybody off.
+//!
+//! ```text
+//!   serve                          what it listens to, allows and asks; its end
+//!     │
+//!   accepting                      the accept loop
+//!     │
+//!   task ─────── connection        one connection's life · what its handler gets
+//!     ├── request ── reply         what the hook sees · what it says
+//!     ├── origin     auth          whose pages may connect · credentials and cookies
+//!   registry                       who is here, how many may be, how they ended
+//!     │
+//!   listener                       where connections come from
+//! ```
+//!
+//! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
+//! everything has a default that is safe to put on the internet.
+
+mod accepting;
+mod auth;
+mod connection;
+mod listener;
+mod origin;
+mod registry;
+mod reply;
+mod request;
+mod serve;
+mod task;
+
+pub use auth::{Basic, Cookies, same_secret};
+pub use connection::{Connection, ConnectionReader};
+pub use listener::{Listener, Peer};
+pub use origin::{OriginError, Origins};
+pub use registry::{Limits, Report};
+pub use reply::{Accept, Answer};
+pub use request::Request;
+pub use serve::{Server, ServerHandle};
+pub use task::Outcome;

@@ -1,0 +1,207 @@
+//! Whose pages may connect (§10.2): the defence against cross-site WebSocket hijacking.
+//!
+//! A browser lets any page connect anywhere, with the visitor's cookies, and tells where the page came
+//! from in `Origin`. A server that ignores it lets every site act in its visitors' names.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use http::HeaderMap;
+use http::header::{HOST, ORIGIN};
+
+/// Whose pages may connect. Only requests of browsers have an `Origin`; those without one pass, for
+/// whoever is no browser could claim any.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Origins(Allowed);
+
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+enum Allowed {
+    #[default]
+    SameHost,
+    Listed(BTreeSet<String>),
+    Any,
+}
+
+/// An origin that cannot be in a list: it is not `scheme://host` or `scheme://host:port`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct OriginError(String);
+
+impl Origins {
+    /// Pages of the same host and port that the request names in `Host`. A page that came by `https`
+    /// passes though the request came by `http`, as behind a proxy that ends TLS. The default.
+    pub fn same_host() -> Self {
+        Self::default()
+    }
+
+    /// Pages of these origins, each as a browser writes it: `https://example.com`, with the port if
+    /// it is not the scheme's own. They must match exactly; the scheme and host may be in any case.
+    /// `null` stands for pages that hide where they came from, such as files.
+    ///
+    /// # Errors
+    ///
+    /// The first that is no origin: one with a path, a wildcard or a user.
+    pub fn list<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
+        let parse = |origin: O| {
+            let origin = origin.as_ref();
+            canonical(origin).ok_or_else(|| OriginError(origin.to_owned()))
+        };
+        Ok(Self(Allowed::Listed(origins.into_iter().map(parse).collect::<Result<_, _>>()?)))
+    }
+
+    /// Everybody's pages. Only where nothing depends on who the visitor is: no cookies, no
+    /// authentication by the browser, no network that only the visitor can reach.
+    pub fn any() -> Self {
+        Self(Allowed::Any)
+    }
+
+    /// Whether a request with these header fields may pass.
+    pub fn allow(&self, headers: &HeaderMap) -> bool {
+        let mut values = headers.get_all(ORIGIN).iter();
+        let Some(value) = values.next() else { return true };
+        if self.0 == Allowed::Any {
+            return true;
+        }
+        // Two of them, or one that is malformed, come from no browser.
+        if values.next().is_some() {
+            return false;
+        }
+        let Some(origin) = value.to_str().ok().and_then(canonical) else { return false };
+        match &self.0 {
+            Allowed::Any => true,
+            Allowed::Listed(listed) => listed.contains(&origin),
+            Allowed::SameHost => {
+                let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+                origin.split_once("://").zip(host).is_some_and(|((scheme, authority), host)| {
+                    let host = host.to_ascii_lowercase();
+                    without_default_port(scheme, &host) == authority
+                })
+            }
+        }
+    }
+}
+
+/// An origin in lower case and without the port of its scheme (RFC 6454 §6.2).
+fn canonical(origin: &str) -> Option<String> {
+    let origin = origin.to_ascii_lowercase();
+    if origin == "null" {
+        return Some(origin);
+    }
+    let (scheme, authority) = origin.split_once("://")?;
+    let (host, port) = match authority.rfind(':').filter(|at| !authority[*at..].contains(']')) {
+        Some(at) => (&authority[..at], Some(&authority[at + 1..])),
+        None => (authority, None),
+    };
+    let word = |text: &str, further: &[u8]| {
+        !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || further.contains(&b))
+    };
+    let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
+    let legal = word(scheme, b"+-.")
+        && bracketed.map_or_else(|| word(host, b"-._"), |address| word(address, b":."))
+        && port.is_none_or(|port| port.parse::<u16>().is_ok());
+    legal.then(|| format!("{scheme}://{}", without_default_port(scheme, authority)))
+}
+
+fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
+    let port = match scheme {
+        "http" | "ws" => ":80",
+        "https" | "wss" => ":443",
+        _ => return authority,
+    };
+    authority.strip_suffix(port).unwrap_or(authority)
+}
+
+impl fmt::Display for OriginError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{:?} is no origin: scheme://host or scheme://host:port (RFC 6454 §6.2)", self.0)
+    }
+}
+
+impl std::error::Error for OriginError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderValue;
+
+    fn allows(origins: &Origins, host: &str, sent: &[&str]) -> bool {
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_str(host).unwrap());
+        for origin in sent {
+            headers.append(ORIGIN, HeaderValue::from_str(origin).unwrap());
+        }
+        origins.allow(&headers)
+    }
+
+    #[test]
+    fn s31_the_same_host_and_nobody_else() {
+        let origins = Origins::default();
+        for (host, origin) in [
+            ("good.com", "http://good.com"),
+            ("good.com", "https://good.com"),
+            ("good.com", "HTTPS://Good.Com"),
+            ("Good.com:443", "https://good.com"),
+            ("good.com", "http://good.com:80"),
+            ("good.com:8080", "http://good.com:8080"),
+            ("[::1]:9001", "http://[::1]:9001"),
+            ("127.0.0.1:9001", "http://127.0.0.1:9001"),
+        ] {
+            assert!(allows(&origins, host, &[origin]), "{host} {origin}");
+        }
+        for origin in [
+            "null",
+            "",
+            "http://evil.com",
+            "http://good.com.evil.com",
+            "http://evilgood.com",
+            "http://good.com:8080",
+            "http://good.com@evil.com",
+            "http://good.com/",
+            "http://good.com/evil.com",
+            "http://good.com#",
+            "good.com",
+            "//good.com",
+            "http:good.com",
+            "http://good.com ",
+            "http://good.com, http://evil.com",
+            "http://good.com http://evil.com",
+            "http://.good.com",
+            "http://good.com.",
+            "http://127.0.0.1",
+            "https://good.com:80",
+            "http://good.com:",
+            "http://good.com:99999",
+        ] {
+            assert!(!allows(&origins, "good.com", &[origin]), "{origin}");
+        }
+        assert!(!allows(&origins, "good.com", &["http://good.com", "http://good.com"]));
+        assert!(allows(&origins, "good.com", &[]), "no browser");
+    }
+
+    #[test]
+    fn s31_lists_match_exactly() {
+        let origins = Origins::list(["https://good.com", "http://dev.local:3000"]).unwrap();
+        for origin in ["https://good.com", "https://good.com:443", "http://DEV.local:3000"] {
+            assert!(allows(&origins, "elsewhere", &[origin]), "{origin}");
+        }
+        for origin in [
+            "http://good.com",
+            "https://good.com:8443",
+            "https://www.good.com",
+            "https://good.com.evil",
+            "http://dev.local",
+            "http://elsewhere",
+            "null",
+        ] {
+            assert!(!allows(&origins, "elsewhere", &[origin]), "{origin}");
+        }
+        assert!(allows(&Origins::list(["null"]).unwrap(), "h", &["null"]));
+        assert!(!allows(&Origins::list::<&str>([]).unwrap(), "h", &["http://h"]));
+        for wrong in ["", "*", "https://*.good.com", "good.com", "https://good.com/", "https://a@b"]
+        {
+            let error = Origins::list([wrong]).unwrap_err();
+            assert!(error.to_string().starts_with(&format!("{wrong:?} is no origin")), "{error}");
+        }
+        let any = Origins::any();
+        assert!(allows(&any, "h", &["http://evil.com"]) && allows(&any, "h", &["null", "x"]));
+    }
+}

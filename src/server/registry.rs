@@ -1,0 +1,274 @@
+//! Who is here: the connections that are open, how many there may be, and how they ended.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{Semaphore, watch};
+use tokio::task::AbortHandle;
+
+use super::listener::Peer;
+use crate::net::Handle;
+use crate::proto::CloseCode;
+
+/// How many connections a server takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Limits {
+    /// Open connections; what comes beyond is answered with 503. Default 100,000. The system's limit
+    /// on open files is often lower: while that is reached, nothing is accepted.
+    pub connections: usize,
+    /// Connections whose opening handshake is under way; what comes beyond waits to be accepted.
+    /// Default 8,192, of about 4 KiB each.
+    pub handshakes: usize,
+    /// Connections from one IP address; what comes beyond is answered with 429. Default: no limit, for
+    /// behind a proxy, or a large office's router, there is one address for all.
+    pub per_address: Option<usize>,
+}
+
+/// How a server's connections ended, so far. Those that are still open are in `open`.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Report {
+    /// Connections whose opening handshake has succeeded and that have not ended.
+    pub open: u64,
+    /// They ended with a closing handshake (§7.1.4).
+    pub closed: u64,
+    /// They ended without: the transport failed, the peer broke a rule or a deadline.
+    pub failed: u64,
+    /// They were open still when draining had to end, or the handler took them away from the server.
+    pub dropped: u64,
+    /// They got another answer than 101, or none.
+    pub refused: u64,
+}
+
+/// See the module.
+pub(super) struct Registry {
+    limits: Limits,
+    seats: Mutex<Seats>,
+    next_id: AtomicU64,
+    counts: Mutex<Report>,
+    /// Told when a connection has gone.
+    gone: tokio::sync::Notify,
+    pub(super) handshakes: Arc<Semaphore>,
+    draining: watch::Sender<Option<Farewell>>,
+}
+
+#[derive(Default)]
+struct Seats {
+    taken: HashMap<u64, Seat>,
+    addresses: HashMap<IpAddr, usize>,
+}
+
+/// What is known of one connection.
+struct Seat {
+    peer: Peer,
+    abort: Option<AbortHandle>,
+    handle: Option<Handle>,
+}
+
+/// What everybody is told who is here when the server drains.
+#[derive(Clone, Debug)]
+pub(super) struct Farewell {
+    pub(super) code: CloseCode,
+    pub(super) reason: Box<str>,
+}
+
+/// Why somebody cannot be let in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Full {
+    Everywhere,
+    Address,
+}
+
+/// How one ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum End {
+    Refused,
+    Closed,
+    Failed,
+    Dropped,
+}
+
+/// A connection's place; it is given up when this is dropped.
+pub(super) struct Place {
+    registry: Arc<Registry>,
+    id: u64,
+    opened: bool,
+    end: Option<End>,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self { connections: 100_000, handshakes: 8_192, per_address: None }
+    }
+}
+
+impl Registry {
+    pub(super) fn new(limits: Limits) -> Arc<Self> {
+        Arc::new(Self {
+            limits,
+            seats: Mutex::default(),
+            next_id: AtomicU64::new(0),
+            counts: Mutex::default(),
+            gone: tokio::sync::Notify::new(),
+            handshakes: Arc::new(Semaphore::new(
+                limits.handshakes.clamp(1, Semaphore::MAX_PERMITS),
+            )),
+            draining: watch::Sender::new(None),
+        })
+    }
+
+    /// A place for somebody who has come.
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
+        let mut seats = self.seats();
+        let full = if seats.taken.len() >= self.limits.connections {
+            Some(Full::Everywhere)
+        } else if let (Some(limit), Some(ip)) = (self.limits.per_address, peer.ip()) {
+            let here = seats.addresses.entry(ip).or_default();
+            *here += 1;
+            (*here > limit).then(|| {
+                seats.leave_address(peer);
+                Full::Address
+            })
+        } else {
+            None
+        };
+        if let Some(full) = full {
+            self.counts().refused += 1;
+            return Err(full);
+        }
+        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        seats.taken.insert(id, Seat { peer, abort: None, handle: None });
+        Ok(Place { registry: Arc::clone(self), id, opened: false, end: None })
+    }
+
+    /// How to end the task of a place, if it has not ended.
+    pub(super) fn set_abort(&self, id: u64, abort: AbortHandle) {
+        if let Some(seat) = self.seats().taken.get_mut(&id) {
+            seat.abort = Some(abort);
+        }
+    }
+
+    pub(super) fn report(&self) -> Report {
+        *self.counts()
+    }
+
+    /// Tells everybody, once.
+    pub(super) fn start_draining(&self, farewell: Farewell) {
+        let mut started = false;
+        self.draining.send_if_modified(|told| {
+            started = told.is_none();
+            told.get_or_insert_with(|| farewell.clone());
+            started
+        });
+        if started {
+            // Whoever gets a handle from now on looks for the farewell itself.
+            let handles: Vec<Handle> =
+                self.seats().taken.values().filter_map(|seat| seat.handle.clone()).collect();
+            handles.iter().for_each(|handle| handle.close(farewell.code, &farewell.reason));
+        }
+    }
+
+    /// Resolves when the server drains.
+    pub(super) async fn draining(&self) {
+        // The sender lives as long as this does.
+        let _ = self.draining.subscribe().wait_for(Option::is_some).await;
+    }
+
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.borrow().is_some()
+    }
+
+    /// Resolves when everybody has gone.
+    pub(super) async fn empty(&self) {
+        loop {
+            let gone = self.gone.notified();
+            let mut gone = std::pin::pin!(gone);
+            gone.as_mut().enable();
+            if self.seats().taken.is_empty() {
+                return;
+            }
+            gone.await;
+        }
+    }
+
+    /// Ends the tasks of whoever is still here.
+    pub(super) fn abort(&self) {
+        let aborts: Vec<_> =
+            self.seats().taken.values().filter_map(|seat| seat.abort.clone()).collect();
+        aborts.iter().for_each(AbortHandle::abort);
+    }
+
+    fn seats(&self) -> MutexGuard<'_, Seats> {
+        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn counts(&self) -> MutexGuard<'_, Report> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Seats {
+    fn leave_address(&mut self, peer: Peer) {
+        if let Some(ip) = peer.ip()
+            && let Some(here) = self.addresses.get_mut(&ip)
+        {
+            *here -= 1;
+            if *here == 0 {
+                self.addresses.remove(&ip);
+            }
+        }
+    }
+}
+
+impl Place {
+    pub(super) fn id(&self) -> u64 {
+        self.id
+    }
+
+    /// The opening handshake has succeeded.
+    pub(super) fn open(&mut self, handle: &Handle) {
+        self.opened = true;
+        self.registry.counts().open += 1;
+        if let Some(seat) = self.registry.seats().taken.get_mut(&self.id) {
+            seat.handle = Some(handle.clone());
+        }
+        if let Some(farewell) = &*self.registry.draining.borrow() {
+            handle.close(farewell.code, &farewell.reason);
+        }
+    }
+
+    pub(super) fn end(&mut self, end: End) {
+        self.end = Some(end);
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut counts = self.registry.counts();
+        counts.open -= u64::from(self.opened);
+        let unsaid = if self.opened { End::Dropped } else { End::Refused };
+        match self.end.unwrap_or(unsaid) {
+            End::Refused => counts.refused += 1,
+            End::Closed => counts.closed += 1,
+            End::Failed => counts.failed += 1,
+            End::Dropped => counts.dropped += 1,
+        }
+        drop(counts);
+        let mut seats = self.registry.seats();
+        if let Some(seat) = seats.taken.remove(&self.id) {
+            if self.registry.limits.per_address.is_some() {
+                seats.leave_address(seat.peer);
+            }
+            // A flood must not leave its table behind.
+            if seats.taken.len() < seats.taken.capacity() / 8 {
+                let keep = seats.taken.len() * 2;
+                seats.taken.shrink_to(keep);
+            }
+            drop(seats);
+            self.registry.gone.notify_waiters();
+        }
+    }
+}

@@ -1,0 +1,105 @@
+//! What the handshake hook says: yes, with what goes with it, or another answer.
+
+use bytes::Bytes;
+use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
+
+use crate::net::Config;
+
+/// Yes: the connection is accepted, and the handler gets `data`.
+#[derive(Clone, Debug, Default)]
+pub struct Accept<D = ()> {
+    pub(super) data: D,
+    pub(super) protocol: Option<String>,
+    pub(super) headers: HeaderMap,
+    pub(super) config: Option<Box<Config>>,
+}
+
+/// Any other answer: a refusal, a challenge, a redirect, a page. The connection ends with it.
+///
+/// ```
+/// use bowstring::server::Answer;
+/// use http::{HeaderValue, StatusCode};
+///
+/// let no_such_room = Answer::new(StatusCode::NOT_FOUND).text("no such room\n");
+/// let who_are_you = Answer::unauthorized(HeaderValue::from_static("Basic realm=\"chat\""));
+/// ```
+#[derive(Clone, Debug)]
+pub struct Answer(pub(super) Response<Bytes>);
+
+impl<D> Accept<D> {
+    /// Accepts, with this for the handler: who it is, where they want to go.
+    pub fn new(data: D) -> Self {
+        Self { data, protocol: None, headers: HeaderMap::new(), config: None }
+    }
+
+    /// Agrees to this subprotocol, which must be one of those that the client
+    /// [offers](super::Request::protocols) (§4.2.2 item 4); else the request is answered with 500.
+    pub fn protocol(mut self, name: impl Into<String>) -> Self {
+        self.protocol = Some(name.into());
+        self
+    }
+
+    /// Adds a header field to the 101, a cookie for instance. The handshake's own are refused: then
+    /// the request is answered with 500.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.append(name, value);
+        self
+    }
+
+    /// Other limits, timeouts or compression for this connection than the server's.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = Some(Box::new(config));
+        self
+    }
+}
+
+impl Answer {
+    /// An answer without a body. `Content-Length` and `Connection: close` are added.
+    pub fn new(status: StatusCode) -> Self {
+        let mut response = Response::new(Bytes::new());
+        *response.status_mut() = status;
+        Self(response)
+    }
+
+    /// 401 with this challenge (RFC 9110 §11.6.1).
+    pub fn unauthorized(challenge: HeaderValue) -> Self {
+        let answer = Self::new(StatusCode::UNAUTHORIZED).header(WWW_AUTHENTICATE, challenge);
+        answer.text("this needs a user and a password, or a token\n")
+    }
+
+    /// Adds a header field.
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.0.headers_mut().append(name, value);
+        self
+    }
+
+    /// With this plain text.
+    pub fn text(self, text: impl Into<Bytes>) -> Self {
+        self.body(HeaderValue::from_static("text/plain; charset=utf-8"), text)
+    }
+
+    /// With this page.
+    pub fn html(self, page: impl Into<Bytes>) -> Self {
+        self.body(HeaderValue::from_static("text/html; charset=utf-8"), page)
+    }
+
+    /// With this body.
+    pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
+        self.0.headers_mut().insert(CONTENT_TYPE, content_type);
+        *self.0.body_mut() = body.into();
+        self
+    }
+}
+
+impl From<StatusCode> for Answer {
+    fn from(status: StatusCode) -> Self {
+        Self::new(status)
+    }
+}
+
+impl<B: Into<Bytes>> From<Response<B>> for Answer {
+    fn from(response: Response<B>) -> Self {
+        Self(response.map(Into::into))
+    }
+}

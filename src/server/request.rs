@@ -1,0 +1,92 @@
+//! What the handshake hook sees: the request, and who sent it.
+
+use std::ops::Deref;
+
+use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
+
+use super::auth::{Basic, Cookies, bearer};
+use super::listener::Peer;
+
+/// A request that was read and is not answered yet. It reads like an [`http::Request`]: method, URI,
+/// header fields.
+#[derive(Debug)]
+pub struct Request {
+    head: http::Request<()>,
+    peer: Peer,
+    wants_upgrade: bool,
+    protocols: Vec<String>,
+}
+
+impl Request {
+    pub(super) fn new(
+        head: http::Request<()>,
+        peer: Peer,
+        wants_upgrade: bool,
+        protocols: Vec<String>,
+    ) -> Self {
+        Self { head, peer, wants_upgrade, protocols }
+    }
+
+    /// Who sent it. Behind a proxy that is the proxy, which tells of its client in a header field of
+    /// its own; believe that only of a proxy of yours.
+    pub fn peer(&self) -> Peer {
+        self.peer
+    }
+
+    /// Whether it asks for a WebSocket connection; its opening handshake is legal then (§4.2.1). Any
+    /// other request can be answered with a page, or a health check's word.
+    pub fn wants_upgrade(&self) -> bool {
+        self.wants_upgrade
+    }
+
+    /// The path of its target.
+    pub fn path(&self) -> &str {
+        self.head.uri().path()
+    }
+
+    /// The subprotocols that the client offers, most wanted first (§4.1).
+    pub fn protocols(&self) -> impl Iterator<Item = &str> {
+        self.protocols.iter().map(String::as_str)
+    }
+
+    /// Where the page came from that a browser's script runs on (§4.1 item 8): browsers send it,
+    /// others need not. It is checked before the hook; see [`Origins`](super::Origins).
+    pub fn origin(&self) -> Option<&str> {
+        self.text(ORIGIN)
+    }
+
+    /// A header field, if it is there once and is printable ASCII.
+    pub fn text(&self, name: http::HeaderName) -> Option<&str> {
+        let mut values = self.head.headers().get_all(name).iter();
+        values.next().filter(|_| values.next().is_none())?.to_str().ok()
+    }
+
+    /// The user and password of Basic authentication (RFC 7617).
+    pub fn basic(&self) -> Option<Basic> {
+        Basic::parse(self.text(AUTHORIZATION)?)
+    }
+
+    /// The token of Bearer authentication (RFC 6750 §2.1). Compare it with
+    /// [`same_secret`](super::same_secret).
+    pub fn bearer(&self) -> Option<&str> {
+        bearer(self.text(AUTHORIZATION)?)
+    }
+
+    /// The cookies that the client sent (RFC 6265 §4.2): name and value, undecoded.
+    pub fn cookies(&self) -> Cookies<'_> {
+        Cookies::new(self.head.headers().get_all(COOKIE).iter())
+    }
+
+    /// The first cookie of that name.
+    pub fn cookie(&self, name: &str) -> Option<&str> {
+        self.cookies().find(|(other, _)| *other == name).map(|(_, value)| value)
+    }
+}
+
+impl Deref for Request {
+    type Target = http::Request<()>;
+
+    fn deref(&self) -> &http::Request<()> {
+        &self.head
+    }
+}

@@ -1,0 +1,335 @@
+//! The server: what it listens to, what it allows, whom it asks, and its end.
+
+use std::future::{Future, pending};
+use std::io;
+use std::net::SocketAddr;
+use std::num::NonZero;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
+use tokio::net::ToSocketAddrs;
+use tokio::runtime;
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use super::accepting;
+use super::connection::Connection;
+use super::listener::{Listener, Shared};
+use super::origin::Origins;
+use super::registry::{Farewell, Limits, Registry, Report};
+use super::reply::{Accept, Answer};
+use super::request::Request;
+use super::task::{Context, Hook, Outcome};
+use crate::net::Config;
+use crate::proto::CloseCode;
+
+/// Accepts connections and gives each to a handler, in a task of its own.
+///
+/// ```no_run
+/// use bowstring::server::{Accept, Answer, Server};
+/// use http::StatusCode;
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:9001").await?.on_request(async |request| {
+///     let Some(room) = request.path().strip_prefix("/rooms/") else {
+///         return Err(Answer::new(StatusCode::NOT_FOUND).text("no such room\n"));
+///     };
+///     Ok(Accept::new(room.to_owned()))
+/// });
+/// let report = server
+///     .drain_on(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+///     .serve(|mut connection| async move {
+///         println!("{} is in {}", connection.peer(), connection.data);
+///         while let Some(message) = connection.recv().await? {
+///             connection.send(message).await?;
+///         }
+///         Ok::<_, bowstring::Error>(())
+///     })
+///     .await;
+/// println!("{report:?}");
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Its end
+///
+/// A server that *drains*, by [`drain_on`](Self::drain_on) or [`ServerHandle::drain`], accepts nobody
+/// any more; requests that have come get 503; everybody gets a close frame with
+/// [1001](CloseCode::GOING_AWAY) behind all that was framed for them. Their handlers receive what still
+/// comes, and then the end. Those that are left at the [deadline](Self::drain_within) are aborted.
+pub struct Server<D = ()> {
+    listeners: Vec<Listener>,
+    config: Config,
+    limits: Limits,
+    origins: Origins,
+    hook: Hook<D>,
+    farewell: Farewell,
+    drain_within: Duration,
+    until: Pin<Box<dyn Future<Output = ()> + Send>>,
+    registry: Arc<Registry>,
+}
+
+/// A hand on a server that serves: to drain it, and to see how it does.
+#[derive(Clone)]
+pub struct ServerHandle {
+    registry: Arc<Registry>,
+    farewell: Farewell,
+}
+
+impl Server {
+    /// A server at the first of the addresses that can be bound.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Listener::bind`].
+    pub async fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
+        Ok(Self::new().listen(Listener::bind(addresses).await?))
+    }
+
+    /// A server that listens nowhere yet: see [`listen`](Self::listen).
+    pub fn new() -> Self {
+        Self {
+            listeners: Vec::new(),
+            config: Config::default(),
+            limits: Limits::default(),
+            origins: Origins::default(),
+            hook: Box::new(|_| Box::pin(async { Ok(Accept::default()) })),
+            farewell: Farewell {
+                code: CloseCode::GOING_AWAY,
+                reason: "the server is going down".into(),
+            },
+            drain_within: Duration::from_secs(10),
+            until: Box::pin(pending()),
+            registry: Registry::new(Limits::default()),
+        }
+    }
+}
+
+impl Default for Server {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl<D: Send + 'static> Server<D> {
+    /// Also listens there: another address, a Unix socket, a socket that was handed in.
+    pub fn listen(mut self, listener: impl Into<Listener>) -> Self {
+        self.listeners.push(listener.into());
+        self
+    }
+
+    /// What connections allow, and how long they wait.
+    pub fn config(mut self, config: Config) -> Self {
+        self.config = config;
+        self
+    }
+
+    /// How many connections are taken.
+    pub fn limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self.registry = Registry::new(limits);
+        self
+    }
+
+    /// Whose pages may connect. Default: those of the [same host](Origins::same_host).
+    pub fn origins(mut self, origins: Origins) -> Self {
+        self.origins = origins;
+        self
+    }
+
+    /// Asks this about every request: whether to accept it, with which subprotocol, header fields and
+    /// configuration, and what to tell the handler; or what else to answer. It is asked about plain
+    /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
+    ///
+    /// Requests whose opening handshake is not legal (§4.2.1), or that come from a page of a foreign
+    /// origin, were refused before. It has [`handshake_timeout`](Config::handshake_timeout) to decide.
+    ///
+    /// Without a hook every opening handshake is accepted, whatever its path.
+    pub fn on_request<E, H, F>(self, hook: H) -> Server<E>
+    where
+        H: Fn(Request) -> F + Send + Sync + 'static,
+        F: Future<Output = Result<Accept<E>, Answer>> + Send + 'static,
+    {
+        let Self {
+            listeners,
+            config,
+            limits,
+            origins,
+            farewell,
+            drain_within,
+            until,
+            registry,
+            ..
+        } = self;
+        let hook: Hook<E> = Box::new(move |request| Box::pin(hook(request)));
+        Server { listeners, config, limits, origins, hook, farewell, drain_within, until, registry }
+    }
+
+    /// Drains when this resolves: a signal, for instance.
+    pub fn drain_on(mut self, until: impl Future<Output = ()> + Send + 'static) -> Self {
+        self.until = Box::pin(until);
+        self
+    }
+
+    /// How long draining may take. Default 10 s.
+    pub fn drain_within(mut self, limit: Duration) -> Self {
+        self.drain_within = limit;
+        self
+    }
+
+    /// What everybody is told when the server drains. Default: 1001, "the server is going down". 1012
+    /// says that it will be back at once.
+    ///
+    /// # Panics
+    ///
+    /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
+    pub fn farewell(mut self, code: impl Into<CloseCode>, reason: &str) -> Self {
+        let code = code.into();
+        assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
+        assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
+        self.farewell = Farewell { code, reason: reason.into() };
+        self
+    }
+
+    /// The TCP addresses it listens at.
+    pub fn local_addrs(&self) -> impl Iterator<Item = SocketAddr> {
+        self.listeners.iter().filter_map(Listener::local_addr)
+    }
+
+    /// A hand on it for other tasks. To be taken when everything is set.
+    pub fn handle(&self) -> ServerHandle {
+        ServerHandle { registry: Arc::clone(&self.registry), farewell: self.farewell.clone() }
+    }
+
+    /// Serves until it is drained. Each connection has a task of its own on this runtime, for as long
+    /// as its handler runs and the closing handshake takes. A handler that returns closes its
+    /// connection with 1000, one that fails or panics with 1011.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future stops accepting; connections go on.
+    pub async fn serve<H, F>(self, handler: H) -> Report
+    where
+        H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let (plan, listeners) = self.plan(handler);
+        plan.serve(listeners).await
+    }
+
+    /// Serves until it is drained, on so many threads, each with a runtime of its own and its share
+    /// of the connections, which never move between threads. This thread is one of them.
+    ///
+    /// # Errors
+    ///
+    /// Why a runtime could not be made, or a listener not be shared.
+    ///
+    /// # Panics
+    ///
+    /// If it is called from within a runtime.
+    pub fn serve_on_threads<H, F>(self, threads: NonZero<usize>, handler: H) -> io::Result<Report>
+    where
+        H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let (plan, listeners) = self.plan(handler);
+        let share = || listeners.iter().map(Listener::share).collect::<io::Result<Vec<_>>>();
+        let mut others = Vec::new();
+        for _ in 1..threads.get() {
+            let (runtime, shared) = (thread_runtime()?, share()?);
+            let context = Arc::clone(&plan.context);
+            others.push(thread::spawn(move || {
+                runtime.block_on(async {
+                    let _accepting = accept_from(&context, register(shared)?);
+                    context.registry.draining().await;
+                    context.registry.empty().await;
+                    io::Result::Ok(())
+                })
+            }));
+        }
+        let (runtime, shared) = (thread_runtime()?, share()?);
+        drop(listeners);
+        let report = runtime.block_on(async { Ok(plan.serve(register(shared)?).await) });
+        for other in others {
+            // A thread fails only where its runtime cannot take the listeners; the others serve on.
+            let _ = other.join();
+        }
+        report
+    }
+
+    fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
+        let Self {
+            listeners, config, origins, hook, farewell, drain_within, until, registry, ..
+        } = self;
+        let context = Arc::new(Context { registry, config, origins, hook, handler });
+        (Plan { context, farewell, drain_within, until }, listeners)
+    }
+}
+
+/// What is to be done, with whom.
+struct Plan<D, H> {
+    context: Arc<Context<D, H>>,
+    farewell: Farewell,
+    drain_within: Duration,
+    until: Pin<Box<dyn Future<Output = ()> + Send>>,
+}
+
+impl<D, H, F> Plan<D, H>
+where
+    D: Send + 'static,
+    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    async fn serve(self, listeners: Vec<Listener>) -> Report {
+        let Self { context, farewell, drain_within, until } = self;
+        let registry = &context.registry;
+        let mut accepting = accept_from(&context, listeners);
+        super::task::unless(registry.draining(), until).await;
+        registry.start_draining(farewell);
+        // They see off whoever was about to be accepted.
+        while accepting.join_next().await.is_some() {}
+        if timeout(drain_within, registry.empty()).await.is_err() {
+            registry.abort();
+            registry.empty().await;
+        }
+        registry.report()
+    }
+}
+
+fn accept_from<D, H, F>(context: &Arc<Context<D, H>>, listeners: Vec<Listener>) -> JoinSet<()>
+where
+    D: Send + 'static,
+    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let mut accepting = JoinSet::new();
+    for listener in listeners {
+        accepting.spawn(accepting::accept(Arc::clone(context), listener));
+    }
+    accepting
+}
+
+fn register(shared: Vec<Shared>) -> io::Result<Vec<Listener>> {
+    shared.into_iter().map(Shared::register).collect()
+}
+
+fn thread_runtime() -> io::Result<runtime::Runtime> {
+    // Under a flood a turn takes milliseconds: after a few, look for what else has come, from the
+    // network and from other threads.
+    let mut builder = runtime::Builder::new_current_thread();
+    builder.enable_all().event_interval(8).global_queue_interval(8).build()
+}
+
+impl ServerHandle {
+    /// Starts draining, and returns at once.
+    pub fn drain(&self) {
+        self.registry.start_draining(self.farewell.clone());
+    }
+
+    /// How many connections there are and were.
+    pub fn report(&self) -> Report {
+        self.registry.report()
+    }
+}

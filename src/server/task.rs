@@ -1,0 +1,210 @@
+//! One connection's life: its request, the answer, the handler, its end.
+//!
+//! ```text
+//! request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
+//! ```
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Response, StatusCode};
+use tokio::sync::{OwnedSemaphorePermit, oneshot};
+use tokio::time::{sleep, timeout};
+
+use super::connection::{Connection, Left};
+use super::listener::Peer;
+use super::origin::Origins;
+use super::registry::{End, Full, Place, Registry};
+use super::reply::{Accept, Answer};
+use super::request::Request;
+use crate::net::{Config, Incoming, Transport, WebSocket};
+use crate::proto::CloseCode;
+
+/// The handshake hook.
+pub(super) type Hook<D> = Box<
+    dyn Fn(Request) -> Pin<Box<dyn Future<Output = Result<Accept<D>, Answer>> + Send>>
+        + Send
+        + Sync,
+>;
+
+/// What every connection of a server needs.
+pub(super) struct Context<D, H> {
+    pub(super) registry: Arc<Registry>,
+    pub(super) config: Config,
+    pub(super) origins: Origins,
+    pub(super) hook: Hook<D>,
+    pub(super) handler: H,
+}
+
+/// What a handler returns: nothing, or a result whose error is shown in the log.
+pub trait Outcome {
+    /// The error, if it is one.
+    fn failure(self) -> Option<String>;
+}
+
+impl Outcome for () {
+    fn failure(self) -> Option<String> {
+        None
+    }
+}
+
+impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
+    fn failure(self) -> Option<String> {
+        self.err().map(|error| error.to_string())
+    }
+}
+
+/// Serves a connection that was accepted.
+pub(super) async fn serve<D, H, F>(
+    context: Arc<Context<D, H>>,
+    stream: Transport,
+    peer: Peer,
+    mut place: Place,
+    handshake: OwnedSemaphorePermit,
+) where
+    H: Fn(Connection<D>) -> F,
+    F: Future<Output: Outcome>,
+{
+    // Boxed, so that what it needed is given back before the connection's long life.
+    let Some((mut socket, data)) = Box::pin(open(&context, stream, peer)).await else { return };
+    drop(handshake);
+    let handle = socket.handle();
+    place.open(&handle);
+    let (way, home) = oneshot::channel();
+    let connection = Connection::new(data, place.id(), peer, socket, way);
+    let code = handle_it(&context.handler, connection).await;
+    // The handler may have given it to another task.
+    if let Ok(left) = home.await {
+        Box::pin(see_off(left, code)).await;
+        place.end(match handle.ended() {
+            Some(ending) if ending.clean => End::Closed,
+            _ => End::Failed,
+        });
+    }
+}
+
+/// Answers somebody who cannot be let in.
+pub(super) async fn refuse(stream: Transport, config: Config, full: Full) {
+    let Ok(incoming) = Incoming::read(stream, &config).await else { return };
+    let answer = match full {
+        Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
+            .text("the server has as many connections as it takes\n"),
+        Full::Address => Answer::new(StatusCode::TOO_MANY_REQUESTS)
+            .text("there are as many connections from this address as the server takes\n"),
+    };
+    let _ = incoming.respond(answer.0).await;
+}
+
+/// The opening handshake. How it fails is the peer's business.
+async fn open<D, H>(
+    context: &Context<D, H>,
+    stream: Transport,
+    peer: Peer,
+) -> Option<(WebSocket<Transport>, D)> {
+    let Context { registry, config, origins, hook, .. } = context;
+    // Whoever is about to ask when the server drains is told; the silent are not waited for.
+    let drained = async {
+        registry.draining().await;
+        sleep(GRACE).await;
+    };
+    let mut incoming = unless(drained, Incoming::read(stream, config)).await?.ok()?;
+    if registry.is_draining() {
+        return turn_away(incoming, going_down()).await;
+    }
+    let wants_upgrade = incoming.wants_upgrade();
+    if wants_upgrade && incoming.fault().is_some() {
+        let _ = incoming.accept().await;
+        return None;
+    }
+    if wants_upgrade && !origins.allow(incoming.request().headers()) {
+        let answer = Answer::new(StatusCode::FORBIDDEN);
+        let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
+        return turn_away(incoming, answer.text(text)).await;
+    }
+    let protocols = incoming.protocols().map(str::to_owned).collect();
+    let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
+    let accept = match timeout(config.handshake_timeout, hook(request)).await {
+        Ok(Ok(accept)) => accept,
+        Ok(Err(answer)) => return turn_away(incoming, answer).await,
+        Err(_) => {
+            let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
+            return turn_away(incoming, answer.text("deciding on this took too long\n")).await;
+        }
+    };
+    if registry.is_draining() {
+        return turn_away(incoming, going_down()).await;
+    }
+    let Accept { data, protocol, headers, config } = accept;
+    if let Some(protocol) = &protocol
+        && !incoming.protocols().any(|offered| offered == protocol)
+    {
+        return turn_away(incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
+    }
+    if let Some(config) = config {
+        incoming.set_config(*config);
+    }
+    let socket = incoming.accept_with(protocol.as_deref(), &headers).await.ok()?;
+    Some((socket, data))
+}
+
+async fn turn_away<T>(incoming: Incoming<Transport>, Answer(answer): Answer) -> Option<T> {
+    // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
+    if crate::handshake::write_response(&answer).is_err() {
+        let mut sorry = Response::new(Bytes::new());
+        *sorry.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
+        let _ = incoming.respond(sorry).await;
+    } else {
+        let _ = incoming.respond(answer).await;
+    }
+    None
+}
+
+fn going_down() -> Answer {
+    Answer::new(StatusCode::SERVICE_UNAVAILABLE).text("the server is going down\n")
+}
+
+/// Runs the handler; gives the code that its end calls for. A panic is the handler's, not the server's.
+async fn handle_it<D, H, F>(handler: &H, connection: Connection<D>) -> CloseCode
+where
+    H: Fn(Connection<D>) -> F,
+    F: Future<Output: Outcome>,
+{
+    let mut handling = pin!(async { handler(connection).await.failure().is_some() });
+    let failed = poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+        polled.unwrap_or(Poll::Ready(true))
+    });
+    if failed.await { CloseCode::INTERNAL_ERROR } else { CloseCode::NORMAL }
+}
+
+/// Sees the closing handshake through, whoever began it.
+async fn see_off(left: Box<Left>, code: CloseCode) {
+    let reason = if code == CloseCode::NORMAL { "" } else { "the server failed" };
+    // How it ended is in the handle.
+    let _ = match *left {
+        Left::Whole(mut socket) => socket.close(code, reason).await,
+        Left::Half(mut reader) => reader.close(code, reason).await,
+    };
+}
+
+/// Does something, unless `stop` comes first. That is looked at first: work that never has to wait
+/// uses up all that the runtime grants a task.
+pub(super) async fn unless<T>(
+    stop: impl Future<Output = ()>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
+    poll_fn(|cx| match stop.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// How long a request that is under way is waited for when the server drains.
+const GRACE: Duration = Duration::from_secs(1);
