@@ -207,4 +207,4 @@ pub(super) async fn unless<T>(
 }
 
 /// How long a request that is under way is waited for when the server drains.
-const GRACE: Duration = Duration::from_secs(1);
+const GRACE: Duration = Duration::from_millis(500);
