@@ -4,11 +4,13 @@
 //! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
 //! (`Half`, in [`shared`](super::shared)).
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 
 use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
@@ -46,6 +48,14 @@ pub(super) trait Link {
 
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
     fn abandon(&mut self);
+}
+
+/// Polls once, whatever the runtime still grants the task: a transport that has room takes bytes.
+pub(super) fn at_once<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    pin!(unconstrained(poll_fn(poll))).poll(cx)
 }
 
 /// Both directions in one task.

@@ -8,7 +8,7 @@
 //!                   driver   shared       the reading loop and the end · a lock between tasks
 //!             ┌────────┼─────────┬────────┐
 //!           input    link      timer   handle     bytes read · the writing direction as it sees it
-//!             │     writing ── outbox     what frames, what waits to be written
+//!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
@@ -29,6 +29,7 @@ mod keys;
 mod link;
 mod opening;
 mod outbox;
+mod overflow;
 mod pool;
 mod shared;
 mod split;
@@ -43,9 +44,10 @@ pub use config::Config;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, Memory};
 pub use connect::{connect, connect_over, connect_with};
-pub use error::Error;
+pub use error::{Error, TrySendError};
 pub use handle::{Ending, Handle};
 pub use keys::masking_key;
+pub use overflow::Overflow;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
 pub use transport::{Transport, TransportRead, TransportWrite};
