@@ -207,6 +207,12 @@ impl<S: Split> Writer<S> {
         self.shared.push(event, policy)
     }
 
+    /// What becomes of messages for which there is no room.
+    #[cfg(feature = "server")]
+    pub(crate) fn policy(&self) -> Overflow {
+        self.shared.policy
+    }
+
     /// Writes what the transport takes now; the reader writes the rest.
     #[cfg(feature = "server")]
     pub(crate) fn flush_now(&self) {

@@ -13,6 +13,8 @@
 //!   listener                       where connections come from
 //! ```
 //!
+//! Beside it stands `topic`: what is published to one goes to all who subscribe.
+//!
 //! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
 //! everything has a default that is safe to put on the internet.
 
@@ -26,6 +28,7 @@ mod reply;
 mod request;
 mod serve;
 mod task;
+mod topic;
 
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{Connection, ConnectionReader};
@@ -36,3 +39,4 @@ pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
 pub use task::Outcome;
+pub use topic::{Subscription, Topic};

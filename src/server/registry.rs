@@ -68,7 +68,7 @@ struct Seat {
     handle: Option<Handle>,
 }
 
-/// What everybody is told who is here when the server drains.
+/// What somebody is told at the end.
 #[derive(Clone, Debug)]
 pub(super) struct Farewell {
     pub(super) code: CloseCode,
@@ -177,6 +177,11 @@ impl Registry {
         let _ = self.draining.subscribe().wait_for(Option::is_some).await;
     }
 
+    /// What everybody is told, if the server drains.
+    pub(super) fn farewell(&self) -> Option<Farewell> {
+        self.draining.borrow().clone()
+    }
+
     pub(super) fn is_draining(&self) -> bool {
         self.draining.borrow().is_some()
     }
@@ -207,6 +212,18 @@ impl Registry {
 
     fn counts(&self) -> MutexGuard<'_, Report> {
         self.counts.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Farewell {
+    /// The handler has returned.
+    pub(super) fn done() -> Self {
+        Self { code: CloseCode::NORMAL, reason: "".into() }
+    }
+
+    /// The handler has failed.
+    pub(super) fn failed() -> Self {
+        Self { code: CloseCode::INTERNAL_ERROR, reason: "the server failed".into() }
     }
 }
 

@@ -19,11 +19,10 @@ use tokio::time::{sleep, timeout};
 use super::connection::{Connection, Left};
 use super::listener::Peer;
 use super::origin::Origins;
-use super::registry::{End, Full, Place, Registry};
+use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use crate::net::{Config, Incoming, Transport, WebSocket};
-use crate::proto::CloseCode;
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -77,10 +76,15 @@ pub(super) async fn serve<D, H, F>(
     place.open(&handle);
     let (way, home) = oneshot::channel();
     let connection = Connection::new(data, place.id(), peer, socket, way);
-    let code = handle_it(&context.handler, connection).await;
+    let failed = handle_it(&context.handler, connection).await;
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
-        Box::pin(see_off(left, code)).await;
+        let farewell = match context.registry.farewell() {
+            _ if failed => Farewell::failed(),
+            Some(farewell) => farewell,
+            None => Farewell::done(),
+        };
+        Box::pin(see_off(left, farewell)).await;
         place.end(match handle.ended() {
             Some(ending) if ending.clean => End::Closed,
             _ => End::Failed,
@@ -168,27 +172,26 @@ fn going_down() -> Answer {
     Answer::new(StatusCode::SERVICE_UNAVAILABLE).text("the server is going down\n")
 }
 
-/// Runs the handler; gives the code that its end calls for. A panic is the handler's, not the server's.
-async fn handle_it<D, H, F>(handler: &H, connection: Connection<D>) -> CloseCode
+/// Runs the handler, and tells whether it failed. A panic is the handler's, not the server's.
+async fn handle_it<D, H, F>(handler: &H, connection: Connection<D>) -> bool
 where
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
     let mut handling = pin!(async { handler(connection).await.failure().is_some() });
-    let failed = poll_fn(|cx| {
+    poll_fn(|cx| {
         let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
         polled.unwrap_or(Poll::Ready(true))
-    });
-    if failed.await { CloseCode::INTERNAL_ERROR } else { CloseCode::NORMAL }
+    })
+    .await
 }
 
 /// Sees the closing handshake through, whoever began it.
-async fn see_off(left: Box<Left>, code: CloseCode) {
-    let reason = if code == CloseCode::NORMAL { "" } else { "the server failed" };
+async fn see_off(left: Box<Left>, Farewell { code, reason }: Farewell) {
     // How it ended is in the handle.
     let _ = match *left {
-        Left::Whole(mut socket) => socket.close(code, reason).await,
-        Left::Half(mut reader) => reader.close(code, reason).await,
+        Left::Whole(mut socket) => socket.close(code, &reason).await,
+        Left::Half(mut reader) => reader.close(code, &reason).await,
     };
 }
 
