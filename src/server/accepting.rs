@@ -12,7 +12,7 @@ use tokio::time::sleep;
 
 use super::connection::Connection;
 use super::listener::{Listener, Peer};
-use super::task::{self, Context, Outcome, unless};
+use super::task::{self, Arrival, Context, Outcome, unless};
 use crate::net::Transport;
 
 /// Accepts until the server drains, and then whoever had come before.
@@ -67,8 +67,8 @@ fn admit<D, H, F>(
     match context.registry.enter(peer) {
         Ok(place) => {
             let id = place.id();
-            let serving = task::serve(Arc::clone(context), stream, peer, place, permit);
-            let spawned = tokio::spawn(serving);
+            let arrival = Box::new(Arrival { stream, peer, permit });
+            let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival, place));
             context.registry.set_abort(id, spawned.abort_handle());
         }
         Err(full) => {

@@ -63,7 +63,8 @@ struct Seats {
 
 /// What is known of one connection.
 struct Seat {
-    peer: Peer,
+    /// Its address, where that counts.
+    ip: Option<IpAddr>,
     abort: Option<AbortHandle>,
     handle: Option<Handle>,
 }
@@ -123,15 +124,11 @@ impl Registry {
     /// A place for somebody who has come.
     pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
         let mut seats = self.seats();
+        let ip = self.limits.per_address.and_then(|_| peer.ip());
         let full = if seats.taken.len() >= self.limits.connections {
             Some(Full::Everywhere)
-        } else if let (Some(limit), Some(ip)) = (self.limits.per_address, peer.ip()) {
-            let here = seats.addresses.entry(ip).or_default();
-            *here += 1;
-            (*here > limit).then(|| {
-                seats.leave_address(peer);
-                Full::Address
-            })
+        } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
+            Some(Full::Address)
         } else {
             None
         };
@@ -140,7 +137,7 @@ impl Registry {
             return Err(full);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        seats.taken.insert(id, Seat { peer, abort: None, handle: None });
+        seats.taken.insert(id, Seat { ip, abort: None, handle: None });
         Ok(Place { registry: Arc::clone(self), id, opened: false, end: None })
     }
 
@@ -228,10 +225,18 @@ impl Farewell {
 }
 
 impl Seats {
-    fn leave_address(&mut self, peer: Peer) {
-        if let Some(ip) = peer.ip()
-            && let Some(here) = self.addresses.get_mut(&ip)
-        {
+    /// Whether there may be one more from there.
+    fn enter_address(&mut self, ip: IpAddr, limit: Option<usize>) -> bool {
+        let here = self.addresses.get(&ip).copied().unwrap_or_default();
+        let room = limit.is_none_or(|limit| here < limit);
+        if room {
+            self.addresses.insert(ip, here + 1);
+        }
+        room
+    }
+
+    fn leave_address(&mut self, ip: IpAddr) {
+        if let Some(here) = self.addresses.get_mut(&ip) {
             *here -= 1;
             if *here == 0 {
                 self.addresses.remove(&ip);
@@ -276,8 +281,8 @@ impl Drop for Place {
         drop(counts);
         let mut seats = self.registry.seats();
         if let Some(seat) = seats.taken.remove(&self.id) {
-            if self.registry.limits.per_address.is_some() {
-                seats.leave_address(seat.peer);
+            if let Some(ip) = seat.ip {
+                seats.leave_address(ip);
             }
             // A flood must not leave its table behind.
             if seats.taken.len() < seats.taken.capacity() / 8 {

@@ -22,7 +22,7 @@ use super::origin::Origins;
 use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
-use crate::net::{Config, Incoming, Transport, WebSocket};
+use crate::net::{Config, Handle, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -58,25 +58,44 @@ impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
     }
 }
 
+/// Somebody who has come.
+pub(super) struct Arrival {
+    pub(super) stream: Transport,
+    pub(super) peer: Peer,
+    /// That there may be one more opening handshake.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
 /// Serves a connection that was accepted.
+///
+/// This is what every connection's task holds as long as it lives, so what is large or soon over is
+/// boxed.
 pub(super) async fn serve<D, H, F>(
     context: Arc<Context<D, H>>,
-    stream: Transport,
-    peer: Peer,
+    arrival: Box<Arrival>,
     mut place: Place,
-    handshake: OwnedSemaphorePermit,
 ) where
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
-    // Boxed, so that what it needed is given back before the connection's long life.
-    let Some((mut socket, data)) = Box::pin(open(&context, stream, peer)).await else { return };
-    drop(handshake);
-    let handle = socket.handle();
-    place.open(&handle);
-    let (way, home) = oneshot::channel();
-    let connection = Connection::new(data, place.id(), peer, socket, way);
-    let failed = handle_it(&context.handler, connection).await;
+    let Some((connection, handle, home)) = Box::pin(open(&context, arrival, &mut place)).await
+    else {
+        return;
+    };
+    // A panic is the handler's, not the server's.
+    let handling = catch_unwind(AssertUnwindSafe(|| (context.handler)(connection)));
+    let failed = match handling {
+        Ok(handling) => {
+            let mut handling = pin!(handling);
+            poll_fn(|cx| {
+                let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
+                let done = |outcome: F::Output| outcome.failure().is_some();
+                polled.map_or(Poll::Ready(true), |polled| polled.map(done))
+            })
+            .await
+        }
+        Err(_) => true,
+    };
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
         let farewell = match context.registry.farewell() {
@@ -104,8 +123,23 @@ pub(super) async fn refuse(stream: Transport, config: Config, full: Full) {
     let _ = incoming.respond(answer.0).await;
 }
 
-/// The opening handshake. How it fails is the peer's business.
+/// Makes a connection of it, if it may be one.
 async fn open<D, H>(
+    context: &Context<D, H>,
+    arrival: Box<Arrival>,
+    place: &mut Place,
+) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
+    let Arrival { stream, peer, permit } = *arrival;
+    let (mut socket, data) = handshake(context, stream, peer).await?;
+    drop(permit);
+    let handle = socket.handle();
+    place.open(&handle);
+    let (way, home) = oneshot::channel();
+    Some((Connection::new(data, place.id(), peer, socket, way), handle, home))
+}
+
+/// The opening handshake. How it fails is the peer's business.
+async fn handshake<D, H>(
     context: &Context<D, H>,
     stream: Transport,
     peer: Peer,
@@ -170,20 +204,6 @@ async fn turn_away<T>(incoming: Incoming<Transport>, Answer(answer): Answer) -> 
 
 fn going_down() -> Answer {
     Answer::new(StatusCode::SERVICE_UNAVAILABLE).text("the server is going down\n")
-}
-
-/// Runs the handler, and tells whether it failed. A panic is the handler's, not the server's.
-async fn handle_it<D, H, F>(handler: &H, connection: Connection<D>) -> bool
-where
-    H: Fn(Connection<D>) -> F,
-    F: Future<Output: Outcome>,
-{
-    let mut handling = pin!(async { handler(connection).await.failure().is_some() });
-    poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
-        polled.unwrap_or(Poll::Ready(true))
-    })
-    .await
 }
 
 /// Sees the closing handshake through, whoever began it.
