@@ -10,12 +10,15 @@ use http::{HeaderValue, StatusCode};
 #[tokio::main]
 async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
-    // Pages that live elsewhere must be listed; without this line, those of the same host may connect.
-    let pages = [format!("http://{address}"), "https://app.example.com".to_owned()];
+    let server = Server::bind(address).await?.on_request(authenticate);
+    let mut pages = vec!["https://app.example.com".to_owned()];
+    for address in server.local_addrs() {
+        println!("listening on http://{address}/");
+        pages.push(format!("http://{address}"));
+    }
+    // Pages that live elsewhere must be listed; without this, those of the same host may connect.
     let origins = Origins::list(pages).expect("each is an origin");
-    let server = Server::bind(&address).await?.origins(origins).on_request(authenticate);
-    println!("listening on http://{address}/");
-    server.serve(greet).await;
+    server.origins(origins).serve(greet).await;
     Ok(())
 }
 

@@ -1,16 +1,16 @@
 //! A server to deploy: it accepts, asks a hook, hands connections to a handler, and sees everybody off.
 //!
 //! ```text
-//!   serve                          what it listens to, allows and asks; its end
+//!   serve                       what it listens to, allows and asks; its end
 //!     │
-//!   accepting                      the accept loop
+//!   accepting                   the accept loop
 //!     │
-//!   task ─────── connection        one connection's life · what its handler gets
-//!     ├── request ── reply         what the hook sees · what it says
-//!     ├── origin     auth          whose pages may connect · credentials and cookies
-//!   registry                       who is here, how many may be, how they ended
+//!   task ─── connection         one connection's life · what its handler gets
+//!     ├── request ─── reply     what the hook sees · what it says
+//!     ├── origin ─── auth       whose pages may connect · credentials and cookies
+//!   registry                    who is here, how many may be, how they ended
 //!     │
-//!   listener                       where connections come from
+//!   listener                    where connections come from
 //! ```
 //!
 //! Beside it stands `topic`: what is published to one goes to all who subscribe.
