@@ -26,9 +26,9 @@ async fn connect(
     fields: &[(&str, &str)],
 ) -> Result<WebSocket<Transport>, Error> {
     let uri = format!("ws://127.0.0.1:{}{path}", server.port).parse().unwrap();
-    let request = fields.iter().fold(ClientRequest::new(uri), |request, (name, value)| {
-        request.header(*name, *value)
-    });
+    let request = fields
+        .iter()
+        .fold(ClientRequest::new(uri), |request, (name, value)| request.header(*name, *value));
     connect_with(&request, &Config::default()).await.map(|(ws, _)| ws)
 }
 

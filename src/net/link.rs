@@ -12,6 +12,8 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 
+#[cfg(feature = "metrics")]
+use super::traffic::Count;
 use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
@@ -45,6 +47,10 @@ pub(super) trait Link {
 
     /// Whether the transport took bytes that had to wait, since this was last asked.
     fn took_bytes(&mut self) -> bool;
+
+    /// What was sent.
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count;
 
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
     fn abandon(&mut self);
@@ -116,6 +122,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     #[inline]
     fn took_bytes(&mut self) -> bool {
         self.writing.took_bytes()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count {
+        self.writing.outbox.sent
     }
 
     fn abandon(&mut self) {

@@ -12,7 +12,7 @@
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
-//! `transport` is what a connection goes over where this crate has opened it.
+//! `transport` is what a connection goes over where this crate has opened it; `traffic` counts what does.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
@@ -35,6 +35,7 @@ mod shared;
 mod split;
 mod stream;
 mod timer;
+mod traffic;
 mod transport;
 mod writing;
 
@@ -50,4 +51,6 @@ pub use keys::masking_key;
 pub use overflow::Overflow;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
+#[cfg(feature = "metrics")]
+pub use traffic::Traffic;
 pub use transport::{Transport, TransportRead, TransportWrite};

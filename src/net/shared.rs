@@ -18,6 +18,8 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::link::{Link, at_once};
 use super::overflow::Overflow;
+#[cfg(feature = "metrics")]
+use super::traffic::Count;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
@@ -358,6 +360,11 @@ where
 
     fn took_bytes(&mut self) -> bool {
         self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count {
+        self.shared.lock().writing.outbox.sent
     }
 
     fn abandon(&mut self) {

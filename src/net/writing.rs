@@ -39,6 +39,9 @@ impl Writing {
             // Nothing that was said before the close is lost by it.
             self.frame_backlog(usize::MAX);
         }
+        if !event.as_event().is_control() {
+            self.outbox.sent.message();
+        }
         self.sender.send(event, self.outbox.buffer())
     }
 
@@ -101,8 +104,9 @@ impl Writing {
             && let Some(message) = backlog.pop()
         {
             // It was not said in time, and what it says is legal but for a message under way in parts.
-            if sender.send(&message, outbox.buffer()).is_err() {
-                backlog.dropped += 1;
+            match sender.send(&message, outbox.buffer()) {
+                Ok(()) => outbox.sent.message(),
+                Err(_) => backlog.dropped += 1,
             }
         }
         true
@@ -119,6 +123,9 @@ impl Writing {
             return self.send(event);
         }
         let payload = self.sender.send_apart(event, self.outbox.buffer())?;
+        if !event.as_event().is_control() {
+            self.outbox.sent.message();
+        }
         if !payload.is_empty() && self.outbox.write_apart(payload, stream) {
             self.sender.wrote();
         }
@@ -127,6 +134,9 @@ impl Writing {
 
     /// Frames a part of a message.
     pub(super) fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
+        if fin {
+            self.outbox.sent.message();
+        }
         self.sender.send_part(part, fin, self.outbox.buffer())
     }
 

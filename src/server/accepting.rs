@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use super::connection::Connection;
 use super::listener::{Listener, Peer};
 use super::task::{self, Arrival, Context, Outcome, unless};
+use super::trace::Trace;
 use crate::net::Transport;
 
 /// Accepts until the server drains, and then whoever had come before.
@@ -32,7 +33,8 @@ where
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system is out of something, such as file descriptors. Asking again at once would
             // burn a core and help nobody.
-            Err(_) => {
+            Err(error) => {
+                Trace::accepting_failed(&error);
                 unless(registry.draining(), sleep(PAUSE)).await;
             }
         }

@@ -8,7 +8,7 @@
 //!   task ─── connection         one connection's life · what its handler gets
 //!     ├── request ─── reply     what the hook sees · what it says
 //!     ├── origin ─── auth       whose pages may connect · credentials and cookies
-//!   registry                    who is here, how many may be, how they ended
+//!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
 //!     │
 //!   listener                    where connections come from
 //! ```
@@ -29,6 +29,7 @@ mod request;
 mod serve;
 mod task;
 mod topic;
+mod trace;
 
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{Connection, ConnectionReader};

@@ -41,6 +41,9 @@ pub struct Report {
     pub dropped: u64,
     /// They got another answer than 101, or none.
     pub refused: u64,
+    /// What has gone over all of them.
+    #[cfg(feature = "metrics")]
+    pub traffic: crate::net::Traffic,
 }
 
 /// See the module.
@@ -149,7 +152,13 @@ impl Registry {
     }
 
     pub(super) fn report(&self) -> Report {
-        *self.counts()
+        #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
+        let mut report = *self.counts();
+        #[cfg(feature = "metrics")]
+        for handle in self.seats().taken.values().filter_map(|seat| seat.handle.as_ref()) {
+            report.traffic += handle.traffic();
+        }
+        report
     }
 
     /// Tells everybody, once.
@@ -290,6 +299,10 @@ impl Drop for Place {
                 seats.taken.shrink_to(keep);
             }
             drop(seats);
+            #[cfg(feature = "metrics")]
+            if let Some(handle) = seat.handle {
+                self.registry.counts().traffic += handle.traffic();
+            }
             self.registry.gone.notify_waiters();
         }
     }

@@ -4,6 +4,7 @@
 //! request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
 //! ```
 
+use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -22,6 +23,7 @@ use super::origin::Origins;
 use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
+use super::trace::Trace;
 use crate::net::{Config, Handle, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
@@ -78,28 +80,36 @@ pub(super) async fn serve<D, H, F>(
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
-    let Some((connection, handle, home)) = Box::pin(open(&context, arrival, &mut place)).await
+    let trace = Trace::new(place.id(), arrival.peer);
+    let Some((connection, handle, home)) =
+        Box::pin(open(&context, arrival, &mut place, &trace)).await
     else {
         return;
     };
     // A panic is the handler's, not the server's.
-    let handling = catch_unwind(AssertUnwindSafe(|| (context.handler)(connection)));
-    let failed = match handling {
+    let start = || trace.within(|| (context.handler)(connection));
+    let handling = catch_unwind(AssertUnwindSafe(start));
+    let handled = match handling {
         Ok(handling) => {
             let mut handling = pin!(handling);
             poll_fn(|cx| {
-                let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
-                let done = |outcome: F::Output| outcome.failure().is_some();
-                polled.map_or(Poll::Ready(true), |polled| polled.map(done))
+                let poll = || trace.within(|| handling.as_mut().poll(cx));
+                let polled = catch_unwind(AssertUnwindSafe(poll));
+                polled.map_or(Poll::Ready(Err(None)), |polled| {
+                    polled.map(|outcome| outcome.failure().map_or(Ok(()), |error| Err(Some(error))))
+                })
             })
             .await
         }
-        Err(_) => true,
+        Err(_) => Err(None),
     };
+    if let Err(error) = &handled {
+        trace.failed(error.as_ref().map(|error| error as &dyn Display));
+    }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
         let farewell = match context.registry.farewell() {
-            _ if failed => Farewell::failed(),
+            _ if handled.is_err() => Farewell::failed(),
             Some(farewell) => farewell,
             None => Farewell::done(),
         };
@@ -109,6 +119,7 @@ pub(super) async fn serve<D, H, F>(
             _ => End::Failed,
         });
     }
+    trace.ended(&handle);
 }
 
 /// Answers somebody who cannot be let in.
@@ -128,11 +139,13 @@ async fn open<D, H>(
     context: &Context<D, H>,
     arrival: Box<Arrival>,
     place: &mut Place,
+    trace: &Trace,
 ) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
     let Arrival { stream, peer, permit } = *arrival;
-    let (mut socket, data) = handshake(context, stream, peer).await?;
+    let (mut socket, data) = handshake(context, stream, peer, trace).await?;
     drop(permit);
     let handle = socket.handle();
+    trace.opened(&handle);
     place.open(&handle);
     let (way, home) = oneshot::channel();
     Some((Connection::new(data, place.id(), peer, socket, way), handle, home))
@@ -143,6 +156,7 @@ async fn handshake<D, H>(
     context: &Context<D, H>,
     stream: Transport,
     peer: Peer,
+    trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, origins, hook, .. } = context;
     // Whoever is about to ask when the server drains is told; the silent are not waited for.
@@ -152,36 +166,39 @@ async fn handshake<D, H>(
     };
     let mut incoming = unless(drained, Incoming::read(stream, config)).await?.ok()?;
     if registry.is_draining() {
-        return turn_away(incoming, going_down()).await;
+        return turn_away(trace, incoming, going_down()).await;
     }
     let wants_upgrade = incoming.wants_upgrade();
-    if wants_upgrade && incoming.fault().is_some() {
+    trace.requested(incoming.request().uri().path());
+    if wants_upgrade && let Some(fault) = incoming.fault() {
+        trace.refused(fault.status());
         let _ = incoming.accept().await;
         return None;
     }
     if wants_upgrade && !origins.allow(incoming.request().headers()) {
         let answer = Answer::new(StatusCode::FORBIDDEN);
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-        return turn_away(incoming, answer.text(text)).await;
+        return turn_away(trace, incoming, answer.text(text)).await;
     }
     let protocols = incoming.protocols().map(str::to_owned).collect();
     let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
     let accept = match timeout(config.handshake_timeout, hook(request)).await {
         Ok(Ok(accept)) => accept,
-        Ok(Err(answer)) => return turn_away(incoming, answer).await,
+        Ok(Err(answer)) => return turn_away(trace, incoming, answer).await,
         Err(_) => {
             let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-            return turn_away(incoming, answer.text("deciding on this took too long\n")).await;
+            return turn_away(trace, incoming, answer.text("deciding on this took too long\n"))
+                .await;
         }
     };
     if registry.is_draining() {
-        return turn_away(incoming, going_down()).await;
+        return turn_away(trace, incoming, going_down()).await;
     }
     let Accept { data, protocol, headers, config } = accept;
     if let Some(protocol) = &protocol
         && !incoming.protocols().any(|offered| offered == protocol)
     {
-        return turn_away(incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
+        return turn_away(trace, incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
     }
     if let Some(config) = config {
         incoming.set_config(*config);
@@ -190,7 +207,12 @@ async fn handshake<D, H>(
     Some((socket, data))
 }
 
-async fn turn_away<T>(incoming: Incoming<Transport>, Answer(answer): Answer) -> Option<T> {
+async fn turn_away<T>(
+    trace: &Trace,
+    incoming: Incoming<Transport>,
+    Answer(answer): Answer,
+) -> Option<T> {
+    trace.refused(answer.status());
     // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
     if crate::handshake::write_response(&answer).is_err() {
         let mut sorry = Response::new(Bytes::new());
