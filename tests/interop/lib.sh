@@ -5,7 +5,7 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$here/.work # git-ignored; everything that is installed goes here
 
-say() { printf 'interop: %s\n' "$*" >&2; }
+say() { printf '%s: %s\n' "${who:-interop}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 # Both installers copy the list of what they installed last: if it is there and equal, all is there.
@@ -37,11 +37,17 @@ need_chromium() {
     for name in "${CHROMIUM:-chromium}" chromium-browser google-chrome; do
         chromium=$(command -v "$name") && return
     done
-    if ((EUID == 0)) && command -v apt-get >/dev/null; then
-        say "chromium is missing; installing it with apt-get"
-        { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } ||
-            die "apt-get could not install chromium"
-        chromium=$(command -v chromium) && return
-    fi
-    die "chromium is missing: install it (on Debian: apt-get install chromium) or set CHROMIUM to its path"
+    need_debian chromium chromium
+    chromium=$(command -v chromium)
+}
+
+# need_debian COMMAND PACKAGE: installs the package if there is no such command.
+need_debian() {
+    command -v "$1" >/dev/null && return
+    ((EUID == 0)) && command -v apt-get >/dev/null ||
+        die "$1 is missing: install it (on Debian: apt-get install $2)"
+    say "$1 is missing; installing $2 with apt-get"
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$2" >/dev/null; } ||
+        die "apt-get could not install $2"
+    command -v "$1" >/dev/null || die "apt-get installed $2, but there is no $1"
 }
