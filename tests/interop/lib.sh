@@ -11,7 +11,7 @@ die() { say "$@"; exit 1; }
 # Both installers copy the list of what they installed last: if it is there and equal, all is there.
 need_python() {
     cmp -s "$here/requirements.txt" "$work/venv/requirements.txt" && return
-    say "installing websockets and aiohttp for Python into $work/venv"
+    say "installing the peers in Python into $work/venv"
     mkdir -p "$work"
     python3 -m venv --clear "$work/venv" ||
         die "python3 cannot make a virtual environment (on Debian: apt-get install python3-venv)"
@@ -23,7 +23,7 @@ need_node() {
     export NODE_PATH=$work/npm/node_modules
     cmp -s "$here/package.json" "$work/npm/.installed" && return
     command -v npm >/dev/null || die "node and npm are needed (on Debian: apt-get install nodejs npm)"
-    say "installing ws and undici for node into $work/npm"
+    say "installing the peers in JavaScript into $work/npm"
     mkdir -p "$work/npm"
     cp "$here/package.json" "$work/npm/"
     npm install --prefix "$work/npm" --no-package-lock --no-audit --no-fund --silent
@@ -39,6 +39,14 @@ need_chromium() {
     done
     need_debian chromium chromium
     chromium=$(command -v chromium)
+}
+
+# Sets firefox to the browser's path.
+# shellcheck disable=SC2034
+need_firefox() {
+    firefox=$(command -v "${FIREFOX:-firefox-esr}" || command -v firefox) && return
+    need_debian firefox-esr firefox-esr
+    firefox=$(command -v firefox-esr)
 }
 
 # need_debian COMMAND PACKAGE: installs the package if there is no such command.

@@ -38,6 +38,7 @@ SCENARIOS = [
     ("S27 early frames", shapes.s27_early_frames),
     ("S28 resets", shapes.s28_resets),
     ("S28 resets, our client", shapes.s28_our_client),
+    ("S28 ends", shapes.s28_ends),
 ]
 
 
@@ -54,7 +55,7 @@ class Place:
         self.backend = Scripted()
         self.front = self.started(Proxy(name, self.server.port, folder / "front"))
         self.stage = self.started(Proxy(name, self.backend.port, folder / "stage"))
-        self.remark = ""
+        self.remark, self.half_closed, self.before_ends = "", [], 0
         self.idle, self.since = ends.enter_context(traffic.websockets(self.front.port)), time.monotonic()
 
     def started(self, process):
@@ -115,6 +116,7 @@ def main(folder, *args):
         for name in names:
             places.append(Place(name, Path(folder) / name, programs, ends))
         laps = [(scenario, place) for place in places for scenario in SCENARIOS]
+        laps += [(("S28 ends, a while later", shapes.s28_ended), place) for place in places]
         laps += [(("silence", Place.outlasted), place) for place in places]
         laps += [(("1001 from a server that ends", Place.goes_away), place) for place in places]
         for (what, scenario), place in laps:
