@@ -4,7 +4,9 @@
 #
 #   tests/interop/browser.sh chromium|firefox http://HOST:PORT/ [SCREENSHOT.png]      (ws:// will do)
 . "$(dirname "$0")/lib.sh"
-(($# == 2 || $# == 3)) && [[ $1 =~ ^(chromium|firefox)$ ]] || die "usage: browser.sh chromium|firefox URL [SCREENSHOT.png]"
+if (($# != 2 && $# != 3)) || [[ ! $1 =~ ^(chromium|firefox)$ ]]; then
+    die "usage: browser.sh chromium|firefox URL [SCREENSHOT.png]"
+fi
 page=${2/#ws/http}
 "need_$1"
 need_node # node 20 has no WebSocket of its own, and DevTools speaks over one

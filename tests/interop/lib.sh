@@ -52,8 +52,9 @@ need_firefox() {
 # need_debian COMMAND PACKAGE: installs the package if there is no such command.
 need_debian() {
     command -v "$1" >/dev/null && return
-    ((EUID == 0)) && command -v apt-get >/dev/null ||
+    if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
         die "$1 is missing: install it (on Debian: apt-get install $2)"
+    fi
     say "$1 is missing; installing $2 with apt-get"
     { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$2" >/dev/null; } ||
         die "apt-get could not install $2"

@@ -187,9 +187,9 @@ def forwarded(place):
         same(header(head, name), want, name)
     same(header(head, "Upgrade").lower(), "websocket", "Upgrade")
     check("upgrade" in header(head, "Connection").lower(), "Connection")
-    # The last is the proxy's word; before it stands what the client claims, if the proxy keeps that.
-    address = (header(head, "X-Forwarded-For") or "").split(",")[-1].strip()
-    same(address, "127.0.0.1", "the last of X-Forwarded-For")
+    # lighttpd keeps what the client claims, and appends; so only the last is to be believed.
+    claimed = "192.0.2.6, " if place.name == "lighttpd" else ""
+    same(header(head, "X-Forwarded-For"), claimed + "127.0.0.1", "X-Forwarded-For")
     return 1
 
 
