@@ -8,9 +8,9 @@
 #   ECHO_SERVER, INTEROP_CLIENT, AUTOBAHN_CLIENT   programs to test instead of those in target/release
 # shellcheck disable=SC2034,SC2154  # lib.sh reads who, and says where things lie
 who=proxies
-# shellcheck source=../interop/lib.sh
+# shellcheck source=tests/interop/lib.sh
 . "$(dirname "$0")/../interop/lib.sh"
-cd "$here/../.."
+cd "$here/../.." || exit
 
 names=("$@")
 ((${#names[@]})) || names=(nginx haproxy apache lighttpd caddy)
