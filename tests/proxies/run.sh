@@ -37,7 +37,13 @@ done
 folder=$(mktemp -d)
 chmod 755 "$folder" # some proxies change to another user
 python=
-trap '[[ -z $python ]] || kill "$python" 2>/dev/null || true; wait; rm -rf "$folder"' EXIT
+end() {
+    trap '' INT TERM # whoever asked once may ask twice
+    [[ -z $python ]] || kill "$python" 2>/dev/null || true
+    wait
+    rm -rf "$folder"
+}
+trap end EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 timeout --kill-after=20 400 "$work/venv/bin/python" -B tests/proxies/proxies.py \
