@@ -265,7 +265,9 @@ async fn serve(
         }
         Door::Split => {
             let (mut reader, writer) = ws.split();
-            let (give, mut take) = mpsc::channel::<Message>(64);
+            // Unbounded: a reader that waits for the writer is not polled, and so keeps no deadline
+            // for a peer that takes nothing.
+            let (give, mut take) = mpsc::unbounded_channel::<Message>();
             let answering = tokio::spawn(async move {
                 while let Some(message) = take.recv().await {
                     writer.feed(message).await?;
@@ -281,7 +283,7 @@ async fn serve(
                         had.note(message.as_event());
                         // It is gone only if it has failed: the reader will learn that too.
                         if !message.is_close() {
-                            let _ = give.send(message).await;
+                            let _ = give.send(message);
                         }
                     }
                     Ok(None) => break Ok(()),
