@@ -345,7 +345,7 @@ fn len(number: u32, sizes: Sizes) -> usize {
     match sizes {
         Sizes::Small => small,
         Sizes::Mixed => match (number % 1024, number % 64) {
-            (9, _) => small + dice.roll(70_000),
+            (150, _) => small + dice.roll(70_000),
             (_, 5) => small + dice.roll(2000),
             _ => small + dice.roll(40),
         },
