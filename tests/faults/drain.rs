@@ -9,7 +9,6 @@
 //! client's and in the server's queue.
 
 use std::collections::HashMap;
-use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 use std::time::{Duration, Instant};
@@ -20,7 +19,7 @@ use tokio::sync::{Semaphore, watch};
 use tokio::task::JoinSet;
 
 use crate::harness::*;
-use crate::{alone, run};
+use crate::{allow_descriptors, alone, run};
 
 /// What a client does until the close frame comes.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -199,27 +198,11 @@ fn whole(bytes: usize) -> u32 {
     ends.take_while(|end| *end <= bytes).count() as u32
 }
 
-/// Two descriptors for each connection, one here and one in the server, which inherits the limit.
-fn allow_descriptors(wanted: usize) {
-    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
-    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
-    let soft = line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
-    if soft < wanted {
-        let raised = Command::new("prlimit")
-            .args(["--pid", &std::process::id().to_string()])
-            .arg(format!("--nofile={wanted}:"))
-            .status();
-        assert!(
-            raised.is_ok_and(|status| status.success()),
-            "{wanted} file descriptors are needed, {soft} are allowed (ulimit -n)"
-        );
-    }
-}
-
 #[test]
 fn ten_thousand_connections_drain() {
     let _alone = alone();
     let count = scale(10_000, 300);
+    // One here and one in the server, which inherits the limit.
     allow_descriptors(count + 200);
     let mut server = Server::new(2);
     let port = server.port;

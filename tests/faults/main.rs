@@ -27,6 +27,7 @@ mod proxy;
 mod support;
 
 use std::future::Future;
+use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -60,4 +61,21 @@ pub fn fds_at_rest(server: &Server) -> usize {
         last.1.elapsed() > Duration::from_millis(200)
     });
     last.0
+}
+
+/// Raises the limit on file descriptors where it is lower.
+pub fn allow_descriptors(wanted: usize) {
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    let soft = line.split_ascii_whitespace().nth(3).unwrap().parse().unwrap_or(usize::MAX);
+    if soft < wanted {
+        let raised = Command::new("prlimit")
+            .args(["--pid", &std::process::id().to_string()])
+            .arg(format!("--nofile={wanted}:"))
+            .status();
+        assert!(
+            raised.is_ok_and(|status| status.success()),
+            "{wanted} file descriptors are needed, {soft} are allowed (ulimit -n)"
+        );
+    }
 }
