@@ -292,7 +292,7 @@ fn s28_ends_in_a_flood() {
             for (which, fault) in faults.iter().enumerate() {
                 for (number, mut case) in conversations(ports, silent).into_iter().enumerate() {
                     // A message has more than 20 bytes, compressed too.
-                    let n = count as usize * (2 + 7 * number % 18);
+                    let n = count as usize * (1 + 3 * number % 8);
                     case.count = count;
                     cases.push(with(case, (number / 2 + which) % 2 == 0, fault(n)));
                 }
