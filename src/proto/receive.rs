@@ -20,6 +20,7 @@ use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
+use super::plain::{self, Plain};
 use super::role::Role;
 use super::utf8;
 
@@ -31,6 +32,8 @@ pub struct Receiver {
     limits: Limits,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
+    /// From which length on a message cannot go the [short way](super::plain).
+    too_long: u16,
     end: Option<End>,
     replies: Replies,
     /// Boxed, because most connections have none.
@@ -116,6 +119,7 @@ impl Receiver {
             assembler: Assembler::default(),
             limits,
             masked: matches!(role, Role::Server),
+            too_long: plain::too_long(&limits),
             end: None,
             replies: Replies::default(),
             #[cfg(feature = "deflate")]
@@ -127,6 +131,10 @@ impl Receiver {
     #[cfg(feature = "deflate")]
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.inflater = compression.map(|agreed| Box::new(Inflater::new(agreed)));
+        if self.inflater.is_some() {
+            // It keeps count of what came uncompressed.
+            self.too_long = 0;
+        }
         self
     }
 
@@ -280,6 +288,20 @@ impl Receiver {
     #[inline]
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
+        if self.assembler.is_idle()
+            && let Some(message) = plain::take(input, self.masked, self.too_long)
+        {
+            return Ok(Some(match message {
+                Plain::Text(text) => Found::Text(utf8::whole(text)?),
+                Plain::Binary(data) => Found::Binary(data),
+            }));
+        }
+        self.find_any(input)
+    }
+
+    /// The long way, for everything that is not a plain message.
+    #[inline(never)]
+    fn find_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         while let Some(piece) = self.next_piece(input)? {
             if piece.is_message() || piece.opcode.is_control() {
                 return self.pass(piece).map(Some);
