@@ -48,6 +48,7 @@ impl Outbox {
     }
 
     /// Where to append frames.
+    #[inline]
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.broken {
             self.bytes.clear();

@@ -102,6 +102,7 @@ impl Sender {
     }
 
     /// The same for all that is not plain: what is masked or compressed, and control frames.
+    #[inline(never)]
     fn send_any(&mut self, event: &impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
         if let Some(prepared) = event.as_prepared() {
             return self.send_prepared(prepared, out);
