@@ -136,7 +136,7 @@ impl Sender {
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    #[inline]
+    #[inline(always)]
     pub fn send_apart<'e>(
         &mut self,
         event: &'e impl AsEvent,
