@@ -288,13 +288,13 @@ impl Receiver {
     #[inline]
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
-        if self.assembler.is_idle()
-            && let Some(message) = plain::take(input, self.masked, self.too_long)
-        {
-            return Ok(Some(match message {
-                Plain::Text(text) => Found::Text(utf8::whole(text)?),
-                Plain::Binary(data) => Found::Binary(data),
-            }));
+        if self.assembler.is_idle() {
+            match plain::take(input, self.masked, self.too_long) {
+                Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
+                Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
+                None if input.is_empty() => return Ok(None),
+                None => {}
+            }
         }
         self.find_any(input)
     }
