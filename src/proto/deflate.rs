@@ -11,6 +11,7 @@
 
 use std::cell::RefCell;
 use std::fmt;
+use std::thread::LocalKey;
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
@@ -33,7 +34,9 @@ const KEPT: usize = 4;
 thread_local! {
     static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
     static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    /// What is compressed, and, `PIECE` bytes long, what is inflated.
+    static DEFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static INFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
 }
 
 /// What of a direction stays between messages.
@@ -139,7 +142,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(|buffer| {
+        with_buffer(&INFLATED, |buffer| {
             buffer.resize(PIECE, 0);
             inflate(engine, bytes, buffer, &mut take)?;
             if !last {
@@ -241,7 +244,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(|buffer| {
+        with_buffer(&DEFLATED, |buffer| {
             buffer.clear();
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
@@ -284,7 +287,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(|buffer| {
+        with_buffer(&DEFLATED, |buffer| {
             buffer.clear();
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
@@ -308,16 +311,18 @@ impl Deflater {
         self.used = true;
         let Self { context, level, kept, .. } = self;
         let engine = self.engine.get_or_insert_with(|| lend_deflate(*context, *level, kept));
+        // A little more than what does not shrink needs: enough for a short message in one go.
+        let room = PIECE.min(plain.len() + 64);
         loop {
             let start = out.len();
-            out.resize(start + PIECE, 0);
+            out.resize(start + room, 0);
             let (total_in, total_out) = (engine.total_in(), engine.total_out());
             // Its only errors are those of a stream that was finished, and none ever is.
             let _ = engine.compress(plain, &mut out[start..], DeflateFlush::SyncFlush);
             let made = (engine.total_out() - total_out) as usize;
             plain = &plain[(engine.total_in() - total_in) as usize..];
             out.truncate(start + made);
-            if made < PIECE {
+            if made < room {
                 break;
             }
         }
@@ -357,8 +362,9 @@ fn lend_deflate(context: Context, level: u8, kept: &Kept) -> Box<Deflate> {
         kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
     });
     let mut engine = lent.unwrap_or_else(|| {
-        // A smaller window with as much memory for the rest would waste it.
-        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 8);
+        // A smaller window with as much memory for the rest would waste it. More than 6 shrinks no
+        // message further, and has to be cleared for each.
+        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 6);
         let config = DeflateConfig {
             window_bits: -i32::from(window_bits),
             mem_level,
@@ -407,12 +413,15 @@ fn give_inflate(engine: Option<Box<Inflate>>) {
     }
 }
 
-/// Lends the thread's buffer; one that grew past what most messages need is not kept.
-fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    let mut buffer = BUFFER.take();
+/// Lends a buffer of the thread's; one that grew past what most messages need is not kept.
+fn with_buffer<T>(
+    thread: &'static LocalKey<RefCell<Vec<u8>>>,
+    work: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
+    let mut buffer = thread.take();
     let done = work(&mut buffer);
     if buffer.capacity() <= 16 * PIECE {
-        BUFFER.set(buffer);
+        thread.set(buffer);
     }
     done
 }

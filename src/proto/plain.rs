@@ -32,11 +32,7 @@ pub(super) fn too_long(limits: &Limits) -> u16 {
 /// Takes a plain message shorter than `too_long` off the front of `input`, if that is what is there;
 /// `masked` is how frames must be (§5.1).
 #[inline]
-pub(super) fn take<'b>(
-    input: &mut &'b mut [u8],
-    masked: bool,
-    too_long: u16,
-) -> Option<Plain<'b>> {
+pub(super) fn take<'b>(input: &mut &'b mut [u8], masked: bool, too_long: u16) -> Option<Plain<'b>> {
     let [first, second, high, low, ..] = **input else { return None };
     // FIN, no reserved bits, and one of two opcodes (§5.2).
     let (0x81 | 0x82) = first else { return None };
