@@ -1,4 +1,4 @@
-//! What permessage-deflate costs per message (RFC 7692): `cargo bench --features deflate --bench deflate`.
+//! What permessage-deflate costs per message (RFC 7692): `cargo bench --bench deflate`.
 //!
 //! Throughput is that of what was said, not of what went over the wire.
 
