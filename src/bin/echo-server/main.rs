@@ -84,7 +84,7 @@ fn run(options: &Options) -> io::Result<()> {
 fn runtime() -> io::Result<Runtime> {
     // Under a flood a turn takes milliseconds: after a few, look for what else has come, from the
     // network and from other threads.
-    Builder::new_current_thread().enable_all().event_interval(32).global_queue_interval(8).build()
+    Builder::new_current_thread().enable_all().event_interval(8).global_queue_interval(8).build()
 }
 
 /// Binds the first of the addresses that can be bound.
