@@ -136,6 +136,7 @@ impl Sender {
     /// # Errors
     ///
     /// As for [`send`](Self::send).
+    // Of a plain message a few instructions are left where it is called.
     #[inline(always)]
     pub fn send_apart<'e>(
         &mut self,
@@ -222,6 +223,7 @@ impl Sender {
     /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
     /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones,
     /// until some of `out` [was written](Self::wrote).
+    // Nearly always nothing is, and who calls this looks first.
     #[cold]
     pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
