@@ -11,7 +11,6 @@
 
 use std::cell::RefCell;
 use std::fmt;
-use std::thread::LocalKey;
 
 use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
 
@@ -34,9 +33,28 @@ const KEPT: usize = 4;
 thread_local! {
     static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
     static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    /// What is compressed, and, `PIECE` bytes long, what is inflated.
-    static DEFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
-    static INFLATED: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers::new()) };
+}
+
+/// Where messages pass through on their way out of an engine.
+struct Buffers {
+    /// `PIECE` bytes, whatever they are: cleared once, not for each message.
+    inflated: Vec<u8>,
+    deflated: Vec<u8>,
+}
+
+impl Buffers {
+    const fn new() -> Self {
+        Self { inflated: Vec::new(), deflated: Vec::new() }
+    }
+
+    fn inflated(&mut self) -> &mut Vec<u8> {
+        &mut self.inflated
+    }
+
+    fn deflated(&mut self) -> &mut Vec<u8> {
+        &mut self.deflated
+    }
 }
 
 /// What of a direction stays between messages.
@@ -142,7 +160,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(&INFLATED, |buffer| {
+        with_buffer(Buffers::inflated, |buffer| {
             buffer.resize(PIECE, 0);
             inflate(engine, bytes, buffer, &mut take)?;
             if !last {
@@ -244,7 +262,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(&DEFLATED, |buffer| {
+        with_buffer(Buffers::deflated, |buffer| {
             buffer.clear();
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
@@ -287,7 +305,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(&DEFLATED, |buffer| {
+        with_buffer(Buffers::deflated, |buffer| {
             buffer.clear();
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
@@ -413,15 +431,15 @@ fn give_inflate(engine: Option<Box<Inflate>>) {
     }
 }
 
-/// Lends a buffer of the thread's; one that grew past what most messages need is not kept.
+/// Lends one of the thread's buffers; one that grew past what most messages need is not kept.
 fn with_buffer<T>(
-    thread: &'static LocalKey<RefCell<Vec<u8>>>,
+    which: fn(&mut Buffers) -> &mut Vec<u8>,
     work: impl FnOnce(&mut Vec<u8>) -> T,
 ) -> T {
-    let mut buffer = thread.take();
+    let mut buffer = BUFFERS.with_borrow_mut(|buffers| std::mem::take(which(buffers)));
     let done = work(&mut buffer);
     if buffer.capacity() <= 16 * PIECE {
-        thread.set(buffer);
+        BUFFERS.with_borrow_mut(|buffers| *which(buffers) = buffer);
     }
     done
 }
