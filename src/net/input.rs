@@ -108,14 +108,25 @@ impl Input {
     /// turn to another connection.
     #[inline]
     pub(super) fn park(&mut self) {
+        if !self.is_empty() {
+            self.keep_rest();
+            return;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        (self.start, self.end) = (0, 0);
+        if std::mem::take(&mut self.borrowed) {
+            pool::give_block(bytes);
+        }
+    }
+
+    /// Moves what is left to memory of this connection's own.
+    #[inline(never)]
+    fn keep_rest(&mut self) {
         if self.borrowed {
             let rest = self.bytes[self.start..self.end].to_vec();
-            let Self { starved, fed, .. } = *self;
-            let kept = Self { starved, fed, ..Self::new(rest) };
-            pool::give_block(std::mem::replace(self, kept).bytes);
-        } else if self.is_empty() {
-            self.bytes = Vec::new();
-            (self.start, self.end) = (0, 0);
+            (self.start, self.end) = (0, rest.len());
+            pool::give_block(std::mem::replace(&mut self.bytes, rest));
+            self.borrowed = false;
         }
     }
 
@@ -123,10 +134,12 @@ impl Input {
     fn make_room(&mut self) {
         if !self.borrowed {
             let mut block = pool::take_block();
-            let rest = &self.bytes[self.start..self.end];
-            // The parser leaves less than a header and a control frame (§5.5), so this fits.
-            block[..rest.len()].copy_from_slice(rest);
-            (self.start, self.end) = (0, rest.len());
+            if !self.is_empty() {
+                let rest = &self.bytes[self.start..self.end];
+                // The parser leaves less than a header and a control frame (§5.5), so this fits.
+                block[..rest.len()].copy_from_slice(rest);
+            }
+            (self.start, self.end) = (0, self.end - self.start);
             self.bytes = block;
             self.borrowed = true;
         } else if self.end == self.bytes.len() || self.is_empty() {

@@ -51,6 +51,7 @@ impl Outbox {
     }
 
     /// Where to append frames.
+    #[inline]
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.broken {
             self.bytes.clear();
@@ -152,6 +153,7 @@ impl Outbox {
 
     /// Forgets what was written: all of it at once, or when it is half of what is there, so that fewer
     /// bytes are moved than were written.
+    #[inline]
     fn compact(&mut self) {
         if self.written == self.bytes.len() {
             pool::give_buffer(std::mem::take(&mut self.bytes));

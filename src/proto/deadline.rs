@@ -89,6 +89,7 @@ impl Deadline {
 
     /// When to call [`handle`](Self::handle), given what happened up to `now`; `closing` is whether
     /// a close frame was sent. `None`: nothing is timed.
+    #[inline]
     pub fn poll(&mut self, closing: bool, now: Instant) -> Option<Instant> {
         let heard = std::mem::take(&mut self.heard);
         let wrote = std::mem::take(&mut self.wrote);
