@@ -304,7 +304,10 @@ impl<L: Link> Driver<L> {
             if self.receiver.took_pong() {
                 handle.ponged(now());
             }
-            if let Some(close) = handle.poll_close(cx.waker()) {
+            // It knows whom to wake as long as the timer does.
+            if (handle.is_asked() || !self.timer.wakes(cx.waker()))
+                && let Some(close) = handle.poll_close(cx.waker())
+            {
                 self.link.frame(Event::Close(Some(close.as_close())));
                 return Poll::Ready(Ok(()));
             }

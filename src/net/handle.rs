@@ -119,6 +119,12 @@ impl Handle {
         self.lock().traffic = traffic;
     }
 
+    /// Whether there is a close for [`poll_close`](Self::poll_close).
+    #[inline]
+    pub(super) fn is_asked(&self) -> bool {
+        self.0.asked.load(Ordering::Acquire)
+    }
+
     /// The close that was asked for since the last call. If there is none, the task is woken when
     /// one is.
     pub(super) fn poll_close(&self, waker: &Waker) -> Option<CloseFrame> {
