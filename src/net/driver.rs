@@ -263,7 +263,10 @@ impl<L: Link> Driver<L> {
                 }
                 polled
             }
-            None => input.poll_read(link.reading(), cx),
+            None => {
+                let most = link.room();
+                input.poll_read(link.reading(), cx, most)
+            }
         };
         match polled {
             Poll::Ready(Ok(len)) => {

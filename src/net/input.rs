@@ -74,14 +74,16 @@ impl Input {
         rest
     }
 
-    /// Reads more behind what is there; 0 is the end of the stream.
+    /// Reads more behind what is there, at most so much; 0 is the end of the stream.
     pub(super) fn poll_read(
         &mut self,
         stream: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
-        let mut buf = ReadBuf::new(&mut self.bytes[self.end..]);
+        let end = self.bytes.len().min(self.end.saturating_add(most));
+        let mut buf = ReadBuf::new(&mut self.bytes[self.end..end]);
         ready!(stream.poll_read(cx, &mut buf))?;
         let len = buf.filled().len();
         self.end += len;

@@ -42,6 +42,9 @@ pub(super) trait Link {
     /// Whether so much waits to be written that reading should stop.
     fn is_full(&self) -> bool;
 
+    /// How much may be read, given that it may be answered with as much.
+    fn room(&self) -> usize;
+
     /// Whether a close frame was sent. If not, the task is woken when one is.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool;
 
@@ -112,6 +115,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     #[inline]
     fn is_full(&self) -> bool {
         self.writing.is_full()
+    }
+
+    #[inline]
+    fn room(&self) -> usize {
+        self.writing.room()
     }
 
     #[inline]

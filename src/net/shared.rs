@@ -353,6 +353,11 @@ where
         false
     }
 
+    /// What it is answered with is for the writers to see to.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
     /// Writing, which comes before, has left word whom to wake.
     fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
         self.shared.closed.load(Ordering::Relaxed)

@@ -154,6 +154,13 @@ impl Writing {
             || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
     }
 
+    /// How much may be read, so that what waits stays near the mark even where all of it is answered
+    /// with as much and the peer takes nothing.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        (self.high_water() + SLACK).saturating_sub(self.outbox.len()).max(SLACK)
+    }
+
     /// See [`Config::high_water`](super::Config::high_water).
     #[inline]
     pub(super) fn high_water(&self) -> usize {
@@ -203,3 +210,7 @@ impl Writing {
         Poll::Ready(())
     }
 }
+
+/// So that a message as long as the mark is read at once, header and all, and reading never stops short
+/// of a control frame.
+const SLACK: usize = 2 << 10;
