@@ -14,6 +14,7 @@
 
 use std::io;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use super::config::Config;
 use super::error::Error;
@@ -70,6 +71,11 @@ impl Turn {
 }
 
 impl<L> Driver<L> {
+    /// How long a peer may do nothing at all.
+    pub(super) fn patience(&self) -> Option<Duration> {
+        self.deadline.patience()
+    }
+
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;

@@ -10,7 +10,8 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
+use std::time::{Duration, Instant};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::watch;
@@ -18,12 +19,13 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::link::{Link, at_once};
 use super::overflow::Overflow;
+use super::timer::{Timer, now};
 #[cfg(feature = "metrics")]
 use super::traffic::Count;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Event, Misuse, Replies};
+use crate::proto::{AsEvent, Event, Expired, Misuse, Replies};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
@@ -33,8 +35,12 @@ pub(super) struct Shared<W> {
     took: AtomicBool,
     /// A close frame was sent, which starts the reader's clock.
     closed: AtomicBool,
+    /// A writer has given the peer up; the reader ends the connection.
+    given_up: AtomicBool,
     /// What becomes of messages for which there is no room.
     pub(super) policy: Overflow,
+    /// How long a peer may take nothing before a writer that waits gives it up.
+    patience: Option<Duration>,
     /// Whom it is told when much waits to be written, and when little does.
     pressure: OnceLock<Box<Pressure>>,
 }
@@ -42,6 +48,16 @@ pub(super) struct Shared<W> {
 struct Inner<W> {
     stream: W,
     writing: Writing,
+    /// How often the transport took something.
+    taken: u32,
+}
+
+/// What a writer that waits knows of the time.
+#[derive(Default)]
+pub(super) struct Patience {
+    timer: Timer,
+    /// Until when, unless the transport takes more than when it had taken this.
+    until: Option<(Instant, u32)>,
 }
 
 /// Two marks, so that what happens between them is told to nobody.
@@ -103,6 +119,27 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         }
         self.with(&mut inner, |writing| writing.send(event))?;
         Ok(true)
+    }
+
+    /// Ready when a peer has taken nothing for too long: then the connection is given up.
+    pub(super) fn poll_patience(&self, cx: &mut Context<'_>, waited: &mut Patience) -> Poll<Error> {
+        let Some(patience) = self.patience else { return Poll::Pending };
+        loop {
+            let taken = self.lock().taken;
+            let at = match waited.until {
+                Some((at, before)) if before == taken => at,
+                _ => now() + patience,
+            };
+            waited.until = Some((at, taken));
+            ready!(waited.timer.poll(cx, at, || {}));
+            if self.lock().taken == taken {
+                self.lock().writing.outbox.abandon();
+                self.given_up.store(true, Ordering::Relaxed);
+                self.waiting.wake_by_ref();
+                self.waiting.wake_reader();
+                return Poll::Ready(Expired::Pong.into());
+            }
+        }
     }
 
     /// Writes what the transport takes now. The reader is woken when it takes more.
@@ -177,11 +214,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
 
     fn write_now(self: &Arc<Self>, inner: &mut Inner<W>) {
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream, writing } = inner;
+        let Inner { stream, writing, .. } = inner;
         let polled = at_once(&mut Context::from_waker(&everybody), |cx| {
             writing.poll_write(Pin::new(&mut *stream), cx)
         });
         if writing.took_bytes() {
+            inner.taken = inner.taken.wrapping_add(1);
             self.took.store(true, Ordering::Relaxed);
         }
         self.wrote(inner, &polled);
@@ -203,9 +241,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     ) -> Poll<T> {
         self.waiting.enlist(cx.waker());
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream, writing } = inner;
+        let Inner { stream, writing, .. } = inner;
         let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
         if writing.took_bytes() {
+            inner.taken = inner.taken.wrapping_add(1);
             self.took.store(true, Ordering::Relaxed);
         }
         if polled.is_ready() {
@@ -288,16 +327,18 @@ pub(super) struct Half<R, W> {
 }
 
 impl<R, W> Half<R, W> {
-    pub(super) fn new(reading: R, stream: W, writing: Writing) -> Self {
+    pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
         let closed = AtomicBool::new(writing.sender.has_closed());
         let policy = writing.policy();
         let waiting = Waiting { pending: AtomicBool::new(true), ..Waiting::default() };
         let shared = Shared {
-            inner: Mutex::new(Inner { stream, writing }),
+            inner: Mutex::new(Inner { stream, writing, taken: 0 }),
             waiting: Arc::new(waiting),
             took: AtomicBool::new(false),
             closed,
+            given_up: AtomicBool::new(false),
             policy,
+            patience,
             pressure: OnceLock::new(),
         };
         Self { reading, shared: Arc::new(shared) }
@@ -337,6 +378,10 @@ where
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // First, so that what becomes pending from here on wakes this task.
         self.shared.waiting.set_reader(cx.waker());
+        if self.shared.given_up.load(Ordering::Relaxed) {
+            let message = "the peer takes nothing";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
+        }
         if self.shared.waiting.pending.load(Ordering::Relaxed) {
             self.shared.poll_write(&mut self.shared.lock(), cx)
         } else {

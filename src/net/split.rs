@@ -9,6 +9,7 @@ use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -23,7 +24,7 @@ use super::error::{Error, TrySendError};
 use super::handle::Handle;
 use super::link::Whole;
 use super::overflow::Overflow;
-use super::shared::{Half, Shared};
+use super::shared::{Half, Patience, Shared};
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
@@ -73,9 +74,11 @@ impl Split for DuplexStream {
 impl<S: Split> WebSocket<S> {
     /// Separates the directions, for two tasks or more.
     pub fn split(self) -> (Reader<S>, Writer<S>) {
+        // A reader that is polled is first, and says why.
+        let patience = self.driver.patience().map(|time| time + Duration::from_secs(1));
         let driver = self.driver.relink(|Whole { stream, writing }| {
             let (reading, stream) = stream.split();
-            Half::new(reading, stream, writing)
+            Half::new(reading, stream, writing, patience)
         });
         let writer = Writer { shared: Arc::clone(driver.link.shared()) };
         (Reader { driver }, writer)
@@ -85,7 +88,8 @@ impl<S: Split> WebSocket<S> {
 /// The receiving direction of a split [`WebSocket`]; a [`Stream`] of `Result<Message, Error>`.
 ///
 /// It must be polled for the connection to live: it answers pings, keeps the deadlines and ends the
-/// connection. Dropping it leaves the [`Writer`]s without a peer that is heard.
+/// connection. (A [`Writer`] that waits gives up a peer that takes nothing for as long as the keep-alive
+/// allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s without a peer that is heard.
 pub struct Reader<S: Split> {
     driver: Driver<Half<S::Read, S::Write>>,
 }
@@ -230,7 +234,7 @@ impl<S: Split> Writer<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.poll_feed(cx, &event)).await
+        self.patiently(|cx| self.shared.poll_feed(cx, &event)).await
     }
 
     /// Frames the next part of a message (§5.4), like [`feed`](Self::feed); `fin` ends the message.
@@ -245,7 +249,8 @@ impl<S: Split> Writer<S> {
     /// As for [`send`](Self::send).
     pub async fn feed_part(&self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
         let part = part.as_event();
-        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send_part(part, fin))).await
+        self.patiently(|cx| self.shared.poll_frame(cx, |writing| writing.send_part(part, fin)))
+            .await
     }
 
     /// Writes everything that is framed.
@@ -258,7 +263,7 @@ impl<S: Split> Writer<S> {
     ///
     /// How writing failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn flush(&self) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.poll_flush(cx)).await
+        self.patiently(|cx| self.shared.poll_flush(cx)).await
     }
 
     /// Starts the closing handshake (§7.1.2): sends a close frame and writes it. The [`Reader`]
@@ -278,6 +283,20 @@ impl<S: Split> Writer<S> {
     pub async fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.shared.frame(Event::Close(Some(Close { code: code.into(), reason })))?;
         self.flush().await
+    }
+
+    /// Waits for the transport, but no longer than a peer may do nothing: its reader may be waiting for
+    /// this very writer, and then looks at no clock.
+    async fn patiently(
+        &self,
+        mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
+    ) -> Result<(), Error> {
+        let mut patience = Patience::default();
+        poll_fn(|cx| match poll(cx) {
+            Poll::Pending => self.shared.poll_patience(cx, &mut patience).map(Err),
+            done => done,
+        })
+        .await
     }
 
     /// How many bytes wait to be written.

@@ -75,6 +75,13 @@ impl Deadline {
         }
     }
 
+    /// How long a peer may do nothing at all before it is given up: quiet, and then without an answer
+    /// to a ping. `None`: for ever.
+    pub fn patience(&self) -> Option<Duration> {
+        let Self { keep_alive, pong, .. } = self;
+        [keep_alive, pong].into_iter().map(|time| time.duration()).sum()
+    }
+
     /// Notes that bytes were received. Any of them shows that the peer lives.
     pub const fn heard(&mut self) {
         self.heard = true;
@@ -130,8 +137,12 @@ impl Millis {
         Self(u32::try_from(time.as_nanos().div_ceil(1_000_000)).unwrap_or(u32::MAX))
     }
 
+    fn duration(self) -> Option<Duration> {
+        (self.0 < u32::MAX).then(|| Duration::from_millis(self.0.into()))
+    }
+
     fn from(self, now: Instant) -> Option<Instant> {
-        (self.0 < u32::MAX).then(|| now + Duration::from_millis(self.0.into()))
+        self.duration().map(|time| now + time)
     }
 }
 

@@ -4,12 +4,14 @@ use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
+use std::time::Duration;
 
 use bowstring::net::{Reader, Split, Writer, masking_key};
-use bowstring::proto::{Misuse, Role};
+use bowstring::proto::{Expired, Misuse, Role};
 use bowstring::{Config, Error, Event, Message, Prepared, WebSocket};
 use futures_util::SinkExt;
-use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
+use tokio::time::Instant;
 
 use crate::support::*;
 
@@ -382,4 +384,46 @@ async fn halves_dropped_while_a_write_waits_let_go_of_the_transport() {
     not_yet(writer.send("never taken"));
     drop((reader, writer));
     assert_eq!(Arc::strong_count(&alive), 1);
+}
+
+/// Where the reader's task waits for the writer's, nobody looks at the reader's clock.
+#[tokio::test(start_paused = true)]
+async fn a_writer_gives_up_a_peer_that_takes_nothing_though_the_reader_is_not_polled() {
+    let (one, other) = duplex(1000);
+    let server = WebSocket::from_raw(one, Role::Server, [], &Config::default());
+    let (mut reader, writer) = server.split();
+    let start = Instant::now();
+    let error = loop {
+        if let Err(error) = writer.send(&[0; 10_000]).await {
+            break error;
+        }
+    };
+    assert!(matches!(error, Error::Timeout(Expired::Pong)), "{error:?}");
+    assert_eq!(start.elapsed().as_secs(), 41, "20 s until a ping, 20 s for its answer, and a bit");
+    assert!(matches!(writer.send("more").await, Err(Error::Closed)));
+    let ended = reader.recv().await;
+    assert!(
+        matches!(&ended, Err(Error::Io(error)) if error.kind() == io::ErrorKind::TimedOut),
+        "{ended:?}"
+    );
+    assert_eq!(reader.recv().await.unwrap(), None);
+    drop(other);
+}
+
+/// A peer that takes little is not given up.
+#[tokio::test(start_paused = true)]
+async fn a_writer_waits_for_a_peer_that_takes_anything() {
+    let (one, mut other) = duplex(1000);
+    let server = WebSocket::from_raw(one, Role::Server, [], &Config::default());
+    let (_reader, writer) = server.split();
+    let reading = tokio::spawn(async move {
+        let mut bytes = vec![0; 500];
+        for _ in 0..40 {
+            tokio::time::sleep(Duration::from_secs(30)).await;
+            other.read_exact(&mut bytes).await.unwrap();
+        }
+        other
+    });
+    writer.send(&[0; 20_000]).await.unwrap();
+    reading.await.unwrap();
 }
