@@ -12,7 +12,7 @@
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
-//! `transport` is what a connection goes over where this crate has opened it.
+//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
@@ -34,6 +34,8 @@ mod shared;
 mod split;
 mod stream;
 mod timer;
+#[cfg(feature = "rustls-tls")]
+mod tls;
 mod transport;
 mod writing;
 
@@ -42,10 +44,21 @@ pub use batch::{Events, Outgoing};
 pub use config::Config;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, Memory};
+#[cfg(feature = "rustls-tls")]
+pub use connect::connect_tls;
 pub use connect::{connect, connect_over, connect_with};
 pub use error::Error;
 pub use handle::{Ending, Handle};
 pub use keys::masking_key;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
+#[cfg(all(feature = "rustls-tls", feature = "server"))]
+pub(crate) use tls::HTTP;
+#[cfg(feature = "rustls-tls")]
+pub use tls::{TlsError, TlsInfo};
+/// The TLS library, in the version that this crate speaks with.
+#[cfg(feature = "rustls-tls")]
+pub use tokio_rustls::rustls;
+#[cfg(feature = "rustls-tls")]
+pub use transport::TlsStream;
 pub use transport::{Transport, TransportRead, TransportWrite};

@@ -11,9 +11,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::connection::Connection;
-use super::listener::{Listener, Peer};
+use super::listener::{Arrival, Listener};
 use super::task::{self, Context, Outcome, unless};
-use crate::net::Transport;
 
 /// Accepts until the server drains, and then whoever had come before.
 pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)
@@ -27,7 +26,7 @@ where
         unless(registry.draining(), next(&context, &listener)).await
     {
         match accepted {
-            Ok((stream, peer)) => admit(&context, stream, peer, permit),
+            Ok(arrival) => admit(&context, arrival, permit),
             // The peer has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system is out of something, such as file descriptors. Asking again at once would
@@ -39,8 +38,8 @@ where
     }
     // Whoever is in the backlog is told, rather than reset.
     tokio::task::yield_now().await;
-    while let Some((Ok((stream, peer)), permit)) = at_once(next(&context, &listener)).await {
-        admit(&context, stream, peer, permit);
+    while let Some((Ok(arrival), permit)) = at_once(next(&context, &listener)).await {
+        admit(&context, arrival, permit);
     }
 }
 
@@ -48,33 +47,29 @@ where
 async fn next<D, H>(
     context: &Context<D, H>,
     listener: &Listener,
-) -> (io::Result<(Transport, Peer)>, OwnedSemaphorePermit) {
+) -> (io::Result<Arrival>, OwnedSemaphorePermit) {
     let permit = Arc::clone(&context.registry.handshakes).acquire_owned().await;
     let permit = permit.expect("it is never closed");
     (listener.accept().await, permit)
 }
 
-fn admit<D, H, F>(
-    context: &Arc<Context<D, H>>,
-    stream: Transport,
-    peer: Peer,
-    permit: OwnedSemaphorePermit,
-) where
+fn admit<D, H, F>(context: &Arc<Context<D, H>>, arrival: Arrival, permit: OwnedSemaphorePermit)
+where
     D: Send + 'static,
     H: Fn(Connection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    match context.registry.enter(peer) {
+    match context.registry.enter(arrival.peer) {
         Ok(place) => {
             let id = place.id();
-            let serving = task::serve(Arc::clone(context), stream, peer, place, permit);
+            let serving = task::serve(Arc::clone(context), arrival, place, permit);
             let spawned = tokio::spawn(serving);
             context.registry.set_abort(id, spawned.abort_handle());
         }
         Err(full) => {
             let config = context.config.clone();
             tokio::spawn(async move {
-                task::refuse(stream, config, full).await;
+                task::refuse(arrival, config, full).await;
                 drop(permit);
             });
         }

@@ -10,7 +10,7 @@
 //!     ├── origin     auth          whose pages may connect · credentials and cookies
 //!   registry                       who is here, how many may be, how they ended
 //!     │
-//!   listener                       where connections come from
+//!   listener ── tls                where connections come from · how they are encrypted
 //! ```
 //!
 //! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
@@ -26,6 +26,8 @@ mod reply;
 mod request;
 mod serve;
 mod task;
+#[cfg(feature = "rustls-tls")]
+mod tls;
 
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{Connection, ConnectionReader};
@@ -36,3 +38,5 @@ pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
 pub use task::Outcome;
+#[cfg(feature = "rustls-tls")]
+pub use tls::Tls;

@@ -1,7 +1,7 @@
 //! One connection's life: its request, the answer, the handler, its end.
 //!
 //! ```text
-//! request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
+//! TLS ─▶ request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
 //! ```
 
 use std::future::{Future, poll_fn};
@@ -17,7 +17,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Left};
-use super::listener::Peer;
+use super::listener::Arrival;
 use super::origin::Origins;
 use super::registry::{End, Full, Place, Registry};
 use super::reply::{Accept, Answer};
@@ -62,16 +62,16 @@ impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
 /// Serves a connection that was accepted.
 pub(super) async fn serve<D, H, F>(
     context: Arc<Context<D, H>>,
-    stream: Transport,
-    peer: Peer,
+    arrival: Arrival,
     mut place: Place,
     handshake: OwnedSemaphorePermit,
 ) where
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
+    let peer = arrival.peer;
     // Boxed, so that what it needed is given back before the connection's long life.
-    let Some((mut socket, data)) = Box::pin(open(&context, stream, peer)).await else { return };
+    let Some((mut socket, data)) = Box::pin(open(&context, arrival)).await else { return };
     drop(handshake);
     let handle = socket.handle();
     place.open(&handle);
@@ -89,7 +89,8 @@ pub(super) async fn serve<D, H, F>(
 }
 
 /// Answers somebody who cannot be let in.
-pub(super) async fn refuse(stream: Transport, config: Config, full: Full) {
+pub(super) async fn refuse(arrival: Arrival, config: Config, full: Full) {
+    let Some(stream) = arrival.transport(&config).await else { return };
     let Ok(incoming) = Incoming::read(stream, &config).await else { return };
     let answer = match full {
         Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
@@ -103,8 +104,7 @@ pub(super) async fn refuse(stream: Transport, config: Config, full: Full) {
 /// The opening handshake. How it fails is the peer's business.
 async fn open<D, H>(
     context: &Context<D, H>,
-    stream: Transport,
-    peer: Peer,
+    arrival: Arrival,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, origins, hook, .. } = context;
     // Whoever is about to ask when the server drains is told; the silent are not waited for.
@@ -112,7 +112,9 @@ async fn open<D, H>(
         registry.draining().await;
         sleep(GRACE).await;
     };
-    let mut incoming = unless(drained, Incoming::read(stream, config)).await?.ok()?;
+    let peer = arrival.peer;
+    let read = async { Incoming::read(arrival.transport(config).await?, config).await.ok() };
+    let mut incoming = unless(drained, read).await??;
     if registry.is_draining() {
         return turn_away(incoming, going_down()).await;
     }
@@ -128,6 +130,8 @@ async fn open<D, H>(
     }
     let protocols = incoming.protocols().map(str::to_owned).collect();
     let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
+    #[cfg(feature = "rustls-tls")]
+    let request = request.with_tls(incoming.get_ref().tls());
     let accept = match timeout(config.handshake_timeout, hook(request)).await {
         Ok(Ok(accept)) => accept,
         Ok(Err(answer)) => return turn_away(incoming, answer).await,
