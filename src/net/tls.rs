@@ -30,6 +30,9 @@ pub enum TlsError {
     /// The server's certificate was issued by nobody who is trusted: by an unknown authority, or by
     /// itself.
     UnknownIssuer,
+    /// A signature is false: the certificate was made in the name of somebody trusted without their
+    /// key, or the server has not the certificate's key.
+    BadSignature,
     /// The server's certificate is an authority's own, not a server's; so are many that vouch for
     /// themselves.
     Authority,
@@ -168,6 +171,7 @@ impl From<Rustls> for TlsError {
             Bad::Expired | Bad::ExpiredContext { .. } => Self::Expired,
             Bad::NotValidYet | Bad::NotValidYetContext { .. } => Self::NotYetValid,
             Bad::UnknownIssuer => Self::UnknownIssuer,
+            Bad::BadSignature => Self::BadSignature,
             Bad::Revoked => Self::Revoked,
             // A finding of the verifier's that rustls has no name for.
             Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Self::Authority,
@@ -185,6 +189,7 @@ impl fmt::Display for TlsError {
             Self::UnknownIssuer => {
                 "the server's certificate was issued by nobody who is trusted, or by itself"
             }
+            Self::BadSignature => "a signature of the server's, or in its certificate, is false",
             Self::Authority => "the server's certificate is an authority's own, not a server's",
             Self::Revoked => "the server's certificate was revoked",
             Self::Host => "no certificate can be for this host",
