@@ -27,8 +27,8 @@ pub enum TlsError {
     Expired,
     /// The server's certificate is not valid yet.
     NotYetValid,
-    /// The server's certificate was issued by nobody who is trusted: by an unknown authority, or by
-    /// itself.
+    /// The server's certificate was issued by nobody who is trusted: by an unknown authority, by one
+    /// that is none, or by itself.
     UnknownIssuer,
     /// A signature is false: the certificate was made in the name of somebody trusted without their
     /// key, or the server has not the certificate's key.
@@ -173,8 +173,12 @@ impl From<Rustls> for TlsError {
             Bad::UnknownIssuer => Self::UnknownIssuer,
             Bad::BadSignature => Self::BadSignature,
             Bad::Revoked => Self::Revoked,
-            // A finding of the verifier's that rustls has no name for.
-            Bad::Other(other) if other.to_string().contains("CaUsedAsEndEntity") => Self::Authority,
+            // Findings of the verifier's that rustls has no name for.
+            Bad::Other(other) => match &*other.to_string() {
+                "CaUsedAsEndEntity" => Self::Authority,
+                "EndEntityUsedAsCa" => Self::UnknownIssuer,
+                _ => Self::Other(error),
+            },
             _ => Self::Other(error),
         }
     }

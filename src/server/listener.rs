@@ -189,7 +189,8 @@ impl Arrival {
     pub(super) async fn transport(self, config: &Config) -> Option<Transport> {
         #[cfg(feature = "rustls-tls")]
         if let Some(tls) = self.tls {
-            return tls.accept(self.stream, config).await;
+            // Boxed, for in the clear nobody needs it.
+            return Box::pin(tls.accept(self.stream, config)).await;
         }
         let _ = config;
         Some(self.stream)

@@ -114,7 +114,11 @@ async fn open<D, H>(
     };
     let peer = arrival.peer;
     let read = async { Incoming::read(arrival.transport(config).await?, config).await.ok() };
-    let mut incoming = unless(drained, read).await??;
+    let mut incoming = {
+        // Pinned here: handed over by value they would have room made for them twice.
+        let (drained, read) = (pin!(drained), pin!(read));
+        unless(drained, read).await??
+    };
     if registry.is_draining() {
         return turn_away(incoming, going_down()).await;
     }

@@ -95,22 +95,27 @@ impl Tls {
             if speaks_http(&stream).await? {
                 return Ok(Err(stream));
             }
-            // rustls keeps some kilobytes from here on, so it begins when the peer has.
-            let accepting = TlsAcceptor::from(self.current()).accept(stream);
+            // rustls needs some kilobytes, so it begins when the peer has, and beside this future.
+            let accepting = Box::pin(TlsAcceptor::from(self.current()).accept(stream));
             accepting.await.map(|stream| Ok(Transport::Tls(TlsStream::new(stream))))
         };
         match timeout(limit, handshake).await {
             Ok(Ok(Ok(stream))) => Some(stream),
             Ok(Ok(Err(plain))) => {
-                if let Ok(incoming) = Incoming::read(plain, config).await {
-                    let answer = Answer::new(http::StatusCode::BAD_REQUEST);
-                    let _ = incoming.respond(answer.text(NO_TLS).0).await;
-                }
+                Box::pin(say_so(plain, config)).await;
                 None
             }
             // rustls has told the peer what is wrong.
             Ok(Err(_)) | Err(_) => None,
         }
+    }
+}
+
+/// Answers whoever speaks HTTP in the clear.
+async fn say_so(plain: Transport, config: &Config) {
+    if let Ok(incoming) = Incoming::read(plain, config).await {
+        let answer = Answer::new(http::StatusCode::BAD_REQUEST);
+        let _ = incoming.respond(answer.text(NO_TLS).0).await;
     }
 }
 

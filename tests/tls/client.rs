@@ -1,6 +1,5 @@
 //! S32: a client believes the right server alone, and says what is wrong with the others.
 
-use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -176,7 +175,7 @@ async fn s32_whom_the_system_trusts_is_believed() {
     ] {
         let file = dir.path().join("roots.pem");
         std::fs::write(&file, trusted).unwrap();
-        let mut child = Command::new(std::env::current_exe().unwrap());
+        let mut child = std::process::Command::new(std::env::current_exe().unwrap());
         child.args(["--ignored", "--exact", "--nocapture", "client::in_a_process_of_its_own"]);
         child.env("SSL_CERT_FILE", &file).env("SSL_CERT_DIR", "").env(URI, server.uri("localhost"));
         let output = tokio::task::spawn_blocking(move || child.output().unwrap()).await.unwrap();

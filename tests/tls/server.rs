@@ -63,6 +63,7 @@ async fn a_closing_handshake_ends_with_close_notify() {
     let mut answer = String::new();
     in_time(stream.read_to_string(&mut answer)).await.expect("a clean end of TLS");
     assert!(answer.starts_with("HTTP/1.1 4"), "{answer}");
+    drop(stream);
     let report = server.end().await;
     assert_eq!((report.closed, report.refused), (1, 1), "{report:?}");
 }
