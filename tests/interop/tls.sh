@@ -27,6 +27,7 @@ for kind in "ec -pkeyopt ec_paramgen_curve:prime256v1" "rsa:2048"; do
 done
 
 for name in ec rsa; do
+    : >"$scratch/said" # or the address of the last round is read before the server empties it
     "$target/debug/echo-server" 127.0.0.1:0 --cert "$scratch/$name.pem" --key "$scratch/$name.key" >"$scratch/said" &
     server=$!
     until [[ -s $scratch/said ]]; do
