@@ -1,7 +1,8 @@
-//! Exercises a foreign echo server: `interop-client ws://HOST:PORT/ [MODE]`.
+//! Exercises a foreign echo server: `interop-client ws://HOST:PORT/ [MODE [LONGEST]]`.
 //!
 //! Sends text and binary of every length form, whole and in parts, checks that each comes back the
-//! same, pings, and closes with 1000. Exits 0 if all of it held.
+//! same, pings, and closes with 1000. Exits 0 if all of it held. LONGEST is the length of the longest
+//! messages in bytes, 4 MiB unless told.
 //!
 //! MODE says how messages are compressed, in the words of the echo server: `off`, `shared`,
 //! `window=BITS` or `full`. Given one, the client fails if both directions are not what it says; and
@@ -18,8 +19,9 @@ use bowstring::proto::Ratio;
 use bowstring::{Config, Event, Message, WebSocket};
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 
-/// The lengths at which a header changes its form, and long ones.
-const LENGTHS: [usize; 9] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20, 4 << 20];
+/// The lengths at which a header changes its form, and a long one; behind them comes the longest.
+const LENGTHS: [usize; 8] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20];
+const LONGEST: usize = 4 << 20;
 
 /// A repeated message fits a window of 9, 12 or 15 bits: so the last does not fit one of 12.
 const REPEATED: [usize; 3] = [200, 3_000, 20_000];
@@ -29,12 +31,16 @@ const TIMES: usize = 10;
 async fn main() -> ExitCode {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let run = match &args[..] {
-        [server] => run(server, None).await,
-        [server, word] => match mode(word) {
-            Some(deflate) => run(server, Some(deflate)).await,
-            None => Err(format!("no mode {word:?}: off, shared, window=9 to 15, full").into()),
+        [server] => run(server, None, LONGEST).await,
+        [server, word, longest @ ..] if longest.len() < 2 => match (mode(word), longest.first()) {
+            (None, _) => Err(format!("no mode {word:?}: off, shared, window=9 to 15, full").into()),
+            (deflate, None) => run(server, deflate, LONGEST).await,
+            (deflate, Some(longest)) => match longest.parse() {
+                Ok(longest) => run(server, deflate, longest).await,
+                Err(error) => Err(format!("no length {longest:?}: {error}").into()),
+            },
         },
-        _ => Err("usage: interop-client ws://HOST:PORT/ [MODE]".into()),
+        _ => Err("usage: interop-client ws://HOST:PORT/ [MODE [LONGEST]]".into()),
     };
     match run {
         Ok(messages) => {
@@ -63,7 +69,11 @@ fn mode(word: &str) -> Option<Option<Deflate>> {
     Some(Some(deflate))
 }
 
-async fn run(server: &str, mode: Option<Option<Deflate>>) -> Result<usize, Box<dyn Error>> {
+async fn run(
+    server: &str,
+    mode: Option<Option<Deflate>>,
+    longest: usize,
+) -> Result<usize, Box<dyn Error>> {
     let mut config = Config::default();
     config.report_pings = true;
     if let Some(deflate) = mode {
@@ -80,7 +90,7 @@ async fn run(server: &str, mode: Option<Option<Deflate>>) -> Result<usize, Box<d
 
     let mut echoes = Echoes { ws, messages: 0 };
     let before = echoes.ws.ratios();
-    for len in LENGTHS {
+    for len in LENGTHS.into_iter().chain([longest]) {
         let mut data: Vec<u8> =
             (0..=len / 8).flat_map(|n| format!("{n:08}").into_bytes()).collect();
         data.truncate(len);
@@ -94,7 +104,7 @@ async fn run(server: &str, mode: Option<Option<Deflate>>) -> Result<usize, Box<d
         compressed("what came back", before.1, after.1, deflate.is_some())?;
     }
     let mut random = Random(0x0062_6f77_7374_7269);
-    for len in LENGTHS {
+    for len in LENGTHS.into_iter().chain([longest]) {
         let data: Vec<u8> = (0..len).map(|_| random.next()).collect();
         echoes.comes_back(data.into()).await?;
     }

@@ -33,6 +33,9 @@
 //! # }
 //! ```
 //!
+//! A server of many is [`server::Server`](crate::server::Server): it accepts, asks a hook at the handshake,
+//! and gives each connection to a handler.
+//!
 //! **An event loop of one's own.** [`proto::Connection`] takes bytes and gives events, takes events
 //! and gives bytes; time is an argument, sockets are unknown to it:
 //!
@@ -84,6 +87,6 @@ pub use net::{Config, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
 
 /// The README's examples, compiled.
-#[cfg(all(doctest, feature = "net"))]
+#[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;

@@ -1,6 +1,7 @@
 //! The layers, read off the source: what each may name, and that imports point one way.
 //!
-//! `proto` and `handshake` know no transport, clock or generator, nor each other; `net` knows both.
+//! `proto` and `handshake` know no transport, clock or generator, nor each other; `net` knows both,
+//! and `server` all three.
 //! Inside a layer, whoever is imported stands lower in the picture of its `mod.rs`, so there are no
 //! cycles.
 
@@ -79,6 +80,7 @@ fn the_pure_layers_know_no_transport_no_clock_and_no_generator() {
         "async",
         "unsafe",
         "crate::net",
+        "crate::server",
         "static mut",
         "println",
     ];
@@ -97,12 +99,18 @@ fn the_pure_layers_know_no_transport_no_clock_and_no_generator() {
 fn net_stands_on_both() {
     let all: String = files("net").into_values().collect();
     assert!(names(&all, "crate::proto") && names(&all, "crate::handshake"));
-    assert!(!names(&all, "unsafe"));
+    assert!(!names(&all, "unsafe") && !names(&all, "crate::server"));
+}
+
+#[test]
+fn server_stands_on_net() {
+    let all: String = files("server").into_values().collect();
+    assert!(names(&all, "crate::net") && !names(&all, "unsafe"));
 }
 
 #[test]
 fn imports_make_no_cycle() {
-    for layer in ["proto", "handshake", "net"] {
+    for layer in ["proto", "handshake", "net", "server"] {
         let mut left = graph(layer);
         // What every file may know; they know of others only the types they speak of.
         for shared in ["config", "error"] {
@@ -127,7 +135,7 @@ fn imports_make_no_cycle() {
 /// In the picture each file stands on a line of its own height: nobody imports upwards.
 #[test]
 fn imports_follow_the_picture() {
-    for layer in ["proto", "net"] {
+    for layer in ["proto", "net", "server"] {
         let path = format!("{}/src/{layer}/mod.rs", env!("CARGO_MANIFEST_DIR"));
         let text = fs::read_to_string(path).unwrap();
         let picture = text.split("```").nth(1).unwrap();

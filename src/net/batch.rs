@@ -14,6 +14,7 @@ use super::error::Error;
 use super::input::Input;
 use super::link::Whole;
 use super::stream::WebSocket;
+use super::traffic::Count;
 use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -47,8 +48,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
-        let Driver { receiver, input, report_pings, link, .. } = &mut self.driver;
-        let events = Events::of(receiver, input, *report_pings);
+        let Driver { receiver, input, report_pings, received, link, .. } = &mut self.driver;
+        let events = Events::of(receiver, input, *report_pings, received);
         Ok(Some((events, Outgoing { link })))
     }
 }
@@ -59,18 +60,24 @@ pub struct Events<'a> {
     receiver: &'a mut Receiver,
     input: &'a mut Input,
     report_pings: bool,
+    received: &'a mut Count,
     /// A pong is owed, and goes first: the next batch has the rest.
     pinged: bool,
 }
 
 impl<'a> Events<'a> {
     pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
-        let Driver { receiver, input, report_pings, .. } = driver;
-        Self::of(receiver, input, *report_pings)
+        let Driver { receiver, input, report_pings, received, .. } = driver;
+        Self::of(receiver, input, *report_pings, received)
     }
 
-    fn of(receiver: &'a mut Receiver, input: &'a mut Input, report_pings: bool) -> Self {
-        Self { receiver, input, report_pings, pinged: false }
+    fn of(
+        receiver: &'a mut Receiver,
+        input: &'a mut Input,
+        report_pings: bool,
+        received: &'a mut Count,
+    ) -> Self {
+        Self { receiver, input, report_pings, received, pinged: false }
     }
 }
 
@@ -79,13 +86,16 @@ impl Events<'_> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        let Self { receiver, input, report_pings, pinged } = self;
+        let Self { receiver, input, report_pings, received, pinged } = self;
         if *pinged {
             return None;
         }
         // A violation is kept by the receiver, for the next batch to report.
         let event = input.take(|bytes| receiver.recv(bytes)).unwrap_or_default()?;
         *pinged = event.is_ping_or_pong();
+        if !event.is_control() {
+            received.message();
+        }
         (*report_pings || !*pinged).then_some(event)
     }
 
@@ -96,12 +106,15 @@ impl Events<'_> {
     /// A message is received either whole or in parts: see
     /// [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
     pub fn next_part(&mut self) -> Option<Part<'_>> {
-        let Self { receiver, input, report_pings, pinged } = self;
+        let Self { receiver, input, report_pings, received, pinged } = self;
         if *pinged {
             return None;
         }
         let part = input.take(|bytes| receiver.recv_part(bytes)).unwrap_or_default()?;
         *pinged = part.event.is_ping_or_pong();
+        if part.fin && !part.event.is_control() {
+            received.message();
+        }
         (*report_pings || !*pinged).then_some(part)
     }
 }

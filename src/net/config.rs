@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::overflow::Overflow;
 use crate::handshake::HeadLimits;
 #[cfg(feature = "deflate")]
 use crate::handshake::{DeflateOffer, DeflateParams};
@@ -35,6 +36,8 @@ pub struct Config {
     /// How many bytes may wait to be written before sending waits, and reading stops. One message
     /// may go beyond it. Default 64 KiB.
     pub high_water: usize,
+    /// What becomes of a message for which there is no room then. Default: sending waits.
+    pub overflow: Overflow,
     /// Whether pings and pongs are handed to the application. Pings are answered either way
     /// (§5.5.2). Default `false`.
     pub report_pings: bool,
@@ -85,6 +88,7 @@ impl Default for Config {
             handshake_timeout: Duration::from_secs(10),
             head: HeadLimits::default(),
             high_water: 64 << 10,
+            overflow: Overflow::Wait,
             report_pings: false,
             #[cfg(feature = "deflate")]
             deflate: Some(Deflate::default()),

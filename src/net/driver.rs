@@ -22,6 +22,9 @@ use super::input::{Input, poll_read_buf};
 use super::link::Link;
 use super::pool;
 use super::timer::{Timer, now};
+use super::traffic::Count;
+#[cfg(feature = "metrics")]
+use super::traffic::Traffic;
 use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role};
 
 /// See the module.
@@ -42,6 +45,7 @@ pub(super) struct Driver<L> {
     finished: bool,
     /// What others have of the connection, if they asked for it.
     pub(super) handle: Option<Handle>,
+    pub(super) received: Count,
 }
 
 /// What was read since reading last had to wait. A peer that floods us never makes us wait, so its
@@ -69,7 +73,7 @@ impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
-        let Self { turn, server, eof, finished, handle, .. } = self;
+        let Self { turn, server, eof, finished, handle, received, .. } = self;
         Driver {
             link: relink(link),
             receiver,
@@ -82,6 +86,7 @@ impl<L> Driver<L> {
             eof,
             finished,
             handle,
+            received,
         }
     }
 }
@@ -106,6 +111,7 @@ impl<L: Link> Driver<L> {
             eof: false,
             finished: false,
             handle: None,
+            received: Count::default(),
         }
     }
 
@@ -141,6 +147,9 @@ impl<L: Link> Driver<L> {
             while let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
                 // §5.5.2: as soon as is practical, so before whatever the application says next.
                 self.link.settle(receiver.replies());
+                if !message.is_ping_or_pong() && !message.is_close() {
+                    self.received.message();
+                }
                 if self.report_pings || !message.is_ping_or_pong() {
                     return Poll::Ready(Ok(Some(message)));
                 }
@@ -254,10 +263,16 @@ impl<L: Link> Driver<L> {
                 }
                 polled
             }
-            None => input.poll_read(link.reading(), cx),
+            None => {
+                let most = link.room();
+                input.poll_read(link.reading(), cx, most)
+            }
         };
         match polled {
-            Poll::Ready(Ok(len)) => self.turn.note(len),
+            Poll::Ready(Ok(len)) => {
+                self.turn.note(len);
+                self.received.bytes(len);
+            }
             _ => self.turn = Turn::default(),
         }
         polled
@@ -287,10 +302,15 @@ impl<L: Link> Driver<L> {
     /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(handle) = &self.handle {
+            #[cfg(feature = "metrics")]
+            handle.count(Traffic::new(self.received, self.link.sent()));
             if self.receiver.took_pong() {
                 handle.ponged(now());
             }
-            if let Some(close) = handle.poll_close(cx.waker()) {
+            // It knows whom to wake as long as the timer does.
+            if (handle.is_asked() || !self.timer.wakes(cx.waker()))
+                && let Some(close) = handle.poll_close(cx.waker())
+            {
                 self.link.frame(Event::Close(Some(close.as_close())));
                 return Poll::Ready(Ok(()));
             }
@@ -347,6 +367,8 @@ impl<L: Link> Driver<L> {
             (None, None) => Err(Error::Lost),
         };
         if let Some(handle) = &self.handle {
+            #[cfg(feature = "metrics")]
+            handle.count(Traffic::new(self.received, self.link.sent()));
             let failed = ended.as_ref().err().and_then(Error::close_code);
             let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
             handle.end(Ending::new(code, ended.is_ok()));

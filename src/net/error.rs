@@ -10,6 +10,15 @@ use super::tls::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
 
+/// Why a message was not sent at once; it is given back.
+#[derive(Debug)]
+pub enum TrySendError<M> {
+    /// There is no room: more than [`high_water`](super::Config::high_water) bytes wait.
+    Full(M),
+    /// It cannot be sent at all, now or later.
+    Failed(M, Error),
+}
+
 /// Why a call failed. A connection that ends as it should is no error.
 #[derive(Debug)]
 #[non_exhaustive]
@@ -26,6 +35,9 @@ pub enum Error {
     Lost,
     /// The connection had ended before the call.
     Closed,
+    /// There was no room for the message, and [`Overflow::Close`](super::Overflow::Close) closes the
+    /// connection for that.
+    Overflow,
     /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
     HandshakeTimeout,
     /// The address is a `wss://` URI, and this build trusts no certificates: it lacks the features
@@ -72,6 +84,7 @@ impl fmt::Display for Error {
                 f.write_str("the transport ended without a closing handshake (RFC 6455 §7.1.5)")
             }
             Self::Closed => f.write_str("the connection has ended"),
+            Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
             Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
             Self::NeedsTls => f.write_str("a wss:// address needs a TLS connection to go over"),
             #[cfg(feature = "rustls-tls")]
@@ -117,3 +130,23 @@ from! {
 
 #[cfg(feature = "rustls-tls")]
 from! { Tls(TlsError) }
+
+impl<M> TrySendError<M> {
+    /// The message.
+    pub fn into_message(self) -> M {
+        match self {
+            Self::Full(message) | Self::Failed(message, _) => message,
+        }
+    }
+}
+
+impl<M> fmt::Display for TrySendError<M> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Full(_) => f.write_str("there is no room for the message"),
+            Self::Failed(_, error) => error.fmt(f),
+        }
+    }
+}
+
+impl<M: fmt::Debug> std::error::Error for TrySendError<M> {}

@@ -9,6 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
+#[cfg(feature = "metrics")]
+use super::traffic::Traffic;
 use crate::proto::{CloseCode, CloseFrame};
 
 /// A hand on a connection; clones are cheap, and none keeps the connection open.
@@ -52,6 +54,8 @@ struct Slot {
     /// When the ping was framed whose pong has not come.
     pinged: Option<Instant>,
     ended: Option<Ending>,
+    #[cfg(feature = "metrics")]
+    traffic: Traffic,
 }
 
 impl Handle {
@@ -102,6 +106,23 @@ impl Handle {
     /// has not.
     pub fn ended(&self) -> Option<Ending> {
         self.lock().ended
+    }
+
+    /// What has gone over the connection, up to when it last had to wait.
+    #[cfg(feature = "metrics")]
+    pub fn traffic(&self) -> Traffic {
+        self.lock().traffic
+    }
+
+    #[cfg(feature = "metrics")]
+    pub(super) fn count(&self, traffic: Traffic) {
+        self.lock().traffic = traffic;
+    }
+
+    /// Whether there is a close for [`poll_close`](Self::poll_close).
+    #[inline]
+    pub(super) fn is_asked(&self) -> bool {
+        self.0.asked.load(Ordering::Acquire)
     }
 
     /// The close that was asked for since the last call. If there is none, the task is woken when

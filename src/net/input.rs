@@ -74,14 +74,16 @@ impl Input {
         rest
     }
 
-    /// Reads more behind what is there; 0 is the end of the stream.
+    /// Reads more behind what is there, at most so much; 0 is the end of the stream.
     pub(super) fn poll_read(
         &mut self,
         stream: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
+        most: usize,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
-        let mut buf = ReadBuf::new(&mut self.bytes[self.end..]);
+        let end = self.bytes.len().min(self.end.saturating_add(most));
+        let mut buf = ReadBuf::new(&mut self.bytes[self.end..end]);
         ready!(stream.poll_read(cx, &mut buf))?;
         let len = buf.filled().len();
         self.end += len;
@@ -108,14 +110,25 @@ impl Input {
     /// turn to another connection.
     #[inline]
     pub(super) fn park(&mut self) {
+        if !self.is_empty() {
+            self.keep_rest();
+            return;
+        }
+        let bytes = std::mem::take(&mut self.bytes);
+        (self.start, self.end) = (0, 0);
+        if std::mem::take(&mut self.borrowed) {
+            pool::give_block(bytes);
+        }
+    }
+
+    /// Moves what is left to memory of this connection's own.
+    #[inline(never)]
+    fn keep_rest(&mut self) {
         if self.borrowed {
             let rest = self.bytes[self.start..self.end].to_vec();
-            let Self { starved, fed, .. } = *self;
-            let kept = Self { starved, fed, ..Self::new(rest) };
-            pool::give_block(std::mem::replace(self, kept).bytes);
-        } else if self.is_empty() {
-            self.bytes = Vec::new();
-            (self.start, self.end) = (0, 0);
+            (self.start, self.end) = (0, rest.len());
+            pool::give_block(std::mem::replace(&mut self.bytes, rest));
+            self.borrowed = false;
         }
     }
 
@@ -123,10 +136,12 @@ impl Input {
     fn make_room(&mut self) {
         if !self.borrowed {
             let mut block = pool::take_block();
-            let rest = &self.bytes[self.start..self.end];
-            // The parser leaves less than a header and a control frame (§5.5), so this fits.
-            block[..rest.len()].copy_from_slice(rest);
-            (self.start, self.end) = (0, rest.len());
+            if !self.is_empty() {
+                let rest = &self.bytes[self.start..self.end];
+                // The parser leaves less than a header and a control frame (§5.5), so this fits.
+                block[..rest.len()].copy_from_slice(rest);
+            }
+            (self.start, self.end) = (0, self.end - self.start);
             self.bytes = block;
             self.borrowed = true;
         } else if self.end == self.bytes.len() || self.is_empty() {

@@ -4,12 +4,16 @@
 //! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
 //! (`Half`, in [`shared`](super::shared)).
 
+use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::task::unconstrained;
 
+#[cfg(feature = "metrics")]
+use super::traffic::Count;
 use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
@@ -38,14 +42,29 @@ pub(super) trait Link {
     /// Whether so much waits to be written that reading should stop.
     fn is_full(&self) -> bool;
 
+    /// How much may be read, given that it may be answered with as much.
+    fn room(&self) -> usize;
+
     /// Whether a close frame was sent. If not, the task is woken when one is.
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool;
 
     /// Whether the transport took bytes that had to wait, since this was last asked.
     fn took_bytes(&mut self) -> bool;
 
+    /// What was sent.
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count;
+
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
     fn abandon(&mut self);
+}
+
+/// Polls once, whatever the runtime still grants the task: a transport that has room takes bytes.
+pub(super) fn at_once<T>(
+    cx: &mut Context<'_>,
+    poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
+) -> Poll<T> {
+    pin!(unconstrained(poll_fn(poll))).poll(cx)
 }
 
 /// Both directions in one task.
@@ -99,6 +118,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     }
 
     #[inline]
+    fn room(&self) -> usize {
+        self.writing.room()
+    }
+
+    #[inline]
     fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
         self.writing.sender.has_closed()
     }
@@ -106,6 +130,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     #[inline]
     fn took_bytes(&mut self) -> bool {
         self.writing.took_bytes()
+    }
+
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count {
+        self.writing.outbox.sent
     }
 
     fn abandon(&mut self) {

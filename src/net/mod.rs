@@ -8,11 +8,12 @@
 //!                   driver   shared       the reading loop and the end · a lock between tasks
 //!             ┌────────┼─────────┬────────┐
 //!           input    link      timer   handle     bytes read · the writing direction as it sees it
-//!             │     writing ── outbox     what frames, what waits to be written
+//!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
-//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted.
+//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted;
+//! `traffic` counts what goes over it.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
@@ -29,6 +30,7 @@ mod keys;
 mod link;
 mod opening;
 mod outbox;
+mod overflow;
 mod pool;
 mod shared;
 mod split;
@@ -36,6 +38,7 @@ mod stream;
 mod timer;
 #[cfg(feature = "rustls-tls")]
 mod tls;
+mod traffic;
 mod transport;
 mod writing;
 
@@ -47,9 +50,10 @@ pub use config::{Deflate, Memory};
 #[cfg(feature = "rustls-tls")]
 pub use connect::connect_tls;
 pub use connect::{connect, connect_over, connect_with};
-pub use error::Error;
+pub use error::{Error, TrySendError};
 pub use handle::{Ending, Handle};
 pub use keys::masking_key;
+pub use overflow::Overflow;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
 #[cfg(all(feature = "rustls-tls", feature = "server"))]
@@ -59,6 +63,8 @@ pub use tls::{TlsError, TlsInfo};
 /// The TLS library, in the version that this crate speaks with.
 #[cfg(feature = "rustls-tls")]
 pub use tokio_rustls::rustls;
+#[cfg(feature = "metrics")]
+pub use traffic::Traffic;
 #[cfg(feature = "rustls-tls")]
 pub use transport::TlsStream;
 pub use transport::{Transport, TransportRead, TransportWrite};

@@ -10,6 +10,7 @@ use std::task::{Context, Poll, Waker, ready};
 use tokio::io::AsyncWrite;
 
 use super::pool;
+use super::traffic::Count;
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -30,6 +31,8 @@ pub(super) struct Outbox {
     pub(super) took: bool,
     /// The stream was shut down.
     pub(super) shut: bool,
+    /// What was framed into it, and what the stream took.
+    pub(super) sent: Count,
 }
 
 impl Outbox {
@@ -48,6 +51,7 @@ impl Outbox {
     }
 
     /// Where to append frames.
+    #[inline]
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.broken {
             self.bytes.clear();
@@ -79,6 +83,7 @@ impl Outbox {
                     payload = &payload[len - old..];
                     self.unflushed = true;
                     took = true;
+                    self.sent.bytes(len);
                 }
                 Poll::Ready(_) => break,
                 Poll::Pending => self.waiting = true,
@@ -118,6 +123,7 @@ impl Outbox {
                     self.took |= waited;
                     self.unflushed = true;
                     self.written += len;
+                    self.sent.bytes(len);
                     self.compact();
                 }
                 Err(error) => return Poll::Ready(Err(self.fail(error))),
@@ -136,8 +142,8 @@ impl Outbox {
 
     /// Drops everything: nothing can be written any more.
     pub(super) fn abandon(&mut self) {
-        let Self { took, shut, .. } = *self;
-        *self = Self { broken: true, took, shut, ..Self::default() };
+        let Self { took, shut, sent, .. } = *self;
+        *self = Self { broken: true, took, shut, sent, ..Self::default() };
     }
 
     fn fail(&mut self, error: io::Error) -> io::Error {
@@ -147,6 +153,7 @@ impl Outbox {
 
     /// Forgets what was written: all of it at once, or when it is half of what is there, so that fewer
     /// bytes are moved than were written.
+    #[inline]
     fn compact(&mut self) {
         if self.written == self.bytes.len() {
             pool::give_buffer(std::mem::take(&mut self.bytes));

@@ -35,17 +35,27 @@ impl Stash {
     #[inline]
     fn take(&self) -> Option<Vec<u8>> {
         let first = self.first.take();
-        if first.capacity() > 0 { Some(first) } else { self.more.borrow_mut().pop() }
+        if first.capacity() > 0 { Some(first) } else { self.take_more() }
+    }
+
+    #[cold]
+    fn take_more(&self) -> Option<Vec<u8>> {
+        self.more.borrow_mut().pop()
     }
 
     #[inline]
     fn give(&self, vec: Vec<u8>) {
         let first = self.first.replace(vec);
         if first.capacity() > 0 {
-            let mut more = self.more.borrow_mut();
-            if more.len() < KEPT - 1 {
-                more.push(first);
-            }
+            self.give_more(first);
+        }
+    }
+
+    #[cold]
+    fn give_more(&self, vec: Vec<u8>) {
+        let mut more = self.more.borrow_mut();
+        if more.len() < KEPT - 1 {
+            more.push(vec);
         }
     }
 }

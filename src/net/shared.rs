@@ -4,40 +4,50 @@
 //! waker that the transport gets, for many may wait and a transport remembers one; it owns nothing
 //! but their wakers, or a transport that waits would keep itself alive. [`Half`] is what the reading
 //! task has: its own direction, and a hand on the shared one that it uses only where it owes the
-//! peer something.
+//! peer something, or where writers who do not wait have left something to be written.
 
-use std::future::Future;
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker};
 
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::oneshot;
+use tokio::sync::watch;
 
 use super::error::Error;
-use super::link::Link;
+use super::link::{Link, at_once};
+use super::overflow::Overflow;
+#[cfg(feature = "metrics")]
+use super::traffic::Count;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{Event, Misuse, Replies};
+use crate::proto::{AsEvent, Event, Misuse, Replies};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
     inner: Mutex<Inner<W>>,
     waiting: Arc<Waiting>,
-    /// Something is framed that the reader should see written when it next waits.
-    pending: AtomicBool,
     /// The transport took bytes; for the reader's clock.
     took: AtomicBool,
+    /// A close frame was sent, which starts the reader's clock.
+    closed: AtomicBool,
+    /// What becomes of messages for which there is no room.
+    pub(super) policy: Overflow,
+    /// Whom it is told when much waits to be written, and when little does.
+    pressure: OnceLock<Box<Pressure>>,
 }
 
 struct Inner<W> {
     stream: W,
     writing: Writing,
-    /// Tells the reader that a close frame was sent, which starts its clock.
-    closed: Option<oneshot::Sender<()>>,
+}
+
+/// Two marks, so that what happens between them is told to nobody.
+struct Pressure {
+    low_water: usize,
+    full: watch::Sender<bool>,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
@@ -63,9 +73,62 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         Poll::Ready(Ok(self.with(&mut inner, frame)?))
     }
 
+    /// Frames an event once there is room, or does what the connection's policy says.
+    pub(super) fn poll_feed(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        event: &impl AsEvent,
+    ) -> Poll<Result<(), Error>> {
+        match self.policy {
+            Overflow::Wait => self.poll_frame(cx, |writing| writing.send(event)),
+            policy => Poll::Ready(self.push(event, policy).map(drop)),
+        }
+    }
+
+    /// Frames an event at once, or does what this policy says; where that is to wait, nothing. Whether
+    /// anything was done.
+    pub(super) fn push(
+        self: &Arc<Self>,
+        event: &impl AsEvent,
+        policy: Overflow,
+    ) -> Result<bool, Error> {
+        let mut inner = self.lock();
+        if inner.writing.is_full() {
+            self.write_now(&mut inner);
+        }
+        inner.check()?;
+        if inner.writing.is_full() {
+            let done = self.with(&mut inner, |writing| writing.overflow(event, policy));
+            return done.map_or(Ok(false), |done| done.map(|()| true));
+        }
+        self.with(&mut inner, |writing| writing.send(event))?;
+        Ok(true)
+    }
+
+    /// Writes what the transport takes now. The reader is woken when it takes more.
+    pub(super) fn flush_now(self: &Arc<Self>) {
+        self.write_now(&mut self.lock());
+    }
+
     /// Frames an event at once.
     pub(super) fn frame(&self, event: Event<'_>) -> Result<(), Misuse> {
         self.with(&mut self.lock(), |writing| writing.send(event))
+    }
+
+    /// How many bytes wait to be written, and how many messages were dropped for want of room.
+    pub(super) fn load(&self) -> (usize, u64) {
+        let writing = &self.lock().writing;
+        (writing.buffered(), writing.dropped())
+    }
+
+    /// Tells from now on whether much waits to be written.
+    pub(super) fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
+        let inner = self.lock();
+        let full = inner.writing.is_full();
+        let pressure = self
+            .pressure
+            .get_or_init(|| Box::new(Pressure { low_water, full: watch::Sender::new(full) }));
+        pressure.full.subscribe()
     }
 
     /// How much compression has spared of what was sent.
@@ -76,13 +139,23 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
 
     fn with<T>(&self, inner: &mut Inner<W>, frame: impl FnOnce(&mut Writing) -> T) -> T {
         let framed = frame(&mut inner.writing);
-        self.pending.store(true, Ordering::Relaxed);
-        if inner.writing.sender.has_closed()
-            && let Some(closed) = inner.closed.take()
-        {
-            let _ = closed.send(());
+        self.waiting.pending.store(true, Ordering::Relaxed);
+        if inner.writing.sender.has_closed() && !self.closed.swap(true, Ordering::Relaxed) {
+            self.waiting.wake_reader();
         }
+        self.gauge(inner);
         framed
+    }
+
+    /// Looks at the marks.
+    fn gauge(&self, inner: &Inner<W>) {
+        let Some(pressure) = self.pressure.get() else { return };
+        let buffered = inner.writing.buffered();
+        pressure.full.send_if_modified(|full| {
+            let was = *full;
+            *full = buffered > inner.writing.high_water() || was && buffered > pressure.low_water;
+            was != *full
+        });
     }
 
     /// Writes everything that is framed.
@@ -98,10 +171,27 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         let polled = self.wait(inner, cx, Writing::poll_write);
-        if polled.is_ready() {
-            self.pending.store(false, Ordering::Relaxed);
-        }
+        self.wrote(inner, &polled);
         polled
+    }
+
+    fn write_now(self: &Arc<Self>, inner: &mut Inner<W>) {
+        let everybody = Waker::from(Arc::clone(&self.waiting));
+        let Inner { stream, writing } = inner;
+        let polled = at_once(&mut Context::from_waker(&everybody), |cx| {
+            writing.poll_write(Pin::new(&mut *stream), cx)
+        });
+        if writing.took_bytes() {
+            self.took.store(true, Ordering::Relaxed);
+        }
+        self.wrote(inner, &polled);
+    }
+
+    fn wrote(&self, inner: &Inner<W>, polled: &Poll<io::Result<()>>) {
+        if polled.is_ready() {
+            self.waiting.pending.store(false, Ordering::Relaxed);
+        }
+        self.gauge(inner);
     }
 
     /// Polls the transport on behalf of everybody who waits for it.
@@ -113,7 +203,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     ) -> Poll<T> {
         self.waiting.enlist(cx.waker());
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream, writing, .. } = inner;
+        let Inner { stream, writing } = inner;
         let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
         if writing.took_bytes() {
             self.took.store(true, Ordering::Relaxed);
@@ -126,24 +216,47 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     }
 }
 
-/// The tasks that wait to write.
+/// The tasks that wait to write, and the one that reads.
 #[derive(Default)]
-struct Waiting(Mutex<Vec<Waker>>);
+struct Waiting {
+    writers: Mutex<Vec<Waker>>,
+    /// The reading task, while it waits.
+    reader: Mutex<Option<Waker>>,
+    /// Something is framed that the reader should see written when it next waits.
+    pending: AtomicBool,
+}
 
 impl Waiting {
-    fn lock(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn writers(&self) -> MutexGuard<'_, Vec<Waker>> {
+        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn enlist(&self, waker: &Waker) {
-        let mut waiting = self.lock();
-        if !waiting.iter().any(|other| other.will_wake(waker)) {
-            waiting.push(waker.clone());
+        let mut writers = self.writers();
+        if !writers.iter().any(|other| other.will_wake(waker)) {
+            writers.push(waker.clone());
         }
     }
 
     fn dismiss(&self, waker: &Waker) {
-        self.lock().retain(|other| !other.will_wake(waker));
+        self.writers().retain(|other| !other.will_wake(waker));
+    }
+
+    fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
+        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn set_reader(&self, waker: &Waker) {
+        match &mut *self.reader() {
+            Some(reader) => reader.clone_from(waker),
+            none => *none = Some(waker.clone()),
+        }
+    }
+
+    fn wake_reader(&self) {
+        if let Some(reader) = self.reader().take() {
+            reader.wake();
+        }
     }
 }
 
@@ -153,8 +266,12 @@ impl Wake for Waiting {
     }
 
     fn wake_by_ref(self: &Arc<Self>) {
-        let waiting = std::mem::take(&mut *self.lock());
-        waiting.into_iter().for_each(Waker::wake);
+        let writers = std::mem::take(&mut *self.writers());
+        // Where no writer waits, or not any more, the reader writes what was left.
+        if self.pending.load(Ordering::Relaxed) {
+            self.wake_reader();
+        }
+        writers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -168,21 +285,22 @@ impl<W> Inner<W> {
 pub(super) struct Half<R, W> {
     reading: R,
     shared: Arc<Shared<W>>,
-    /// Resolves when a close frame is sent; `None` after that.
-    on_close: Option<oneshot::Receiver<()>>,
 }
 
 impl<R, W> Half<R, W> {
     pub(super) fn new(reading: R, stream: W, writing: Writing) -> Self {
-        let (closed, on_close) = oneshot::channel();
-        let on_close = (!writing.sender.has_closed()).then_some(on_close);
+        let closed = AtomicBool::new(writing.sender.has_closed());
+        let policy = writing.policy();
+        let waiting = Waiting { pending: AtomicBool::new(true), ..Waiting::default() };
         let shared = Shared {
-            inner: Mutex::new(Inner { stream, writing, closed: Some(closed) }),
-            waiting: Arc::default(),
-            pending: AtomicBool::new(true),
+            inner: Mutex::new(Inner { stream, writing }),
+            waiting: Arc::new(waiting),
             took: AtomicBool::new(false),
+            closed,
+            policy,
+            pressure: OnceLock::new(),
         };
-        Self { reading, shared: Arc::new(shared), on_close }
+        Self { reading, shared: Arc::new(shared) }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<W>> {
@@ -217,7 +335,9 @@ where
 
     /// Only where something is pending: what writers wait for they write themselves.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        if self.shared.pending.load(Ordering::Relaxed) {
+        // First, so that what becomes pending from here on wakes this task.
+        self.shared.waiting.set_reader(cx.waker());
+        if self.shared.waiting.pending.load(Ordering::Relaxed) {
             self.shared.poll_write(&mut self.shared.lock(), cx)
         } else {
             Poll::Ready(Ok(()))
@@ -233,18 +353,23 @@ where
         false
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> bool {
-        if let Some(on_close) = &mut self.on_close {
-            if Pin::new(on_close).poll(cx).is_pending() {
-                return false;
-            }
-            self.on_close = None;
-        }
-        true
+    /// What it is answered with is for the writers to see to.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Writing, which comes before, has left word whom to wake.
+    fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
+        self.shared.closed.load(Ordering::Relaxed)
     }
 
     fn took_bytes(&mut self) -> bool {
         self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count {
+        self.shared.lock().writing.outbox.sent
     }
 
     fn abandon(&mut self) {

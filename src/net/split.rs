@@ -15,12 +15,14 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::sync::watch;
 
 use super::batch::Events;
 use super::driver::Driver;
-use super::error::Error;
+use super::error::{Error, TrySendError};
 use super::handle::Handle;
 use super::link::Whole;
+use super::overflow::Overflow;
 use super::shared::{Half, Shared};
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
@@ -174,7 +176,47 @@ impl<S: Split> Writer<S> {
     /// connection goes on. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        self.flush().await
+        if self.shared.policy == Overflow::Wait {
+            return self.flush().await;
+        }
+        // Whoever lets messages be dropped waits for nobody.
+        self.shared.flush_now();
+        Ok(())
+    }
+
+    /// Sends a message if there is room, and writes what the transport takes now; the reader writes
+    /// the rest. Never waits, whatever [`Config::overflow`](super::Config::overflow) says.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full) if more than [`high_water`](super::Config::high_water) bytes wait,
+    /// with the message; else as for [`send`](Self::send).
+    pub fn try_send<M: AsEvent>(&self, message: M) -> Result<(), TrySendError<M>> {
+        match self.shared.push(&message, Overflow::Wait) {
+            Ok(true) => self.shared.flush_now(),
+            Ok(false) => return Err(TrySendError::Full(message)),
+            Err(error) => return Err(TrySendError::Failed(message, error)),
+        }
+        Ok(())
+    }
+
+    /// Sends a message to one of many: if there is no room, this policy decides, and
+    /// [`Wait`](Overflow::Wait) drops the message. Never waits.
+    #[cfg(feature = "server")]
+    pub(crate) fn publish(&self, event: &impl AsEvent, policy: Overflow) -> Result<bool, Error> {
+        self.shared.push(event, policy)
+    }
+
+    /// What becomes of messages for which there is no room.
+    #[cfg(feature = "server")]
+    pub(crate) fn policy(&self) -> Overflow {
+        self.shared.policy
+    }
+
+    /// Writes what the transport takes now; the reader writes the rest.
+    #[cfg(feature = "server")]
+    pub(crate) fn flush_now(&self) {
+        self.shared.flush_now();
     }
 
     /// Frames a message, a ping, a pong or a close frame; it is written by the next
@@ -188,7 +230,7 @@ impl<S: Split> Writer<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.shared.poll_frame(cx, |writing| writing.send(&event))).await
+        poll_fn(|cx| self.shared.poll_feed(cx, &event)).await
     }
 
     /// Frames the next part of a message (§5.4), like [`feed`](Self::feed); `fin` ends the message.
@@ -238,6 +280,24 @@ impl<S: Split> Writer<S> {
         self.flush().await
     }
 
+    /// How many bytes wait to be written.
+    pub fn buffered(&self) -> usize {
+        self.shared.load().0
+    }
+
+    /// How many messages were dropped because there was no room: see
+    /// [`Config::overflow`](super::Config::overflow).
+    pub fn dropped(&self) -> u64 {
+        self.shared.load().1
+    }
+
+    /// Whether much waits to be written: `true` from when more than
+    /// [`high_water`](super::Config::high_water) bytes wait until no more than `low_water` do. Changes
+    /// can be waited for. The first call sets the lower mark for all.
+    pub fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
+        self.shared.pressure(low_water)
+    }
+
     /// How much compression has spared of what was sent.
     #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
@@ -274,12 +334,20 @@ impl<S: Split> Stream for Reader<S> {
 impl<S: Split> Sink<Message> for Writer<S> {
     type Error = Error;
 
+    /// Waits for room, unless [`Config::overflow`](super::Config::overflow) says what becomes of
+    /// messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.poll_frame(cx, |_| Ok(()))
+        match self.shared.policy {
+            Overflow::Wait => self.shared.poll_frame(cx, |_| Ok(())),
+            _ => Poll::Ready(Ok(())),
+        }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.shared.frame(message.as_event())?)
+        match self.shared.policy {
+            Overflow::Wait => Ok(self.shared.frame(message.as_event())?),
+            policy => self.shared.push(&message, policy).map(drop),
+        }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -5,7 +5,7 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
@@ -13,10 +13,11 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::config::Config;
 use super::driver::Driver;
-use super::error::Error;
+use super::error::{Error, TrySendError};
 use super::handle::Handle;
 use super::input::Input;
-use super::link::{Link, Whole};
+use super::link::{Link, Whole, at_once};
+use super::overflow::Overflow;
 use super::writing::Writing;
 use crate::handshake::Agreed;
 #[cfg(feature = "deflate")]
@@ -73,7 +74,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let compression = compression.as_ref();
             (receiver.with_compression(compression), sender.with_compression(compression))
         };
-        let link = Whole { stream, writing: Writing::new(sender, config.high_water) };
+        let link = Whole { stream, writing: Writing::new(sender, config) };
         let input = Input::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
         driver.handle = agreed.protocol.map(|name| Handle::new(Some(name.into_boxed_str())));
@@ -118,7 +119,42 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        self.flush().await
+        match self.driver.link.writing.policy() {
+            Overflow::Wait => self.flush().await,
+            // Whoever lets messages be dropped waits for nobody.
+            _ => {
+                poll_fn(|cx| match self.poll_flushed(cx) {
+                    Poll::Pending => Poll::Ready(Ok(())),
+                    flushed => flushed,
+                })
+                .await
+            }
+        }
+    }
+
+    /// Sends a message if there is room, and writes what the transport takes now. Never waits,
+    /// whatever [`Config::overflow`] says.
+    ///
+    /// # Errors
+    ///
+    /// [`Full`](TrySendError::Full) if more than [`high_water`](Config::high_water) bytes wait, with
+    /// the message; else as for [`send`](Self::send).
+    pub fn try_send<M: AsEvent>(&mut self, message: M) -> Result<(), TrySendError<M>> {
+        self.driver.settle();
+        if self.driver.link.writing.is_full() {
+            self.write_now();
+        }
+        if let Err(error) = self.check() {
+            return Err(TrySendError::Failed(message, error));
+        }
+        if self.driver.link.writing.is_full() && !message.as_event().is_control() {
+            return Err(TrySendError::Full(message));
+        }
+        if let Err(misuse) = self.driver.link.send(&message) {
+            return Err(TrySendError::Failed(message, misuse.into()));
+        }
+        self.write_now();
+        Ok(())
     }
 
     /// Frames a message, a ping, a pong or a close frame, to be written later: see the module's
@@ -134,8 +170,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.send(&event)?)
+        poll_fn(|cx| self.poll_feed(cx, &event)).await
     }
 
     /// Frames the next part of a message whose length is not known before (§5.4), like
@@ -210,6 +245,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.handle.as_ref()?.protocol()
     }
 
+    /// How many bytes wait to be written.
+    pub fn buffered(&self) -> usize {
+        self.driver.link.writing.buffered()
+    }
+
+    /// How many messages were dropped because there was no room: see [`Config::overflow`].
+    pub fn dropped(&self) -> u64 {
+        self.driver.link.writing.dropped()
+    }
+
     /// How much compression has spared: of what was sent, and of what was received. All zero if the
     /// peer did not agree to compress.
     #[cfg(feature = "deflate")]
@@ -246,6 +291,32 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Frames an event once there is room, or does what the policy says.
+    fn poll_feed(&mut self, cx: &mut Context<'_>, event: &impl AsEvent) -> Poll<Result<(), Error>> {
+        if self.driver.link.writing.policy() != Overflow::Wait {
+            self.driver.settle();
+            self.check()?;
+            if self.driver.link.writing.is_full() {
+                let _ = self.driver.link.poll_write(cx)?;
+            }
+            let writing = &mut self.driver.link.writing;
+            if writing.is_full()
+                && let Some(done) = writing.overflow(event, writing.policy())
+            {
+                return Poll::Ready(done);
+            }
+        }
+        ready!(self.poll_room(cx))?;
+        Poll::Ready(Ok(self.driver.link.send(event)?))
+    }
+
+    /// Writes what the transport takes now.
+    fn write_now(&mut self) {
+        // Whoever waits next asks the transport again, and is woken by it.
+        let cx = &mut Context::from_waker(Waker::noop());
+        let _ = at_once(cx, |cx| self.driver.link.poll_write(cx));
+    }
+
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
@@ -278,12 +349,23 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
 impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     type Error = Error;
 
+    /// Waits for room, unless [`Config::overflow`] says what becomes of messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_room(cx)
+        let this = self.get_mut();
+        match this.driver.link.writing.policy() {
+            Overflow::Wait => this.poll_room(cx),
+            _ => Poll::Ready(this.check()),
+        }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        Ok(self.get_mut().driver.link.send(&message)?)
+        let link = &mut self.get_mut().driver.link;
+        if link.writing.is_full()
+            && let Some(done) = link.writing.overflow(&message, link.writing.policy())
+        {
+            return done;
+        }
+        Ok(link.send(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

@@ -21,6 +21,12 @@ pub(super) struct Timer {
 }
 
 impl Timer {
+    /// Whether it is set for this task.
+    #[inline]
+    pub(super) fn wakes(&self, waker: &Waker) -> bool {
+        self.waker.as_ref().is_some_and(|own| own.will_wake(waker))
+    }
+
     /// Ready once `at` has come. Tells when it goes off, in time or too early: about once per
     /// keep-alive interval, however busy the connection is.
     pub(super) fn poll(
@@ -30,9 +36,9 @@ impl Timer {
         mut tell: impl FnMut(),
     ) -> Poll<()> {
         let at = Instant::from_std(at);
-        if let (Some(sleep), Some(waker)) = (&self.sleep, &self.waker)
+        if let Some(sleep) = &self.sleep
             && at >= sleep.deadline()
-            && waker.will_wake(cx.waker())
+            && self.wakes(cx.waker())
             && !sleep.is_elapsed()
         {
             // It is set, early enough, and will wake this task: nothing is to be done.

@@ -6,8 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
+use super::config::Config;
+use super::error::Error;
 use super::outbox::Outbox;
-use crate::proto::{AsEvent, Misuse, Replies, Sender};
+use super::overflow::{Backlog, Overflow};
+use crate::proto::{AsEvent, Close, Event, Misuse, Replies, Sender};
 
 /// See the module. The stream itself is lent to each call, for it may be shared with the reading
 /// direction or not.
@@ -15,18 +18,98 @@ use crate::proto::{AsEvent, Misuse, Replies, Sender};
 pub(super) struct Writing {
     pub(super) sender: Sender,
     pub(super) outbox: Outbox,
-    high_water: usize,
+    /// In bytes; see the configuration.
+    high_water: u32,
+    policy: Overflow,
+    /// What must wait to be framed, and what was dropped, if anything ever was.
+    backlog: Option<Box<Backlog>>,
 }
 
 impl Writing {
-    pub(super) fn new(sender: Sender, high_water: usize) -> Self {
-        Self { sender, outbox: Outbox::default(), high_water }
+    pub(super) fn new(sender: Sender, config: &Config) -> Self {
+        let high_water = u32::try_from(config.high_water).unwrap_or(u32::MAX);
+        let (outbox, policy) = (Outbox::default(), config.overflow);
+        Self { sender, outbox, high_water, policy, backlog: None }
     }
 
     /// Frames an event.
     #[inline]
     pub(super) fn send(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
+        if self.backlog.is_some() && matches!(event.as_event(), Event::Close(_)) {
+            // Nothing that was said before the close is lost by it.
+            self.frame_backlog(usize::MAX);
+        }
+        if !event.as_event().is_control() {
+            self.outbox.sent.message();
+        }
         self.sender.send(event, self.outbox.buffer())
+    }
+
+    /// What becomes of messages for which there is no room.
+    pub(super) fn policy(&self) -> Overflow {
+        self.policy
+    }
+
+    /// Does with an event what a policy says, given that there is no room. `None`: it has to wait.
+    #[cold]
+    pub(super) fn overflow(
+        &mut self,
+        event: &impl AsEvent,
+        policy: Overflow,
+    ) -> Option<Result<(), Error>> {
+        if event.as_event().is_control() {
+            return Some(self.send(event).map_err(Error::from));
+        }
+        if policy == Overflow::Wait {
+            return None;
+        }
+        if self.sender.has_closed() {
+            return Some(Err(Misuse::Closed.into()));
+        }
+        match policy {
+            Overflow::DropOldest => {
+                let limit = self.high_water();
+                self.backlog.get_or_insert_default().push(event, limit);
+            }
+            Overflow::Close(code) => {
+                let close = Close { code, reason: "messages are taken too slowly" };
+                return Some(self.send(close).map_err(Error::from).and(Err(Error::Overflow)));
+            }
+            _ => self.backlog.get_or_insert_default().dropped += 1,
+        }
+        Some(Ok(()))
+    }
+
+    /// How many messages were dropped for want of room.
+    pub(super) fn dropped(&self) -> u64 {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.dropped)
+    }
+
+    /// How many bytes wait to be written, framed or not.
+    pub(super) fn buffered(&self) -> usize {
+        self.outbox.len() + self.backlog.as_ref().map_or(0, |backlog| backlog.len())
+    }
+
+    /// Frames messages of the backlog until `limit` bytes are framed. Whether there were any.
+    fn frame_backlog(&mut self, limit: usize) -> bool {
+        let Self { sender, outbox, backlog, .. } = self;
+        let Some(backlog) = backlog.as_mut().filter(|backlog| !backlog.is_empty()) else {
+            return false;
+        };
+        if outbox.is_broken() || sender.has_closed() {
+            backlog.clear();
+            return false;
+        }
+        while outbox.len() <= limit
+            && let Some(message) = backlog.pop()
+        {
+            // It was not said in time, and what it says is legal but for a message under way in parts.
+            match sender.send(&message, outbox.buffer()) {
+                Ok(()) => outbox.sent.message(),
+                Err(_) => backlog.dropped += 1,
+            }
+        }
+        true
     }
 
     /// Frames an event, and writes it at once if it is large, lest it be copied.
@@ -36,7 +119,13 @@ impl Writing {
         event: &impl AsEvent,
         stream: Pin<&mut impl AsyncWrite>,
     ) -> Result<(), Misuse> {
+        if self.backlog.is_some() {
+            return self.send(event);
+        }
         let payload = self.sender.send_apart(event, self.outbox.buffer())?;
+        if !event.as_event().is_control() {
+            self.outbox.sent.message();
+        }
         if !payload.is_empty() && self.outbox.write_apart(payload, stream) {
             self.sender.wrote();
         }
@@ -45,6 +134,9 @@ impl Writing {
 
     /// Frames a part of a message.
     pub(super) fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
+        if fin {
+            self.outbox.sent.message();
+        }
         self.sender.send_part(part, fin, self.outbox.buffer())
     }
 
@@ -58,7 +150,21 @@ impl Writing {
 
     /// Whether so much waits that nothing should be added.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.len() > self.high_water
+        self.outbox.len() > self.high_water()
+            || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
+    }
+
+    /// How much may be read, so that what waits stays near the mark even where all of it is answered
+    /// with as much and the peer takes nothing.
+    #[inline]
+    pub(super) fn room(&self) -> usize {
+        (self.high_water() + SLACK).saturating_sub(self.outbox.len()).max(SLACK)
+    }
+
+    /// See [`Config::high_water`](super::Config::high_water).
+    #[inline]
+    pub(super) fn high_water(&self) -> usize {
+        self.high_water as usize
     }
 
     /// Whether the stream took bytes that had to wait, since this was last asked.
@@ -70,18 +176,23 @@ impl Writing {
     #[inline]
     pub(super) fn poll_write(
         &mut self,
-        stream: Pin<&mut impl AsyncWrite>,
+        mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         if self.outbox.is_clear() {
             return Poll::Ready(Ok(()));
         }
-        let waited = self.outbox.len();
-        let polled = self.outbox.poll_write(stream, cx);
-        if self.outbox.len() < waited {
-            self.sender.wrote();
+        loop {
+            let waited = self.outbox.len();
+            let polled = self.outbox.poll_write(stream.as_mut(), cx);
+            if self.outbox.len() < waited {
+                self.sender.wrote();
+            }
+            // What was waiting for room comes next; if the stream takes no more, it waits on there.
+            if !self.frame_backlog(self.high_water()) || polled.is_pending() {
+                return polled;
+            }
         }
-        polled
     }
 
     /// Writes what is framed, then shuts the stream down; errors end it too.
@@ -99,3 +210,7 @@ impl Writing {
         Poll::Ready(())
     }
 }
+
+/// So that a message as long as the mark is read at once, header and all, and reading never stops short
+/// of a control frame.
+const SLACK: usize = 2 << 10;

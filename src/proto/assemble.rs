@@ -195,6 +195,12 @@ impl Assembler {
         self.fragments = 0;
     }
 
+    /// Whether no message is under way.
+    #[inline]
+    pub(super) fn is_idle(&self) -> bool {
+        self.under_way.is_none()
+    }
+
     /// Whether the message under way is compressed.
     #[cfg(feature = "deflate")]
     pub(super) fn is_compressed(&self) -> bool {

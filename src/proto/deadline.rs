@@ -20,7 +20,7 @@ use super::config::Timeouts;
 /// The deadline of a connection: when the driver must come back whatever the network does.
 #[derive(Debug)]
 pub struct Deadline {
-    keep_alive: Option<Millis>,
+    keep_alive: Millis,
     pong: Millis,
     close: Millis,
     phase: Phase,
@@ -63,13 +63,13 @@ pub enum Due {
 impl Deadline {
     /// Begins at `now`.
     pub fn new(timeouts: Timeouts, now: Instant) -> Self {
-        let keep_alive = timeouts.keep_alive.map(Millis::new);
+        let keep_alive = timeouts.keep_alive.map_or(Millis(u32::MAX), Millis::new);
         Self {
             keep_alive,
             pong: Millis::new(timeouts.pong),
             close: Millis::new(timeouts.close),
             phase: Phase::Quiet,
-            at: keep_alive.and_then(|after| after.from(now)),
+            at: keep_alive.from(now),
             heard: false,
             wrote: false,
         }
@@ -89,15 +89,14 @@ impl Deadline {
 
     /// When to call [`handle`](Self::handle), given what happened up to `now`; `closing` is whether
     /// a close frame was sent. `None`: nothing is timed.
+    #[inline]
     pub fn poll(&mut self, closing: bool, now: Instant) -> Option<Instant> {
         let heard = std::mem::take(&mut self.heard);
         let wrote = std::mem::take(&mut self.wrote);
         (self.phase, self.at) = match self.phase {
             Phase::Closing => (Phase::Closing, self.at),
             _ if closing => (Phase::Closing, self.close.from(now)),
-            Phase::Quiet | Phase::Pinged if heard => {
-                (Phase::Quiet, self.keep_alive.and_then(|after| after.from(now)))
-            }
+            Phase::Quiet | Phase::Pinged if heard => (Phase::Quiet, self.keep_alive.from(now)),
             Phase::Pinged if wrote => (Phase::Pinged, self.pong.from(now)),
             phase => (phase, self.at),
         };

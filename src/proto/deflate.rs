@@ -33,7 +33,28 @@ const KEPT: usize = 4;
 thread_local! {
     static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
     static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    static BUFFER: RefCell<Vec<u8>> = const { RefCell::new(Vec::new()) };
+    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers::new()) };
+}
+
+/// Where messages pass through on their way out of an engine.
+struct Buffers {
+    /// `PIECE` bytes, whatever they are: cleared once, not for each message.
+    inflated: Vec<u8>,
+    deflated: Vec<u8>,
+}
+
+impl Buffers {
+    const fn new() -> Self {
+        Self { inflated: Vec::new(), deflated: Vec::new() }
+    }
+
+    fn inflated(&mut self) -> &mut Vec<u8> {
+        &mut self.inflated
+    }
+
+    fn deflated(&mut self) -> &mut Vec<u8> {
+        &mut self.deflated
+    }
 }
 
 /// What of a direction stays between messages.
@@ -139,7 +160,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(|buffer| {
+        with_buffer(Buffers::inflated, |buffer| {
             buffer.resize(PIECE, 0);
             inflate(engine, bytes, buffer, &mut take)?;
             if !last {
@@ -241,7 +262,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(|buffer| {
+        with_buffer(Buffers::deflated, |buffer| {
             buffer.clear();
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
@@ -284,7 +305,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(|buffer| {
+        with_buffer(Buffers::deflated, |buffer| {
             buffer.clear();
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
@@ -308,16 +329,18 @@ impl Deflater {
         self.used = true;
         let Self { context, level, kept, .. } = self;
         let engine = self.engine.get_or_insert_with(|| lend_deflate(*context, *level, kept));
+        // A little more than what does not shrink needs: enough for a short message in one go.
+        let room = PIECE.min(plain.len() + 64);
         loop {
             let start = out.len();
-            out.resize(start + PIECE, 0);
+            out.resize(start + room, 0);
             let (total_in, total_out) = (engine.total_in(), engine.total_out());
             // Its only errors are those of a stream that was finished, and none ever is.
             let _ = engine.compress(plain, &mut out[start..], DeflateFlush::SyncFlush);
             let made = (engine.total_out() - total_out) as usize;
             plain = &plain[(engine.total_in() - total_in) as usize..];
             out.truncate(start + made);
-            if made < PIECE {
+            if made < room {
                 break;
             }
         }
@@ -357,8 +380,9 @@ fn lend_deflate(context: Context, level: u8, kept: &Kept) -> Box<Deflate> {
         kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
     });
     let mut engine = lent.unwrap_or_else(|| {
-        // A smaller window with as much memory for the rest would waste it.
-        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 8);
+        // A smaller window with as much memory for the rest would waste it. More than 6 shrinks no
+        // message further, and has to be cleared for each.
+        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 6);
         let config = DeflateConfig {
             window_bits: -i32::from(window_bits),
             mem_level,
@@ -407,12 +431,15 @@ fn give_inflate(engine: Option<Box<Inflate>>) {
     }
 }
 
-/// Lends the thread's buffer; one that grew past what most messages need is not kept.
-fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
-    let mut buffer = BUFFER.take();
+/// Lends one of the thread's buffers; one that grew past what most messages need is not kept.
+fn with_buffer<T>(
+    which: fn(&mut Buffers) -> &mut Vec<u8>,
+    work: impl FnOnce(&mut Vec<u8>) -> T,
+) -> T {
+    let mut buffer = BUFFERS.with_borrow_mut(|buffers| std::mem::take(which(buffers)));
     let done = work(&mut buffer);
     if buffer.capacity() <= 16 * PIECE {
-        BUFFER.set(buffer);
+        BUFFERS.with_borrow_mut(|buffers| *which(buffers) = buffer);
     }
     done
 }

@@ -98,7 +98,8 @@ impl Header {
     ///
     /// The fields are the caller's to keep legal: bits of `rsv` above the third are dropped, and
     /// nothing else is checked.
-    #[inline]
+    // Most of its fields are known where it is called.
+    #[inline(always)]
     pub fn write(&self, out: &mut Vec<u8>) {
         let first = u8::from(self.fin) << 7 | (self.rsv & 0b111) << 4 | self.opcode.bits();
         let masked = u8::from(self.mask.is_some()) << 7;

@@ -21,14 +21,15 @@ impl Mask {
     #[inline]
     pub fn apply(&mut self, payload: &mut [u8]) {
         let [a, b, c, d] = self.key;
-        let key = u64::from_ne_bytes([a, b, c, d, a, b, c, d]);
+        let half_key = u32::from_ne_bytes(self.key);
+        let key = u64::from(half_key) << 32 | u64::from(half_key);
         let (words, rest) = payload.as_chunks_mut::<8>();
         for word in words {
             *word = (u64::from_ne_bytes(*word) ^ key).to_ne_bytes();
         }
         let (half, rest) = rest.as_chunks_mut::<4>();
         if let [half] = half {
-            *half = (u32::from_ne_bytes(*half) ^ key as u32).to_ne_bytes();
+            *half = (u32::from_ne_bytes(*half) ^ half_key).to_ne_bytes();
         }
         if let [first, ..] = rest {
             *first ^= a;

@@ -37,6 +37,7 @@ mod header;
 mod mask;
 mod message;
 mod opcode;
+mod plain;
 mod prepared;
 mod receive;
 mod role;

@@ -20,6 +20,7 @@ use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
+use super::plain::{self, Plain};
 use super::role::Role;
 use super::utf8;
 
@@ -33,6 +34,8 @@ pub struct Receiver {
     masked: bool,
     /// A pong came since somebody last asked.
     ponged: bool,
+    /// From which length on a message cannot go the [short way](super::plain).
+    too_long: u16,
     end: Option<End>,
     replies: Replies,
     /// Boxed, because most connections have none.
@@ -119,6 +122,7 @@ impl Receiver {
             limits,
             masked: matches!(role, Role::Server),
             ponged: false,
+            too_long: plain::too_long(&limits),
             end: None,
             replies: Replies::default(),
             #[cfg(feature = "deflate")]
@@ -130,6 +134,10 @@ impl Receiver {
     #[cfg(feature = "deflate")]
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.inflater = compression.map(|agreed| Box::new(Inflater::new(agreed)));
+        if self.inflater.is_some() {
+            // It keeps count of what came uncompressed.
+            self.too_long = 0;
+        }
         self
     }
 
@@ -297,6 +305,20 @@ impl Receiver {
     #[inline]
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
+        if self.assembler.is_idle() {
+            match plain::take(input, self.masked, self.too_long) {
+                Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
+                Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
+                None if input.is_empty() => return Ok(None),
+                None => {}
+            }
+        }
+        self.find_any(input)
+    }
+
+    /// The long way, for everything that is not a plain message.
+    #[inline(never)]
+    fn find_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         while let Some(piece) = self.next_piece(input)? {
             if piece.is_message() || piece.opcode.is_control() {
                 return self.pass(piece).map(Some);

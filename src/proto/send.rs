@@ -96,6 +96,14 @@ impl Sender {
     /// 125 bytes; a close code that must not be sent; a whole message while one is unfinished.
     #[inline]
     pub fn send(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let payload = self.send_apart(&event, out)?;
+        out.extend_from_slice(payload);
+        Ok(())
+    }
+
+    /// The same for all that is not plain: what is masked or compressed, and control frames.
+    #[inline(never)]
+    fn send_any(&mut self, event: &impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
         if let Some(prepared) = event.as_prepared() {
             return self.send_prepared(prepared, out);
         }
@@ -128,42 +136,34 @@ impl Sender {
     /// # Errors
     ///
     /// As for [`send`](Self::send).
-    #[inline]
+    // Of a plain message a few instructions are left where it is called.
+    #[inline(always)]
     pub fn send_apart<'e>(
         &mut self,
         event: &'e impl AsEvent,
         out: &mut Vec<u8>,
     ) -> Result<&'e [u8], Misuse> {
-        if let Some(payload) = self.header_apart(event, out)? {
-            return Ok(payload);
-        }
-        self.send(event, out)?;
-        Ok(&[])
+        let (opcode, payload) = match event.as_event() {
+            Event::Text(text) if self.is_plain() => (Opcode::Text, text.as_bytes()),
+            Event::Binary(data) if self.is_plain() => (Opcode::Binary, data),
+            _ => return self.send_any(event, out).map(|()| &[][..]),
+        };
+        self.check_whole()?;
+        let (here, apart) = payload.split_at(if payload.len() < LARGE { payload.len() } else { 0 });
+        out.reserve(Header::MAX_LEN + here.len());
+        Header { fin: true, rsv: 0, opcode, mask: None, len: payload.len() as u64 }.write(out);
+        out.extend_from_slice(here);
+        Ok(apart)
     }
 
-    /// Appends the header, if the payload can stay where it is.
+    /// Whether what is sent needs a header and nothing else.
     #[inline]
-    fn header_apart<'e>(
-        &mut self,
-        event: &'e impl AsEvent,
-        out: &mut Vec<u8>,
-    ) -> Result<Option<&'e [u8]>, Misuse> {
-        let (opcode, payload) = match event.as_event() {
-            Event::Text(text) => (Opcode::Text, text.as_bytes()),
-            Event::Binary(data) => (Opcode::Binary, data),
-            _ => return Ok(None),
-        };
+    fn is_plain(&self) -> bool {
         #[cfg(feature = "deflate")]
         let compresses = self.deflater.is_some();
         #[cfg(not(feature = "deflate"))]
         let compresses = false;
-        if payload.len() < LARGE || self.keys.is_some() || compresses {
-            return Ok(None);
-        }
-        self.check_whole()?;
-        let len = payload.len() as u64;
-        Header { fin: true, rsv: 0, opcode, mask: None, len }.write(out);
-        Ok(Some(payload))
+        self.keys.is_none() && !compresses
     }
 
     /// Appends what was framed before, if it suits this connection.
@@ -223,6 +223,8 @@ impl Sender {
     /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
     /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones,
     /// until some of `out` [was written](Self::wrote).
+    // Nearly always nothing is, and who calls this looks first.
+    #[cold]
     pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {

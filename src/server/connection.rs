@@ -18,14 +18,12 @@ use crate::net::{Reader, Transport, WebSocket, Writer};
 pub struct Connection<D = ()> {
     /// What the hook gave; see [`Accept::new`](super::Accept::new).
     pub data: D,
-    id: u64,
-    peer: Peer,
-    socket: Home<WebSocket<Transport>>,
+    guest: Guest<WebSocket<Transport>>,
 }
 
 /// The reading direction of a [`Connection`] that was split.
 #[derive(Debug)]
-pub struct ConnectionReader(Home<Reader<Transport>>);
+pub struct ConnectionReader(Guest<Reader<Transport>>);
 
 /// What comes home.
 #[derive(Debug)]
@@ -37,11 +35,20 @@ pub(super) enum Left {
 /// Where the server waits for it. It comes boxed, for nearly always nothing is there yet.
 pub(super) type Way = oneshot::Sender<Box<Left>>;
 
-/// Something that goes home when it is dropped.
+/// Something that goes home when it is dropped. Boxed, because futures keep several places for what
+/// is moved from one to the next.
 #[derive(Debug)]
-struct Home<T: Into<Left>> {
+struct Guest<T: Into<Left>> {
     /// `None` once it has gone.
-    inner: Option<(T, Way)>,
+    seat: Option<Box<Seat<T>>>,
+}
+
+#[derive(Debug)]
+struct Seat<T> {
+    socket: T,
+    way: Way,
+    id: u64,
+    peer: Peer,
 }
 
 impl<D> Connection<D> {
@@ -52,32 +59,32 @@ impl<D> Connection<D> {
         socket: WebSocket<Transport>,
         way: Way,
     ) -> Self {
-        Self { data, id, peer, socket: Home { inner: Some((socket, way)) } }
+        Self { data, guest: Guest::new(Seat { socket, way, id, peer }) }
     }
 
     /// Its number among all that this server has accepted.
     pub fn id(&self) -> u64 {
-        self.id
+        self.guest.seat().id
     }
 
     /// Who is at the other end.
     pub fn peer(&self) -> Peer {
-        self.peer
+        self.guest.seat().peer
     }
 
     /// Separates the directions, for two tasks or more, and gives what the hook gave. The reader is
     /// what comes home: the connection is closed when that is dropped, whoever still holds a writer.
     pub fn split(self) -> (ConnectionReader, Writer<Transport>, D) {
-        let Self { data, mut socket, .. } = self;
-        let (socket, way) = socket.leave();
+        let Self { data, mut guest } = self;
+        let Seat { socket, way, id, peer } = guest.leave();
         let (reader, writer) = socket.split();
-        (ConnectionReader(Home { inner: Some((reader, way)) }), writer, data)
+        (ConnectionReader(Guest::new(Seat { socket: reader, way, id, peer })), writer, data)
     }
 
     /// Takes the connection away from the server, which does not close it then, and counts it as
     /// dropped.
     pub fn into_socket(mut self) -> (WebSocket<Transport>, D) {
-        (self.socket.leave().0, self.data)
+        (self.guest.leave().socket, self.data)
     }
 }
 
@@ -86,14 +93,14 @@ impl<D> Deref for Connection<D> {
 
     #[inline]
     fn deref(&self) -> &Self::Target {
-        self.socket.get()
+        &self.guest.seat().socket
     }
 }
 
 impl<D> DerefMut for Connection<D> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.socket.get_mut()
+        &mut self.guest.seat_mut().socket
     }
 }
 
@@ -101,13 +108,13 @@ impl Deref for ConnectionReader {
     type Target = Reader<Transport>;
 
     fn deref(&self) -> &Self::Target {
-        self.0.get()
+        &self.0.seat().socket
     }
 }
 
 impl DerefMut for ConnectionReader {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        self.0.get_mut()
+        &mut self.0.seat_mut().socket
     }
 }
 
@@ -123,25 +130,31 @@ impl From<Reader<Transport>> for Left {
     }
 }
 
-impl<T: Into<Left>> Home<T> {
-    fn get(&self) -> &T {
-        &self.inner.as_ref().expect(HERE).0
+impl<T: Into<Left>> Guest<T> {
+    fn new(seat: Seat<T>) -> Self {
+        Self { seat: Some(Box::new(seat)) }
     }
 
-    fn get_mut(&mut self) -> &mut T {
-        &mut self.inner.as_mut().expect(HERE).0
+    #[inline]
+    fn seat(&self) -> &Seat<T> {
+        self.seat.as_ref().expect(HERE)
     }
 
-    fn leave(&mut self) -> (T, Way) {
-        self.inner.take().expect(HERE)
+    #[inline]
+    fn seat_mut(&mut self) -> &mut Seat<T> {
+        self.seat.as_mut().expect(HERE)
+    }
+
+    fn leave(&mut self) -> Seat<T> {
+        *self.seat.take().expect(HERE)
     }
 }
 
-impl<T: Into<Left>> Drop for Home<T> {
+impl<T: Into<Left>> Drop for Guest<T> {
     fn drop(&mut self) {
-        if let Some((inner, way)) = self.inner.take() {
+        if let Some(seat) = self.seat.take() {
             // A server that was aborted waits for nobody.
-            let _ = way.send(Box::new(inner.into()));
+            let _ = seat.way.send(Box::new(seat.socket.into()));
         }
     }
 }

@@ -23,7 +23,7 @@ pub struct Listener {
 }
 
 /// Somebody who has come, and has not said a word.
-pub(super) struct Arrival {
+pub(super) struct Accepted {
     stream: Transport,
     pub(super) peer: Peer,
     #[cfg(feature = "rustls-tls")]
@@ -116,9 +116,9 @@ impl Listener {
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<Arrival> {
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
         let (stream, peer) = self.accept_plain().await?;
-        Ok(Arrival {
+        Ok(Accepted {
             stream,
             peer,
             #[cfg(feature = "rustls-tls")]
@@ -184,7 +184,7 @@ impl Shared {
     }
 }
 
-impl Arrival {
+impl Accepted {
     /// The transport, once it is as secure as it should be; `None` if it never is.
     pub(super) async fn transport(self, config: &Config) -> Option<Transport> {
         #[cfg(feature = "rustls-tls")]

@@ -1,17 +1,19 @@
 //! A server to deploy: it accepts, asks a hook, hands connections to a handler, and sees everybody off.
 //!
 //! ```text
-//!   serve                          what it listens to, allows and asks; its end
+//!   serve                       what it listens to, allows and asks; its end
 //!     │
-//!   accepting                      the accept loop
+//!   accepting                   the accept loop
 //!     │
-//!   task ─────── connection        one connection's life · what its handler gets
-//!     ├── request ── reply         what the hook sees · what it says
-//!     ├── origin     auth          whose pages may connect · credentials and cookies
-//!   registry                       who is here, how many may be, how they ended
+//!   task ─── connection         one connection's life · what its handler gets
+//!     ├── request ─── reply     what the hook sees · what it says
+//!     ├── origin ─── auth       whose pages may connect · credentials and cookies
+//!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
 //!     │
-//!   listener ── tls                where connections come from · how they are encrypted
+//!   listener ── tls             where connections come from · how they are encrypted
 //! ```
+//!
+//! Beside it stands `topic`: what is published to one goes to all who subscribe.
 //!
 //! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
 //! everything has a default that is safe to put on the internet.
@@ -28,6 +30,8 @@ mod serve;
 mod task;
 #[cfg(feature = "rustls-tls")]
 mod tls;
+mod topic;
+mod trace;
 
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{Connection, ConnectionReader};
@@ -40,3 +44,4 @@ pub use serve::{Server, ServerHandle};
 pub use task::Outcome;
 #[cfg(feature = "rustls-tls")]
 pub use tls::Tls;
+pub use topic::{Subscription, Topic};

@@ -41,6 +41,9 @@ pub struct Report {
     pub dropped: u64,
     /// They got another answer than 101, or none.
     pub refused: u64,
+    /// What has gone over all of them.
+    #[cfg(feature = "metrics")]
+    pub traffic: crate::net::Traffic,
 }
 
 /// See the module.
@@ -63,12 +66,13 @@ struct Seats {
 
 /// What is known of one connection.
 struct Seat {
-    peer: Peer,
+    /// Its address, where that counts.
+    ip: Option<IpAddr>,
     abort: Option<AbortHandle>,
     handle: Option<Handle>,
 }
 
-/// What everybody is told who is here when the server drains.
+/// What somebody is told at the end.
 #[derive(Clone, Debug)]
 pub(super) struct Farewell {
     pub(super) code: CloseCode,
@@ -123,15 +127,11 @@ impl Registry {
     /// A place for somebody who has come.
     pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
         let mut seats = self.seats();
+        let ip = self.limits.per_address.and_then(|_| peer.ip());
         let full = if seats.taken.len() >= self.limits.connections {
             Some(Full::Everywhere)
-        } else if let (Some(limit), Some(ip)) = (self.limits.per_address, peer.ip()) {
-            let here = seats.addresses.entry(ip).or_default();
-            *here += 1;
-            (*here > limit).then(|| {
-                seats.leave_address(peer);
-                Full::Address
-            })
+        } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
+            Some(Full::Address)
         } else {
             None
         };
@@ -140,7 +140,7 @@ impl Registry {
             return Err(full);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        seats.taken.insert(id, Seat { peer, abort: None, handle: None });
+        seats.taken.insert(id, Seat { ip, abort: None, handle: None });
         Ok(Place { registry: Arc::clone(self), id, opened: false, end: None })
     }
 
@@ -152,7 +152,13 @@ impl Registry {
     }
 
     pub(super) fn report(&self) -> Report {
-        *self.counts()
+        #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
+        let mut report = *self.counts();
+        #[cfg(feature = "metrics")]
+        for handle in self.seats().taken.values().filter_map(|seat| seat.handle.as_ref()) {
+            report.traffic += handle.traffic();
+        }
+        report
     }
 
     /// Tells everybody, once.
@@ -175,6 +181,11 @@ impl Registry {
     pub(super) async fn draining(&self) {
         // The sender lives as long as this does.
         let _ = self.draining.subscribe().wait_for(Option::is_some).await;
+    }
+
+    /// What everybody is told, if the server drains.
+    pub(super) fn farewell(&self) -> Option<Farewell> {
+        self.draining.borrow().clone()
     }
 
     pub(super) fn is_draining(&self) -> bool {
@@ -210,11 +221,31 @@ impl Registry {
     }
 }
 
+impl Farewell {
+    /// The handler has returned.
+    pub(super) fn done() -> Self {
+        Self { code: CloseCode::NORMAL, reason: "".into() }
+    }
+
+    /// The handler has failed.
+    pub(super) fn failed() -> Self {
+        Self { code: CloseCode::INTERNAL_ERROR, reason: "the server failed".into() }
+    }
+}
+
 impl Seats {
-    fn leave_address(&mut self, peer: Peer) {
-        if let Some(ip) = peer.ip()
-            && let Some(here) = self.addresses.get_mut(&ip)
-        {
+    /// Whether there may be one more from there.
+    fn enter_address(&mut self, ip: IpAddr, limit: Option<usize>) -> bool {
+        let here = self.addresses.get(&ip).copied().unwrap_or_default();
+        let room = limit.is_none_or(|limit| here < limit);
+        if room {
+            self.addresses.insert(ip, here + 1);
+        }
+        room
+    }
+
+    fn leave_address(&mut self, ip: IpAddr) {
+        if let Some(here) = self.addresses.get_mut(&ip) {
             *here -= 1;
             if *here == 0 {
                 self.addresses.remove(&ip);
@@ -259,8 +290,8 @@ impl Drop for Place {
         drop(counts);
         let mut seats = self.registry.seats();
         if let Some(seat) = seats.taken.remove(&self.id) {
-            if self.registry.limits.per_address.is_some() {
-                seats.leave_address(seat.peer);
+            if let Some(ip) = seat.ip {
+                seats.leave_address(ip);
             }
             // A flood must not leave its table behind.
             if seats.taken.len() < seats.taken.capacity() / 8 {
@@ -268,6 +299,10 @@ impl Drop for Place {
                 seats.taken.shrink_to(keep);
             }
             drop(seats);
+            #[cfg(feature = "metrics")]
+            if let Some(handle) = seat.handle {
+                self.registry.counts().traffic += handle.traffic();
+            }
             self.registry.gone.notify_waiters();
         }
     }

@@ -4,6 +4,7 @@
 //! TLS ─▶ request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
 //! ```
 
+use std::fmt::Display;
 use std::future::{Future, poll_fn};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::{Pin, pin};
@@ -17,13 +18,13 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Left};
-use super::listener::Arrival;
+use super::listener::Accepted;
 use super::origin::Origins;
-use super::registry::{End, Full, Place, Registry};
+use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
-use crate::net::{Config, Incoming, Transport, WebSocket};
-use crate::proto::CloseCode;
+use super::trace::Trace;
+use crate::net::{Config, Handle, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -59,38 +60,70 @@ impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
     }
 }
 
+/// Somebody who has come.
+pub(super) struct Arrival {
+    pub(super) accepted: Accepted,
+    /// That there may be one more opening handshake.
+    pub(super) permit: OwnedSemaphorePermit,
+}
+
 /// Serves a connection that was accepted.
+///
+/// This is what every connection's task holds as long as it lives, so what is large or soon over is
+/// boxed.
 pub(super) async fn serve<D, H, F>(
     context: Arc<Context<D, H>>,
-    arrival: Arrival,
+    arrival: Box<Arrival>,
     mut place: Place,
-    handshake: OwnedSemaphorePermit,
 ) where
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
-    let peer = arrival.peer;
-    // Boxed, so that what it needed is given back before the connection's long life.
-    let Some((mut socket, data)) = Box::pin(open(&context, arrival)).await else { return };
-    drop(handshake);
-    let handle = socket.handle();
-    place.open(&handle);
-    let (way, home) = oneshot::channel();
-    let connection = Connection::new(data, place.id(), peer, socket, way);
-    let code = handle_it(&context.handler, connection).await;
+    let trace = Trace::new(place.id(), arrival.accepted.peer);
+    let Some((connection, handle, home)) =
+        Box::pin(open(&context, arrival, &mut place, &trace)).await
+    else {
+        return;
+    };
+    // A panic is the handler's, not the server's.
+    let start = || trace.within(|| (context.handler)(connection));
+    let handling = catch_unwind(AssertUnwindSafe(start));
+    let handled = match handling {
+        Ok(handling) => {
+            let mut handling = pin!(handling);
+            poll_fn(|cx| {
+                let poll = || trace.within(|| handling.as_mut().poll(cx));
+                let polled = catch_unwind(AssertUnwindSafe(poll));
+                polled.map_or(Poll::Ready(Err(None)), |polled| {
+                    polled.map(|outcome| outcome.failure().map_or(Ok(()), |error| Err(Some(error))))
+                })
+            })
+            .await
+        }
+        Err(_) => Err(None),
+    };
+    if let Err(error) = &handled {
+        trace.failed(error.as_ref().map(|error| error as &dyn Display));
+    }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
-        Box::pin(see_off(left, code)).await;
+        let farewell = match context.registry.farewell() {
+            _ if handled.is_err() => Farewell::failed(),
+            Some(farewell) => farewell,
+            None => Farewell::done(),
+        };
+        Box::pin(see_off(left, farewell)).await;
         place.end(match handle.ended() {
             Some(ending) if ending.clean => End::Closed,
             _ => End::Failed,
         });
     }
+    trace.ended(&handle);
 }
 
 /// Answers somebody who cannot be let in.
-pub(super) async fn refuse(arrival: Arrival, config: Config, full: Full) {
-    let Some(stream) = arrival.transport(&config).await else { return };
+pub(super) async fn refuse(accepted: Accepted, config: Config, full: Full) {
+    let Some(stream) = accepted.transport(&config).await else { return };
     let Ok(incoming) = Incoming::read(stream, &config).await else { return };
     let answer = match full {
         Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
@@ -101,10 +134,29 @@ pub(super) async fn refuse(arrival: Arrival, config: Config, full: Full) {
     let _ = incoming.respond(answer.0).await;
 }
 
-/// The opening handshake. How it fails is the peer's business.
+/// Makes a connection of it, if it may be one.
 async fn open<D, H>(
     context: &Context<D, H>,
-    arrival: Arrival,
+    arrival: Box<Arrival>,
+    place: &mut Place,
+    trace: &Trace,
+) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
+    let Arrival { accepted, permit } = *arrival;
+    let peer = accepted.peer;
+    let (mut socket, data) = handshake(context, accepted, trace).await?;
+    drop(permit);
+    let handle = socket.handle();
+    trace.opened(&handle);
+    place.open(&handle);
+    let (way, home) = oneshot::channel();
+    Some((Connection::new(data, place.id(), peer, socket, way), handle, home))
+}
+
+/// The opening handshake. How it fails is the peer's business.
+async fn handshake<D, H>(
+    context: &Context<D, H>,
+    accepted: Accepted,
+    trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, origins, hook, .. } = context;
     // Whoever is about to ask when the server drains is told; the silent are not waited for.
@@ -112,25 +164,27 @@ async fn open<D, H>(
         registry.draining().await;
         sleep(GRACE).await;
     };
-    let peer = arrival.peer;
-    let read = async { Incoming::read(arrival.transport(config).await?, config).await.ok() };
+    let peer = accepted.peer;
+    let read = async { Incoming::read(accepted.transport(config).await?, config).await.ok() };
     let mut incoming = {
         // Pinned here: handed over by value they would have room made for them twice.
         let (drained, read) = (pin!(drained), pin!(read));
         unless(drained, read).await??
     };
     if registry.is_draining() {
-        return turn_away(incoming, going_down()).await;
+        return turn_away(trace, incoming, going_down()).await;
     }
     let wants_upgrade = incoming.wants_upgrade();
-    if wants_upgrade && incoming.fault().is_some() {
+    trace.requested(incoming.request().uri().path());
+    if wants_upgrade && let Some(fault) = incoming.fault() {
+        trace.refused(fault.status());
         let _ = incoming.accept().await;
         return None;
     }
     if wants_upgrade && !origins.allow(incoming.request().headers()) {
         let answer = Answer::new(StatusCode::FORBIDDEN);
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-        return turn_away(incoming, answer.text(text)).await;
+        return turn_away(trace, incoming, answer.text(text)).await;
     }
     let protocols = incoming.protocols().map(str::to_owned).collect();
     let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
@@ -138,20 +192,21 @@ async fn open<D, H>(
     let request = request.with_tls(incoming.get_ref().tls());
     let accept = match timeout(config.handshake_timeout, hook(request)).await {
         Ok(Ok(accept)) => accept,
-        Ok(Err(answer)) => return turn_away(incoming, answer).await,
+        Ok(Err(answer)) => return turn_away(trace, incoming, answer).await,
         Err(_) => {
             let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-            return turn_away(incoming, answer.text("deciding on this took too long\n")).await;
+            return turn_away(trace, incoming, answer.text("deciding on this took too long\n"))
+                .await;
         }
     };
     if registry.is_draining() {
-        return turn_away(incoming, going_down()).await;
+        return turn_away(trace, incoming, going_down()).await;
     }
     let Accept { data, protocol, headers, config } = accept;
     if let Some(protocol) = &protocol
         && !incoming.protocols().any(|offered| offered == protocol)
     {
-        return turn_away(incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
+        return turn_away(trace, incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
     }
     if let Some(config) = config {
         incoming.set_config(*config);
@@ -160,7 +215,12 @@ async fn open<D, H>(
     Some((socket, data))
 }
 
-async fn turn_away<T>(incoming: Incoming<Transport>, Answer(answer): Answer) -> Option<T> {
+async fn turn_away<T>(
+    trace: &Trace,
+    incoming: Incoming<Transport>,
+    Answer(answer): Answer,
+) -> Option<T> {
+    trace.refused(answer.status());
     // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
     if crate::handshake::write_response(&answer).is_err() {
         let mut sorry = Response::new(Bytes::new());
@@ -176,27 +236,12 @@ fn going_down() -> Answer {
     Answer::new(StatusCode::SERVICE_UNAVAILABLE).text("the server is going down\n")
 }
 
-/// Runs the handler; gives the code that its end calls for. A panic is the handler's, not the server's.
-async fn handle_it<D, H, F>(handler: &H, connection: Connection<D>) -> CloseCode
-where
-    H: Fn(Connection<D>) -> F,
-    F: Future<Output: Outcome>,
-{
-    let mut handling = pin!(async { handler(connection).await.failure().is_some() });
-    let failed = poll_fn(|cx| {
-        let polled = catch_unwind(AssertUnwindSafe(|| handling.as_mut().poll(cx)));
-        polled.unwrap_or(Poll::Ready(true))
-    });
-    if failed.await { CloseCode::INTERNAL_ERROR } else { CloseCode::NORMAL }
-}
-
 /// Sees the closing handshake through, whoever began it.
-async fn see_off(left: Box<Left>, code: CloseCode) {
-    let reason = if code == CloseCode::NORMAL { "" } else { "the server failed" };
+async fn see_off(left: Box<Left>, Farewell { code, reason }: Farewell) {
     // How it ended is in the handle.
     let _ = match *left {
-        Left::Whole(mut socket) => socket.close(code, reason).await,
-        Left::Half(mut reader) => reader.close(code, reason).await,
+        Left::Whole(mut socket) => socket.close(code, &reason).await,
+        Left::Half(mut reader) => reader.close(code, &reason).await,
     };
 }
 

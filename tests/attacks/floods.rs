@@ -194,7 +194,7 @@ fn s11_echoes_for_a_peer_that_never_reads() {
         let message = frame(BINARY, vec![1; len]);
         let name = format!("S11 messages of {len} from a peer that never reads, bytes");
         // One read block of echoes above the 64 KiB at which reading stops, in a vector that doubles.
-        assert_growth(&name, (128 << 20, 32 << 20), 640 * KIB, |arena, total| {
+        assert_growth(&name, (128 << 20, 32 << 20), 200 * KIB, |arena, total| {
             let mut client = Client::narrow(arena.port()).upgraded();
             let sent = client.send_while_taken(&message, total, STALL);
             assert!(sent < total, "the server stops reading");
@@ -259,7 +259,7 @@ fn s11_floods_do_not_starve_the_others() {
             waits.len()
         );
         assert!(
-            most < if FULL { Duration::from_millis(250) } else { Duration::from_secs(2) },
+            most < if FULL { Duration::from_millis(250) } else { Duration::from_secs(10) },
             "{most:?}"
         );
     }
@@ -285,6 +285,6 @@ fn s11_many_peers_that_never_read() {
     });
     let each = grown / count as i64;
     println!("S11: {} KiB for each peer that never reads", each / KIB);
-    assert!(each <= 640 * KIB, "{each} bytes each");
+    assert!(each <= 160 * KIB, "{each} bytes each");
     arena.unharmed();
 }

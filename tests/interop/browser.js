@@ -1,8 +1,7 @@
-// Chromium on the echo server's own page, driven over DevTools: browser.js CHROMIUM PAGE SCREENSHOT
+// A browser on the echo server's own page: browser.js chromium|firefox PROGRAM PAGE SCREENSHOT
 "use strict";
 const assert = require("node:assert/strict");
 const fs = require("node:fs");
-const { withPage } = require("./chromium.js");
 
 const KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!";
 
@@ -29,7 +28,7 @@ const BINARY = async () => {
   return code === 4321 && wasClean ? "identical" : `closed with ${code}, ${wasClean ? "" : "not "}clean`;
 };
 
-async function visit({ call, evaluate, complaints }, url, screenshot) {
+async function visit({ evaluate, goto, type, screenshot, complaints }, who, url, picture) {
   const until = async (expression, what) => {
     for (let tries = 0; tries < 200; tries++) {
       if (await evaluate(expression)) return;
@@ -39,32 +38,28 @@ async function visit({ call, evaluate, complaints }, url, screenshot) {
   };
   const lastOf = way => evaluate(`[...document.querySelectorAll("#rows tr.${way}")].at(-1)?.querySelector(".body").textContent`);
 
-  const { errorText } = await call("Page.navigate", { url });
-  if (errorText) throw Error(`${url}: ${errorText}`);
+  await goto(url);
   await until(`document.querySelector("#state")?.dataset.state === "open"`, "an open connection");
 
   // As a person would: the focus is in the message already.
-  await call("Input.insertText", { text: KOREAN });
-  const enter = { key: "Enter", code: "Enter", windowsVirtualKeyCode: 13, text: "\r" };
-  await call("Input.dispatchKeyEvent", { type: "keyDown", ...enter });
-  await call("Input.dispatchKeyEvent", { type: "keyUp", ...enter });
+  await type(KOREAN);
   await until(`document.querySelector("#rows tr.received")`, "an echo of what was typed");
   assert.equal(await lastOf("sent"), KOREAN, "what the page sent");
   assert.equal(await lastOf("received"), KOREAN, "what came back");
   assert.match(await evaluate(`document.querySelector("#rows tr.received .trip").textContent`), / ms$/, "the round trip");
-  console.log("browser: ok      Korean text, typed into the page");
+  console.log(`${who}: ok      Korean text, typed into the page`);
 
   assert.equal(await evaluate(`(${BINARY})()`), "identical", "1 MiB of binary");
-  console.log("browser: ok      1 MiB of binary, and a clean close with 4321");
+  console.log(`${who}: ok      1 MiB of binary, and a clean close with 4321`);
 
-  const { data } = await call("Page.captureScreenshot", { format: "png" });
-  fs.writeFileSync(screenshot, Buffer.from(data, "base64"));
-  console.log(`browser: a picture is in ${screenshot}`);
+  fs.writeFileSync(picture, Buffer.from(await screenshot(), "base64"));
+  console.log(`${who}: a picture is in ${picture}`);
   assert.deepEqual(complaints, [], "the browser's complaints");
 }
 
-const [chromium, url, screenshot] = process.argv.slice(2);
-withPage(chromium, page => visit(page, url, screenshot)).then(() => process.exit(0), error => {
-  console.log(`browser: FAILED  ${error.message}`);
+const [who, program, url, picture] = process.argv.slice(2);
+const { withPage } = require(`./${who}.js`);
+withPage(program, page => visit(page, who, url, picture)).then(() => process.exit(0), error => {
+  console.log(`${who}: FAILED  ${error.message}`);
   process.exit(1);
 });

@@ -72,7 +72,22 @@ async function withPage(chromium, work) {
     if (bad) throw Error(bad.exception?.description ?? bad.text);
     return result.value;
   };
-  const result = await work({ call, evaluate, complaints });
+  const goto = async url => {
+    const { errorText } = await call("Page.navigate", { url });
+    if (errorText) throw Error(`${url}: ${errorText}`);
+    // The context of the last page may answer once more, or end in between.
+    while (!await evaluate(`location.href === ${JSON.stringify(url)} && document.readyState === "complete"`).catch(() => false)) {
+      await new Promise(yes => setTimeout(yes, 20));
+    }
+  };
+  const type = async text => {
+    await call("Input.insertText", { text });
+    const enter = { key: "Enter", code: "Enter", windowsVirtualKeyCode: 13, text: "\r" };
+    await call("Input.dispatchKeyEvent", { type: "keyDown", ...enter });
+    await call("Input.dispatchKeyEvent", { type: "keyUp", ...enter });
+  };
+  const screenshot = async () => (await call("Page.captureScreenshot", { format: "png" })).data;
+  const result = await work({ evaluate, goto, type, screenshot, complaints });
   const gone = once(browser.removeAllListeners("exit"), "exit");
   browser.kill();
   await Promise.race([gone, new Promise(yes => setTimeout(yes, 5000))]);

@@ -3,6 +3,8 @@
 // repeated message costs on the wire.
 "use strict";
 const assert = require("node:assert/strict");
+const { once } = require("node:events");
+const { spawn } = require("node:child_process");
 const { answered, relay, remembers, show, terms } = require("./wire.js");
 
 const LENGTHS = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20];
@@ -20,7 +22,7 @@ const MODES = {
   "full": terms(15, true),
 };
 
-// Needs a browser's interface only, and nothing outside itself: Chromium runs it in its page.
+// Needs a browser's interface only, and nothing outside itself: browsers run it in their page.
 function makeClient(ws) {
   const KOREAN = new TextEncoder().encode("화살은 시위를 떠났다. 안녕하세요, 🏹! ");
   const random = length => {
@@ -65,17 +67,17 @@ function makeClient(ws) {
   };
   const close = async () => {
     const closed = new Promise(yes => { ws.onclose = yes; });
-    ws.close(1000);
+    ws.close(4321, "끝");
     const { code, wasClean } = await closed;
-    return code === 1000 && wasClean ? "" : `closed with ${code}`;
+    return code === 4321 && wasClean ? "" : `closed with ${code}, ${wasClean ? "" : "not "}clean`;
   };
   return { echo, close };
 }
 
 // One connection through everything. `connect(url)` gives `extensions`, as the client sees them, and
-// `echo` and `close` as above; a client that is `mute` inflates but does not deflate. Gives the number of
-// messages.
-async function exercise(url, connect, agreed, mute = false) {
+// `echo` and `close` as above; the client compresses messages of `least` bytes or more, if any. Gives the
+// number of messages.
+async function exercise(url, connect, agreed, least = 0) {
   const wire = await relay(url);
   try {
     const { extensions, echo, close } = await connect(wire.url);
@@ -83,7 +85,7 @@ async function exercise(url, connect, agreed, mute = false) {
     // Browsers and undici show the whole answer, ws the name of what was agreed.
     assert.ok(extensions === (wire.answer() ?? "") || extensions === "permessage-deflate" && agreed, `the client believes in ${extensions}`);
 
-    const compressing = { client: agreed && !mute && agreed.client, server: agreed?.server };
+    const compressing = { client: least < Infinity && agreed?.client, server: agreed?.server };
     let messages = 0, bytes = 0;
     const send = async (kind, length, times = 1) => {
       assert.equal(await echo(kind, length, times), "", `${kind} of ${length} bytes`);
@@ -108,7 +110,8 @@ async function exercise(url, connect, agreed, mute = false) {
         const remembered = made < 2 * length;
         // Hexadecimal digits shrink by half at the most.
         assert.ok(remembered || made > plain / 2, `the ${side} made ${made} bytes of ${plain}, which cannot be`);
-        assert.equal(remembered, Boolean(terms && remembers(terms, length)), `the ${side} made ${made} bytes of ${TIMES} times ${length}`);
+        const expected = terms && remembers(terms, length) && (side === "server" || length >= least);
+        assert.equal(remembered, Boolean(expected), `the ${side} made ${made} bytes of ${TIMES} times ${length}`);
       }
     }
     assert.equal(await close(), "", "the end");
@@ -116,6 +119,45 @@ async function exercise(url, connect, agreed, mute = false) {
   } finally {
     wire.close();
   }
+}
+
+// What a client with a page or a program of its own goes through: `evaluate` runs an expression there.
+function remoteClient(evaluate) {
+  const open = async (url, makeClient) => {
+    const ws = new WebSocket(url);
+    await new Promise((yes, no) => { ws.onopen = yes; ws.onerror = () => no(Error("no connection")); });
+    globalThis.client = makeClient(ws);
+    return ws.extensions;
+  };
+  return async url => ({
+    extensions: await evaluate(`(${open})(${JSON.stringify(url)}, ${makeClient})`),
+    echo: (...what) => evaluate(`client.echo(...${JSON.stringify(what)})`),
+    close: () => evaluate("client.close()"),
+  });
+}
+
+// Our client through a foreign server; without a mode it takes what it gets. Gives the number of messages.
+async function ourClient(program, url, mode, agreed) {
+  const child = spawn(program, mode === undefined ? [url] : [url, mode], { stdio: ["ignore", "pipe", "inherit"] });
+  const kill = () => child.kill();
+  process.once("exit", kill);
+  let said = "";
+  child.stdout.on("data", data => { said += data; });
+  const [exit] = await once(child, "close");
+  process.off("exit", kill);
+  assert.equal(exit, 0, "our client's exit code");
+  if (mode !== undefined) {
+    const [, answer] = /^answer: (.*)$/m.exec(said);
+    assert.deepEqual(answered(answer, MODES[mode]), agreed, `answered ${answer}`);
+    const repeated = [...said.matchAll(/^(\d+) times (\d+): (\d+) sent, (\d+) received$/mg)];
+    assert.ok(repeated.length >= 3, `our client said ${said}`);
+    for (const [times, size, sent, received] of agreed ? repeated.map(line => line.slice(1).map(Number)) : []) {
+      for (const [side, made] of [["client", sent], ["server", received]]) {
+        assert.equal(made < 2 * size, remembers(agreed[side], size), `the ${side} made ${made} bytes of ${times} times ${size}`);
+      }
+    }
+  }
+  return Number(/^(\d+) messages came back/m.exec(said)[1]);
 }
 
 // Runs [name, agreed, run] one after the other and says how each went. Gives how many failed.
@@ -144,4 +186,4 @@ function servers(args) {
   return urls;
 }
 
-module.exports = { MODES, exercise, makeClient, runAll, servers };
+module.exports = { MODES, exercise, makeClient, ourClient, remoteClient, runAll, servers };

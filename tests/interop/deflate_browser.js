@@ -1,29 +1,29 @@
-// Chromium against bowstring with compression: deflate_browser.js CHROMIUM MODE=URL…, where a server
-// with --compression MODE is at URL. It is a client only, and leaves every choice to the server.
+// A browser against bowstring with compression: deflate_browser.js chromium|firefox PROGRAM MODE=URL…,
+// where a server with --compression MODE is at URL. It is a client only, and leaves every choice to the
+// server; but Firefox does not offer a window of its own, so that a server that will not keep one of 15
+// bits can only ask for none. It is on the server's own page each time, so that the connection has the right origin.
 "use strict";
-const { withPage } = require("./chromium.js");
-const { MODES, exercise, makeClient, runAll, servers } = require("./deflate.js");
+const { MODES, exercise, remoteClient, runAll, servers } = require("./deflate.js");
+const { terms } = require("./wire.js");
 
-// Runs inside the page.
-const open = async (url, makeClient) => {
-  const ws = new WebSocket(url);
-  await new Promise((yes, no) => { ws.onopen = yes; ws.onerror = () => no(Error("no connection")); });
-  globalThis.client = makeClient(ws);
-  return ws.extensions;
+const expected = (who, allowed) => {
+  if (!allowed) return undefined;
+  const windowless = who === "firefox" && allowed.bits < 15;
+  return { client: windowless ? terms(15, false) : allowed, server: allowed };
 };
 
-const [chromium, ...args] = process.argv.slice(2);
-withPage(chromium, ({ evaluate }) => {
-  const connect = async url => ({
-    extensions: await evaluate(`(${open})(${JSON.stringify(url)}, ${makeClient})`),
-    echo: (...what) => evaluate(`client.echo(...${JSON.stringify(what)})`),
-    close: () => evaluate("client.close()"),
-  });
-  return runAll("browser", servers(args).map(([mode, url]) => {
-    const agreed = MODES[mode] && { client: MODES[mode], server: MODES[mode] };
-    return [`server ${mode}, Chromium`, agreed, () => exercise(url, connect, agreed)];
+const [who, program, ...args] = process.argv.slice(2);
+const { withPage } = require(`./${who}.js`);
+withPage(program, ({ evaluate, goto }) => {
+  const connect = async url => {
+    await goto(url.replace(/^ws/, "http"));
+    return remoteClient(evaluate)(url);
+  };
+  return runAll(who, servers(args).map(([mode, url]) => {
+    const agreed = expected(who, MODES[mode]);
+    return [`server ${mode}, ${who}`, agreed, () => exercise(url, connect, agreed)];
   }));
 }).then(failed => process.exit(failed ? 1 : 0), error => {
-  console.log(`deflate browser: FAILED  ${error.message}`);
+  console.log(`deflate ${who}: FAILED  ${error.message}`);
   process.exit(1);
 });

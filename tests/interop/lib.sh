@@ -5,13 +5,13 @@ set -euo pipefail
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 work=$here/.work # git-ignored; everything that is installed goes here
 
-say() { printf 'interop: %s\n' "$*" >&2; }
+say() { printf '%s: %s\n' "${who:-interop}" "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 # Both installers copy the list of what they installed last: if it is there and equal, all is there.
 need_python() {
     cmp -s "$here/requirements.txt" "$work/venv/requirements.txt" && return
-    say "installing websockets and aiohttp for Python into $work/venv"
+    say "installing the peers in Python into $work/venv"
     mkdir -p "$work"
     python3 -m venv --clear "$work/venv" ||
         die "python3 cannot make a virtual environment (on Debian: apt-get install python3-venv)"
@@ -23,7 +23,7 @@ need_node() {
     export NODE_PATH=$work/npm/node_modules
     cmp -s "$here/package.json" "$work/npm/.installed" && return
     command -v npm >/dev/null || die "node and npm are needed (on Debian: apt-get install nodejs npm)"
-    say "installing ws and undici for node into $work/npm"
+    say "installing the peers in JavaScript into $work/npm"
     mkdir -p "$work/npm"
     cp "$here/package.json" "$work/npm/"
     npm install --prefix "$work/npm" --no-package-lock --no-audit --no-fund --silent
@@ -37,11 +37,26 @@ need_chromium() {
     for name in "${CHROMIUM:-chromium}" chromium-browser google-chrome; do
         chromium=$(command -v "$name") && return
     done
-    if ((EUID == 0)) && command -v apt-get >/dev/null; then
-        say "chromium is missing; installing it with apt-get"
-        { apt-get update -qq && apt-get install -qq -y --no-install-recommends chromium >/dev/null; } ||
-            die "apt-get could not install chromium"
-        chromium=$(command -v chromium) && return
+    need_debian chromium chromium
+    chromium=$(command -v chromium)
+}
+
+# Sets firefox to the browser's path.
+# shellcheck disable=SC2034
+need_firefox() {
+    firefox=$(command -v "${FIREFOX:-firefox-esr}" || command -v firefox) && return
+    need_debian firefox-esr firefox-esr
+    firefox=$(command -v firefox-esr)
+}
+
+# need_debian COMMAND PACKAGE: installs the package if there is no such command.
+need_debian() {
+    command -v "$1" >/dev/null && return
+    if ((EUID != 0)) || ! command -v apt-get >/dev/null; then
+        die "$1 is missing: install it (on Debian: apt-get install $2)"
     fi
-    die "chromium is missing: install it (on Debian: apt-get install chromium) or set CHROMIUM to its path"
+    say "$1 is missing; installing $2 with apt-get"
+    { apt-get update -qq && apt-get install -qq -y --no-install-recommends "$2" >/dev/null; } ||
+        die "apt-get could not install $2"
+    command -v "$1" >/dev/null || die "apt-get installed $2, but there is no $1"
 }

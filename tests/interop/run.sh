@@ -1,8 +1,11 @@
 #!/usr/bin/env bash
 # Builds bowstring's echo server and client, and lets other people's WebSockets talk to them: first
-# uncompressed, then with compression in each of the server's modes.
+# uncompressed, then in each of the server's modes with whatever compression the peer knows.
 #
-#   tests/interop/run.sh [python] [node] [browser]      (all three)
+#   tests/interop/run.sh [PEER…]      (all of them)
+#
+# Peers: python (websockets, aiohttp), node (ws, undici), browser (Chromium), firefox, bun, deno,
+# websocket-client, curl.
 #
 # Environment:
 #   ECHO_SERVER      a server to test instead of target/release/echo-server; it is given an address
@@ -13,9 +16,10 @@
 cd "$here/../.."
 
 peers=("$@")
-((${#peers[@]})) || peers=(python node browser)
+all=(python node browser firefox bun deno websocket-client curl)
+((${#peers[@]})) || peers=("${all[@]}")
 for peer in "${peers[@]}"; do
-    [[ $peer =~ ^(python|node|browser)$ ]] || die "usage: run.sh [python] [node] [browser]"
+    [[ " ${all[*]} " == *" $peer "* ]] || die "usage: run.sh [PEER…], of ${all[*]}"
 done
 
 target=${CARGO_TARGET_DIR:-target}
@@ -57,11 +61,13 @@ done
 failed=()
 for peer in "${peers[@]}"; do
     case $peer in
-        browser) "$here/browser.sh" "$usual" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
-        *) "$here/$peer.sh" "$usual" "$client_program" || failed+=("$peer") ;;
+        browser) "$here/browser.sh" chromium "$usual" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
+        firefox) "$here/browser.sh" firefox "$usual" || failed+=(firefox) ;;
+        python | node) "$here/$peer.sh" "$usual" "$client_program" || failed+=("$peer") ;;
+        *) ;; # what follows has all of it
     esac
     "$here/deflate.sh" "$peer" "$client_program" "${urls[@]}" | tee "$work/deflate-$peer.out" ||
-        failed+=("$peer with compression")
+        failed+=("$peer, against every mode of ours")
 done
 
 # Asked to end, they end well, and soon.
@@ -83,7 +89,7 @@ for i in "${!modes[@]}"; do
 done
 
 ((${#failed[@]} == 0)) || die "FAILED: $(IFS=';' && printf '%s' "${failed[*]}"); see $work/server-*.err"
-# Each ends with "deflate PEER: N scenarios, N messages, 0 failed".
+# Each ends with "deflate PEER: N scenarios, N messages, 0 failed", or plain instead of deflate.
 total=$(for peer in "${peers[@]}"; do tail -n 1 "$work/deflate-$peer.out"; done |
     awk '{ s += $3; m += $5 } END { print s " scenarios, " m " messages" }')
-say "all is well: ${peers[*]}; with compression $total"
+say "all is well: ${peers[*]}: $total"

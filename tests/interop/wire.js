@@ -33,18 +33,28 @@ function answered(header, offered = terms(15, true)) {
   return agreed;
 }
 
-// Stands before a server for one connection: `url` leads through it. lap() gives the bytes that each
-// side sent since the last one, answer() the server's Sec-WebSocket-Extensions.
+// Stands before a server: `url` leads through it. lap() gives the bytes that each side sent since the
+// last one, behind the handshake; answer() is the server's last Sec-WebSocket-Extensions. Other requests
+// (a browser loads its page through it) pass uncounted.
 async function relay(url) {
   const port = Number(new URL(url).port);
   let wire = { client: 0, server: 0 };
-  let head = "";
+  let answer;
   const listener = net.createServer(client => {
     const server = net.connect(port, "127.0.0.1");
-    client.on("data", data => { wire.client += data.length; });
+    let head = "", upgraded = false;
+    client.on("data", data => { if (upgraded) wire.client += data.length; });
     server.on("data", data => {
-      wire.server += data.length;
-      if (!head.includes("\r\n\r\n")) head += data.toString("latin1");
+      if (upgraded) {
+        wire.server += data.length;
+        return;
+      }
+      head += data.toString("latin1");
+      const end = head.indexOf("\r\n\r\n");
+      if (end < 0 || !head.startsWith("HTTP/1.1 101")) return;
+      upgraded = true;
+      wire.server += head.length - end - 4;
+      answer = /^sec-websocket-extensions: *(.*?) *$/im.exec(head.slice(0, end))?.[1];
     });
     client.pipe(server).pipe(client);
     for (const socket of [client, server]) socket.setNoDelay().on("error", () => { client.destroy(); server.destroy(); });
@@ -57,7 +67,7 @@ async function relay(url) {
       wire = { client: 0, server: 0 };
       return lap;
     },
-    answer: () => /^sec-websocket-extensions: *(.*?) *$/im.exec(head.split("\r\n\r\n")[0])?.[1],
+    answer: () => answer,
     close: () => listener.close(),
   };
 }

@@ -11,6 +11,7 @@ mod cancel;
 mod deadlines;
 mod doors;
 mod faults;
+mod handle;
 mod interop;
 mod large;
 mod opening;

@@ -4,6 +4,7 @@ use std::num::NonZero;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread::available_parallelism;
+use std::time::Duration;
 
 use bowstring::Config;
 use bowstring::net::{Deflate, Memory};
@@ -20,6 +21,10 @@ usage: echo-server [ADDRESS] [OPTION…]
                      is idle), window=BITS (a window of 9 to 15 bits is kept between messages) or
                      full (one of 15 bits) (default shared)
   --max-message N    the longest message taken, in bytes (default 16777216)
+  --ping-interval SECONDS
+                     how long a peer may be quiet before it is sent a ping (default 20)
+  --pong-timeout SECONDS
+                     how long it may then go on being quiet before it is given up (default 20)
   --cert FILE        speaks TLS, with this certificate and those that lead to a root behind it (PEM);
                      SIGHUP has both files read again
   --key FILE         the key of the certificate (PEM)
@@ -66,6 +71,10 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
                 let len: NonZero<usize> = number(name, &value(A_NUMBER)?)?;
                 config.limits.max_message_size = len.get();
             }
+            "--ping-interval" => {
+                config.timeouts.keep_alive = Some(seconds(name, &value(A_TIME)?)?);
+            }
+            "--pong-timeout" => config.timeouts.pong = seconds(name, &value(A_TIME)?)?,
             "--compression" => {
                 let value = value(A_MODE)?;
                 config.deflate = mode(&value)
@@ -93,6 +102,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
 }
 
 const A_NUMBER: &str = "a number from 1 up";
+const A_TIME: &str = "seconds, 0.001 to 1000000";
 const A_FILE: &str = "a file";
 const NO_TLS: &str = "this build has no TLS: it lacks the feature rustls-tls";
 const A_MODE: &str = "off, shared, window=9 to window=15, or full";
@@ -103,6 +113,14 @@ fn wants(name: &str, what: &str) -> String {
 
 fn number<T: FromStr>(name: &str, value: &str) -> Result<T, String> {
     value.parse().map_err(|_| format!("{}, not {value:?}", wants(name, A_NUMBER)))
+}
+
+/// A time; a fraction of a second is one too.
+fn seconds(name: &str, value: &str) -> Result<Duration, String> {
+    let seconds = value.parse().ok().filter(|seconds| (0.001..=1e6).contains(seconds));
+    seconds
+        .map(Duration::from_secs_f64)
+        .ok_or_else(|| format!("{}, not {value:?}", wants(name, A_TIME)))
 }
 
 /// How messages are compressed.
@@ -184,6 +202,19 @@ mod tests {
     }
 
     #[test]
+    fn keep_alive() {
+        let timeouts = |line| match parsed(line) {
+            Ok(Command::Serve(options)) => options.config.timeouts,
+            other => panic!("{line}: {other:?}"),
+        };
+        let twenty = Duration::from_secs(20);
+        assert_eq!((timeouts("").keep_alive, timeouts("").pong), (Some(twenty), twenty));
+        let set = timeouts("--ping-interval 30 --pong-timeout=0.25");
+        assert_eq!(set.keep_alive, Some(Duration::from_secs(30)));
+        assert_eq!(set.pong, Duration::from_millis(250));
+    }
+
+    #[test]
     fn what_is_wrong_is_said() {
         for (line, said) in [
             ("--cert", "--cert wants a file"),
@@ -193,6 +224,10 @@ mod tests {
             ("--threads 0", "--threads wants a number from 1 up, not \"0\""),
             ("--threads=x", "--threads wants a number from 1 up, not \"x\""),
             ("--max-message -1", "--max-message wants a number from 1 up, not \"-1\""),
+            ("--ping-interval", "--ping-interval wants seconds, 0.001 to 1000000"),
+            ("--ping-interval 0", "--ping-interval wants seconds, 0.001 to 1000000, not \"0\""),
+            ("--pong-timeout=nan", "--pong-timeout wants seconds, 0.001 to 1000000, not \"nan\""),
+            ("--pong-timeout -1", "--pong-timeout wants seconds, 0.001 to 1000000, not \"-1\""),
             ("--compression", "--compression wants off, shared, window=9 to window=15, or full"),
             (
                 "--compression window=8",

@@ -1,0 +1,115 @@
+//! What becomes of messages for which there is no room, because the peer reads more slowly than it is
+//! sent to.
+//!
+//! More than [`high_water`](super::Config::high_water) bytes wait then. Waiting costs nothing but time;
+//! the other policies never make the sender wait, and never keep more than `high_water` bytes again and
+//! one message. Pings, pongs and close frames are exempt: there are few, and they are short.
+
+use std::collections::VecDeque;
+
+use crate::proto::{AsEvent, CloseCode, Event, Message, Prepared};
+
+/// See the module.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Overflow {
+    /// Sending waits until there is room.
+    #[default]
+    Wait,
+    /// The message is dropped: what is old is worth more.
+    DropNewest,
+    /// Messages that wait are dropped, oldest first, until there is room: what is new is worth more,
+    /// as with prices or positions. What is framed already stays.
+    DropOldest,
+    /// The connection is closed with this code, 1008 or 1013 for instance, and the sender is told
+    /// ([`Error::Overflow`](super::Error::Overflow)).
+    Close(CloseCode),
+}
+
+/// Messages that wait to be framed, while what is framed is too much. Boxed in its connection, for
+/// most have none.
+#[derive(Debug, Default)]
+pub(super) struct Backlog {
+    messages: VecDeque<Waiting>,
+    /// The sum of their payloads, in bytes.
+    bytes: usize,
+    /// How many messages were dropped, from here or before they came here.
+    pub(super) dropped: u64,
+}
+
+/// A message that costs nothing to keep where it is prepared: then its bytes are everybody's.
+#[derive(Debug)]
+pub(super) enum Waiting {
+    Message(Message),
+    Prepared(Prepared),
+}
+
+impl Backlog {
+    pub(super) fn is_empty(&self) -> bool {
+        self.messages.is_empty()
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.bytes
+    }
+
+    /// Adds a message, and drops old ones until no more than `limit` bytes are left, or it alone.
+    pub(super) fn push(&mut self, event: &impl AsEvent, limit: usize) {
+        let message = match event.as_prepared() {
+            Some(prepared) => Waiting::Prepared(prepared.clone()),
+            None => Waiting::Message(event.as_event().into()),
+        };
+        self.bytes += message.len();
+        self.messages.push_back(message);
+        // An empty message takes room as well.
+        while self.messages.len() > 1 && self.bytes + self.messages.len() * OVERHEAD > limit {
+            self.pop();
+            self.dropped += 1;
+        }
+    }
+
+    /// The oldest.
+    pub(super) fn pop(&mut self) -> Option<Waiting> {
+        let message = self.messages.pop_front()?;
+        self.bytes -= message.len();
+        if self.messages.is_empty() {
+            self.messages = VecDeque::new();
+        }
+        Some(message)
+    }
+
+    /// Drops everything: the connection has ended.
+    pub(super) fn clear(&mut self) {
+        self.messages = VecDeque::new();
+        self.bytes = 0;
+    }
+}
+
+impl Waiting {
+    fn len(&self) -> usize {
+        match self.as_event() {
+            Event::Text(text) => text.len(),
+            Event::Binary(data) => data.len(),
+            _ => 0,
+        }
+    }
+}
+
+impl AsEvent for Waiting {
+    fn as_event(&self) -> Event<'_> {
+        match self {
+            Self::Message(message) => message.as_event(),
+            Self::Prepared(prepared) => prepared.as_event(),
+        }
+    }
+
+    fn as_prepared(&self) -> Option<&Prepared> {
+        match self {
+            Self::Message(_) => None,
+            Self::Prepared(prepared) => Some(prepared),
+        }
+    }
+}
+
+/// What a message that waits costs beside its payload, in bytes: its place, and what is allocated.
+const OVERHEAD: usize = 128;

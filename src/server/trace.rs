@@ -1,0 +1,132 @@
+//! What a server tells of its connections, if the feature `tracing` is on: a span for each, in which
+//! everything happens that its handler does, and events at its turning points.
+//!
+//! | event | level | |
+//! |---|---|---|
+//! | `refused` | info | with the status of the answer |
+//! | `opened` | info | |
+//! | `ended` | info | with code, messages and bytes both ways, round trip |
+//! | `failed` | warn | the handler returned an error, or panicked |
+//! | `accepting failed` | warn | with the system's error |
+//!
+//! What a peer controls is escaped and cut short: nobody writes lines into a log that are not ours, nor
+//! moves a terminal's cursor.
+
+use std::fmt::Display;
+use std::io;
+
+use http::StatusCode;
+
+use super::listener::Peer;
+use crate::net::Handle;
+
+/// The span of one connection.
+pub(super) struct Trace {
+    #[cfg(feature = "tracing")]
+    span: tracing::Span,
+}
+
+#[cfg(not(feature = "tracing"))]
+impl Trace {
+    pub(super) fn new(_: u64, _: Peer) -> Self {
+        Self {}
+    }
+
+    pub(super) fn requested(&self, _: &str) {}
+
+    pub(super) fn refused(&self, _: StatusCode) {}
+
+    pub(super) fn opened(&self, _: &Handle) {}
+
+    pub(super) fn failed(&self, _: Option<&dyn Display>) {}
+
+    pub(super) fn ended(&self, _: &Handle) {}
+
+    #[inline]
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        work()
+    }
+
+    pub(super) fn accepting_failed(_: &io::Error) {}
+}
+
+#[cfg(feature = "tracing")]
+impl Trace {
+    pub(super) fn new(id: u64, peer: Peer) -> Self {
+        use tracing::field::Empty;
+        let span = tracing::info_span!(
+            "connection",
+            id,
+            %peer,
+            path = Empty,
+            subprotocol = Empty,
+            code = Empty,
+            clean = Empty,
+            messages_received = Empty,
+            bytes_received = Empty,
+            messages_sent = Empty,
+            bytes_sent = Empty,
+            round_trip_us = Empty,
+        );
+        Self { span }
+    }
+
+    pub(super) fn requested(&self, path: &str) {
+        self.span.record("path", tracing::field::display(escaped(path)));
+    }
+
+    pub(super) fn refused(&self, status: StatusCode) {
+        let status = status.as_u16();
+        self.within(|| tracing::info!(status, "refused"));
+    }
+
+    pub(super) fn opened(&self, handle: &Handle) {
+        if let Some(protocol) = handle.protocol() {
+            self.span.record("subprotocol", protocol);
+        }
+        self.within(|| tracing::info!("opened"));
+    }
+
+    /// Without an error, the handler has panicked.
+    pub(super) fn failed(&self, error: Option<&dyn Display>) {
+        let error =
+            error.map_or("the handler panicked".into(), |error| escaped(&error.to_string()));
+        self.within(|| tracing::warn!(%error, "failed"));
+    }
+
+    pub(super) fn ended(&self, handle: &Handle) {
+        if let Some(ending) = handle.ended() {
+            self.span.record("code", ending.code.get());
+            self.span.record("clean", ending.clean);
+        }
+        let traffic = handle.traffic();
+        self.span.record("messages_received", traffic.messages_received);
+        self.span.record("bytes_received", traffic.bytes_received);
+        self.span.record("messages_sent", traffic.messages_sent);
+        self.span.record("bytes_sent", traffic.bytes_sent);
+        if let Some(latency) = handle.latency() {
+            self.span.record("round_trip_us", latency.as_micros() as u64);
+        }
+        self.within(|| tracing::info!("ended"));
+    }
+
+    /// Does something in the span.
+    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
+        self.span.in_scope(work)
+    }
+
+    pub(super) fn accepting_failed(error: &io::Error) {
+        tracing::warn!(%error, "accepting failed");
+    }
+}
+
+/// A text of a peer's, without anything that is not printable, and not too long.
+#[cfg(feature = "tracing")]
+fn escaped(text: &str) -> String {
+    const MOST: usize = 200;
+    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
+    if text.chars().nth(MOST).is_some() {
+        shown.push('…');
+    }
+    shown
+}

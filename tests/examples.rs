@@ -1,0 +1,109 @@
+//! The examples of the server layer, run as their readers would.
+
+#[allow(dead_code, unreachable_pub, reason = "it is for the attacks")]
+#[path = "attacks/harness.rs"]
+mod harness;
+
+use std::path::PathBuf;
+use std::process::Command;
+
+use bowstring::handshake::ClientRequest;
+use bowstring::net::{Transport, connect_with};
+use bowstring::{Config, Error, Message, WebSocket};
+use harness::Server;
+
+/// An example that was built along with this test.
+fn start(name: &str) -> Server {
+    let path = std::env::current_exe().unwrap();
+    let path: PathBuf = path.ancestors().nth(2).unwrap().join("examples").join(name);
+    assert!(path.exists(), "{path:?} is not there: cargo build --examples makes it");
+    Server::spawn(Command::new(path).arg("127.0.0.1:0"))
+}
+
+async fn connect(
+    server: &Server,
+    path: &str,
+    fields: &[(&str, &str)],
+) -> Result<WebSocket<Transport>, Error> {
+    let uri = format!("ws://127.0.0.1:{}{path}", server.port).parse().unwrap();
+    let request = fields
+        .iter()
+        .fold(ClientRequest::new(uri), |request, (name, value)| request.header(*name, *value));
+    connect_with(&request, &Config::default()).await.map(|(ws, _)| ws)
+}
+
+async fn text(ws: &mut WebSocket<Transport>) -> String {
+    match ws.recv().await.unwrap() {
+        Some(Message::Text(text)) => text.to_string(),
+        other => panic!("{other:?}"),
+    }
+}
+
+#[tokio::test]
+async fn chat_tells_a_room_what_is_said_in_it() {
+    let server = start("chat");
+    let mut ada = connect(&server, "/rooms/tea", &[]).await.unwrap();
+    let ada_is = text(&mut ada).await.replace(" has come", "");
+    let mut elsewhere = connect(&server, "/rooms/coffee", &[]).await.unwrap();
+    let elsewhere_is = text(&mut elsewhere).await.replace(" has come", "");
+    let mut bob = connect(&server, "/rooms/tea", &[]).await.unwrap();
+    let bob_is = text(&mut bob).await.replace(" has come", "");
+    assert_eq!(text(&mut ada).await, format!("{bob_is} has come"));
+    bob.send("good morning").await.unwrap();
+    for hears in [&mut ada, &mut bob] {
+        assert_eq!(text(hears).await, format!("{bob_is} says good morning"));
+    }
+    bob.close(1000, "").await.unwrap();
+    assert_eq!(text(&mut ada).await, format!("{bob_is} has gone"));
+    elsewhere.send("alone").await.unwrap();
+    assert_eq!(text(&mut elsewhere).await, format!("{elsewhere_is} says alone"));
+    assert!(ada_is != bob_is);
+    let Err(Error::Status(response)) = connect(&server, "/", &[]).await else { panic!() };
+    assert_eq!(response.status(), 404);
+}
+
+#[tokio::test]
+async fn auth_lets_in_who_proves_who_they_are() {
+    let server = start("auth");
+    let basic = ("Authorization", "Basic YWRhOmxvdmVsYWNl");
+    let mut ada = connect(&server, "/", &[basic]).await.unwrap();
+    assert_eq!(text(&mut ada).await, "hello, ada");
+    ada.send("it works").await.unwrap();
+    assert_eq!(text(&mut ada).await, "you said it works");
+    let token = ("Authorization", "Bearer a-long-random-token");
+    let mut machine = connect(&server, "/", &[token]).await.unwrap();
+    assert_eq!(text(&mut machine).await, "hello, a machine");
+    let own = format!("http://127.0.0.1:{}", server.port);
+    connect(&server, "/", &[basic, ("Origin", &own)]).await.unwrap();
+    for (fields, status) in [
+        (&[("Authorization", "Basic YWRhOndyb25n")][..], 401),
+        (&[], 401),
+        (&[basic, ("Origin", "http://evil.example")], 403),
+    ] {
+        let Err(Error::Status(response)) = connect(&server, "/", fields).await else { panic!() };
+        assert_eq!(response.status(), status);
+        assert!(!response.body().is_empty());
+    }
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn drain_says_goodbye() {
+    let mut server = start("drain");
+    let mut client = connect(&server, "/", &[]).await.unwrap();
+    assert_eq!(text(&mut client).await, "1");
+    server.signal("INT");
+    let code = loop {
+        match client.recv().await.unwrap() {
+            Some(Message::Close(Some(close))) => break close.code,
+            Some(_) => continue,
+            None => panic!("no close frame"),
+        }
+    };
+    assert_eq!(code, 1012);
+    assert_eq!(client.recv().await.unwrap(), None);
+    assert_eq!(server.wait().code(), Some(0));
+    let mut report = String::new();
+    std::io::Read::read_to_string(&mut server.stdout, &mut report).unwrap();
+    assert!(report.contains("closed: 1"), "{report}");
+}

@@ -1,0 +1,106 @@
+//! What others can do with a connection that they do not hold.
+
+use std::time::Duration;
+
+use bowstring::net::{Parts, masking_key};
+use bowstring::proto::Role;
+use bowstring::{CloseCode, Config, Error, Message, WebSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
+use tokio::time::{sleep, timeout};
+
+fn pair() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
+    let (one, other) = duplex(4096);
+    let config = Config::default();
+    let client = WebSocket::from_raw(other, Role::Client(masking_key), [], &config);
+    (WebSocket::from_raw(one, Role::Server, [], &config), client)
+}
+
+#[tokio::test(start_paused = true)]
+async fn latency_is_from_a_ping_to_its_pong() {
+    let (mut server, mut client) = pair();
+    let handle = server.handle();
+    assert_eq!(handle.latency(), None);
+    let serving = tokio::spawn(async move { server.recv().await });
+    // The server's ping goes out when 20 s are over; the client looks 3 s later.
+    sleep(Duration::from_secs(23)).await;
+    let _ = timeout(Duration::from_millis(1), client.recv()).await;
+    tokio::task::yield_now().await;
+    assert_eq!(handle.latency(), Some(Duration::from_secs(3)));
+    // What the client says on its own is no pong.
+    client.send("hello").await.unwrap();
+    serving.await.unwrap().unwrap();
+    assert_eq!(handle.latency(), Some(Duration::from_secs(3)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_close_from_elsewhere_goes_behind_what_was_framed() {
+    for split in [false, true] {
+        let (mut server, mut client) = pair();
+        let handle = server.handle();
+        server.feed("framed before").await.unwrap();
+        let receiving = tokio::spawn(async move {
+            if split {
+                let (mut reader, _writer) = server.split();
+                assert_eq!(reader.recv().await.unwrap(), Some(Message::text("still heard")));
+                assert!(reader.recv().await.unwrap().unwrap().is_close());
+                reader.recv().await
+            } else {
+                assert_eq!(server.recv().await.unwrap(), Some(Message::text("still heard")));
+                assert!(matches!(server.send("too late").await, Err(Error::Misuse(_))));
+                assert!(server.recv().await.unwrap().unwrap().is_close());
+                server.recv().await
+            }
+        });
+        assert_eq!(client.recv().await.unwrap(), Some("framed before".into()));
+        handle.close(CloseCode::POLICY_VIOLATION, "leave");
+        handle.close(4000, "only the first counts");
+        // A peer that speaks by frames of its own may go on after it was told.
+        let mut parts = client.into_inner();
+        let mut close = [0; 9];
+        parts.stream.read_exact(&mut close).await.unwrap();
+        assert_eq!(close, *b"\x88\x07\x03\xF0leave");
+        parts.stream.write_all(b"\x81\x8B\0\0\0\0still heard").await.unwrap();
+        let role = Role::Client(masking_key);
+        let mut client = WebSocket::from_raw(parts.stream, role, close, &Config::default());
+        let Some(Message::Close(Some(close))) = client.recv().await.unwrap() else { panic!() };
+        assert_eq!((close.code, &*close.reason), (CloseCode::POLICY_VIOLATION, "leave"));
+        assert_eq!(handle.ended(), None);
+        assert_eq!(client.recv().await.unwrap(), None);
+        assert_eq!(receiving.await.unwrap().unwrap(), None);
+        let ended = handle.ended().unwrap();
+        assert_eq!((ended.clean, ended.code), (true, CloseCode::POLICY_VIOLATION));
+    }
+}
+
+/// A sender that waits for room does not keep the connection from being closed, in time.
+#[tokio::test(start_paused = true)]
+async fn a_close_from_elsewhere_ends_a_sender_that_waits() {
+    let (mut server, client) = pair();
+    let handle = server.handle();
+    let sending = tokio::spawn(async move {
+        loop {
+            if let Err(error) = server.send(&[0; 10_000]).await {
+                return error;
+            }
+        }
+    });
+    sleep(Duration::from_secs(1)).await;
+    assert!(!sending.is_finished());
+    handle.close(1001, "");
+    sleep(Duration::from_secs(6)).await;
+    let error = sending.await.unwrap();
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    let ended = handle.ended().unwrap();
+    assert_eq!((ended.clean, ended.code), (false, CloseCode::ABNORMAL));
+    // What it had sent before is there, and the close frame is not in the midst of it.
+    let Parts { mut stream, .. } = client.into_inner();
+    let mut bytes = Vec::new();
+    stream.read_to_end(&mut bytes).await.unwrap();
+    assert!(bytes.starts_with(&[0x82, 126, 0x27, 0x10, 0]), "{:?}", &bytes[..8]);
+}
+
+#[tokio::test]
+#[should_panic(expected = "must not be sent")]
+async fn a_code_that_must_not_be_sent_is_a_bug_of_the_caller() {
+    pair().0.handle().close(1006, "");
+}

@@ -1,0 +1,106 @@
+//! What can be seen of a server from outside: spans, events, counters. S39 among them.
+
+use std::io::{self, Write};
+use std::sync::{Arc, Mutex};
+
+use bowstring::server::{Accept, Answer, Connection, Request, Server};
+use bowstring::{Error, Message};
+use http::StatusCode;
+use tracing_subscriber::fmt::MakeWriter;
+
+/// What a log's file would have got.
+#[derive(Clone, Default)]
+struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Write for Log {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0.lock().unwrap().extend_from_slice(bytes);
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl MakeWriter<'_> for Log {
+    type Writer = Self;
+
+    fn make_writer(&self) -> Self {
+        self.clone()
+    }
+}
+
+async fn page_or_echo(request: Request) -> Result<Accept, Answer> {
+    let accept = request.protocols().next().map(|name| Accept::default().protocol(name));
+    if request.path() == "/nowhere" {
+        Err(StatusCode::NOT_FOUND.into())
+    } else {
+        Ok(accept.unwrap_or_default())
+    }
+}
+
+/// Echoes, and fails with what the peer said last.
+async fn echo(mut connection: Connection) -> Result<(), String> {
+    loop {
+        match connection.recv().await.map_err(|error| error.to_string())? {
+            Some(Message::Close(Some(close))) if !close.reason.is_empty() => {
+                return Err(format!("it said {}", close.reason));
+            }
+            Some(message) if !message.is_close() => {
+                connection.send(message).await.map_err(|error| error.to_string())?;
+            }
+            Some(_) => {}
+            None => return Ok(()),
+        }
+    }
+}
+
+#[tokio::test]
+async fn s39_spans_events_and_counters() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let server = Server::bind("127.0.0.1:0").await.unwrap().on_request(page_or_echo);
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve(echo));
+
+    let uri = format!("ws://{address}/some/path").parse().unwrap();
+    let request = bowstring::handshake::ClientRequest::new(uri).protocol("chat");
+    let (mut ws, _) =
+        bowstring::net::connect_with(&request, &bowstring::Config::default()).await.unwrap();
+    for _ in 0..3 {
+        ws.send("12345").await.unwrap();
+        assert!(ws.recv().await.unwrap().is_some());
+    }
+    let live = handle.report().traffic;
+    assert_eq!((live.messages_received, live.messages_sent), (3, 3), "{live:?}");
+    // Three frames of five bytes: masked ones have six bytes of header, others two.
+    assert_eq!((live.bytes_received, live.bytes_sent), (33, 21), "{live:?}");
+    ws.close(1000, "\x1b[31mred\r\nWARN a line of mine").await.unwrap();
+
+    let Err(Error::Status(_)) = bowstring::connect(&format!("ws://{address}/nowhere")).await else {
+        panic!()
+    };
+    handle.drain();
+    let report = serving.await.unwrap();
+    assert_eq!((report.closed, report.refused), (1, 1), "{report:?}");
+    assert_eq!(report.traffic.messages_received, 3, "{report:?}");
+
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    println!("{log}");
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 4, "{log}");
+    for (line, says) in lines.iter().zip(["opened", "failed", "ended", "refused"]) {
+        assert!(line.contains(says) && line.contains("connection{id="), "{line}");
+        assert!(line.bytes().all(|byte| !byte.is_ascii_control()), "{line}");
+    }
+    assert!(lines[0].contains("path=/some/path") && lines[0].contains("subprotocol=\"chat\""));
+    assert!(lines[1].contains(r"it said \u{1b}[31mred\r\nWARN a line of mine"), "{log}");
+    for says in ["code=1000", "clean=true", "messages_received=3", "messages_sent=3"] {
+        assert!(lines[2].contains(says), "{log}");
+    }
+    assert!(lines[3].contains("status=404") && lines[3].contains("path=/nowhere"), "{log}");
+}

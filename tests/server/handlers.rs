@@ -1,0 +1,159 @@
+//! However a handler ends, its peer learns that it is over.
+
+use bowstring::net::Ending;
+use bowstring::server::{Connection, Listener, Server};
+use bowstring::{CloseCode, Error};
+use tokio::sync::mpsc;
+
+use crate::{close_of, local, soon, start};
+
+#[tokio::test]
+async fn the_server_closes_what_a_handler_leaves() {
+    let server = start(local().await, async |mut connection: Connection| {
+        let Some(message) = connection.recv().await.map_err(|error| error.to_string())? else {
+            return Ok(());
+        };
+        match message.as_text() {
+            Some("fail") => Err("it failed".to_owned()),
+            Some("panic") => panic!("as it was told to"),
+            Some("split") => {
+                let (mut reader, writer, ()) = connection.split();
+                writer.send("split").await.unwrap();
+                assert_eq!(reader.recv().await.unwrap(), Some("go".into()));
+                Ok(())
+            }
+            _ => Ok(()),
+        }
+    });
+    for (text, code) in [("return", 1000), ("fail", 1011), ("panic", 1011), ("split", 1000)] {
+        let mut ws = server.connect().await;
+        ws.send(text).await.unwrap();
+        if text == "split" {
+            assert_eq!(ws.recv().await.unwrap(), Some("split".into()));
+            ws.send("go").await.unwrap();
+        }
+        assert_eq!(close_of(&mut ws).await.0, code, "{text}");
+        assert_eq!(soon("the end", ws.recv()).await.unwrap(), None, "{text}");
+    }
+    let report = server.end().await;
+    assert_eq!((report.closed, report.failed, report.open), (4, 0, 0), "{report:?}");
+}
+
+#[tokio::test]
+async fn what_was_sent_before_returning_arrives() {
+    let server = start(local().await, async |mut connection: Connection| {
+        for number in 0..1000_u32 {
+            connection.feed(&vec![number as u8; 1000]).await.unwrap();
+        }
+    });
+    let mut ws = server.connect().await;
+    for number in 0..1000_u32 {
+        let message = soon("a message", ws.recv()).await.unwrap().unwrap();
+        assert_eq!(message.as_bytes(), vec![number as u8; 1000]);
+    }
+    assert_eq!(close_of(&mut ws).await, (1000, String::new()));
+}
+
+#[tokio::test]
+async fn a_connection_can_be_taken_away_or_closed_from_elsewhere() {
+    let (give, mut given) = mpsc::unbounded_channel();
+    let server = start(local().await, move |mut connection: Connection| {
+        let give = give.clone();
+        async move {
+            if connection.id() % 2 == 0 {
+                give.send(connection.into_socket().0).unwrap();
+                return;
+            }
+            let handle = connection.handle();
+            tokio::spawn(async move { handle.close(4000, "you were asked to leave") });
+            let mut last = None;
+            while let Ok(Some(message)) = connection.recv().await {
+                last = Some(message);
+            }
+            assert!(last.unwrap().is_close());
+            let ended = connection.handle().ended().unwrap();
+            assert_eq!((ended.clean, ended.code), (true, CloseCode::new(4000)), "{ended:?}");
+        }
+    });
+    let mut taken = server.connect().await;
+    let mut socket = given.recv().await.unwrap();
+    socket.send("from elsewhere").await.unwrap();
+    assert_eq!(taken.recv().await.unwrap(), Some("from elsewhere".into()));
+    drop(socket);
+    assert!(matches!(soon("the end", taken.recv()).await, Err(Error::Lost | Error::Io(_))));
+
+    let mut closed = server.connect().await;
+    let handle = closed.handle();
+    assert_eq!(close_of(&mut closed).await, (4000, "you were asked to leave".into()));
+    assert_eq!(soon("the end", closed.recv()).await.unwrap(), None);
+    let Ending { code, clean, .. } = handle.ended().unwrap();
+    assert_eq!((code, clean), (CloseCode::new(4000), true));
+    let report = server.end().await;
+    assert_eq!((report.closed, report.dropped), (1, 1), "{report:?}");
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn unix_sockets_and_several_listeners() {
+    use bowstring::handshake::ClientRequest;
+    use bowstring::net::{Transport, connect_over};
+
+    let dir = std::env::temp_dir().join(format!("bowstring-{}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    let path = dir.join("socket");
+    let handed_in = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let other = handed_in.local_addr().unwrap();
+    let unix = Listener::bind_unix(&path).await.unwrap();
+    assert!(Listener::bind_unix(&path).await.is_err(), "somebody listens there");
+    let server = local().await.listen(handed_in).listen(unix);
+    assert_eq!(server.local_addrs().count(), 2);
+    let server = start(server, crate::echo);
+    let tcp = tokio::net::TcpStream::connect(other).await.unwrap();
+    let local = tokio::net::UnixStream::connect(&path).await.unwrap();
+    for stream in [Transport::Tcp(tcp), Transport::Unix(local)] {
+        let request = ClientRequest::new("ws://localhost/".parse().unwrap());
+        let (mut ws, _) = connect_over(stream, &request, &Default::default()).await.unwrap();
+        ws.send("hello").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some("hello".into()));
+        let (mut reader, writer) = ws.split();
+        writer.send("split").await.unwrap();
+        assert_eq!(reader.recv().await.unwrap(), Some("split".into()));
+        reader.close(1000, "").await.unwrap();
+    }
+    assert_eq!(server.end().await.closed, 2);
+    // What is left of a server that has ended is replaced.
+    drop(Listener::bind_unix(&path).await.unwrap());
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+#[test]
+fn threads_share_the_listeners() {
+    use std::sync::mpsc::channel;
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let (shared, also) = runtime.block_on(async {
+        let first = Listener::bind_shared("127.0.0.1:0").await.unwrap();
+        let address = first.local_addr().unwrap();
+        (first, Listener::bind_shared(address).await.unwrap())
+    });
+    let server = Server::new().listen(shared).listen(also);
+    let address = server.local_addrs().next().unwrap();
+    let (handle, (tell, told)) = (server.handle(), channel());
+    let serving = std::thread::spawn(move || {
+        server.serve_on_threads(3.try_into().unwrap(), move |connection: Connection| {
+            tell.send(std::thread::current().id()).unwrap();
+            crate::echo(connection)
+        })
+    });
+    runtime.block_on(async {
+        for _ in 0..30 {
+            let uri = format!("ws://{address}/");
+            let (mut ws, _) = bowstring::connect(&uri).await.unwrap();
+            ws.send("hello").await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some("hello".into()));
+            ws.close(1000, "").await.unwrap();
+        }
+    });
+    handle.drain();
+    assert_eq!(serving.join().unwrap().unwrap().closed, 30);
+    assert_eq!(told.iter().count(), 30);
+}

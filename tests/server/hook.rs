@@ -1,0 +1,199 @@
+//! What the hook sees and says, and what is refused before it is asked.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bowstring::handshake::ClientRequest;
+use bowstring::net::connect_with;
+use bowstring::server::{Accept, Answer, Connection, Origins, Request};
+use bowstring::{Config, Error};
+use http::{HeaderValue, StatusCode, header};
+
+use crate::{Running, local, soon, start, upgrade};
+
+#[tokio::test]
+async fn without_a_hook_everything_legal_is_accepted() {
+    let server = start(local().await, crate::echo);
+    for path in ["/", "/anything?at=all"] {
+        let mut ws = server.try_connect(path).await.unwrap();
+        ws.send("there and back").await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some("there and back".into()));
+        ws.close(1000, "").await.unwrap();
+    }
+    let answer = server.ask("GET / HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 426 "), "{answer}");
+    let report = server.end().await;
+    assert_eq!((report.open, report.closed, report.refused), (0, 2, 1), "{report:?}");
+}
+
+#[tokio::test]
+async fn the_handler_gets_what_the_hook_gave() {
+    let server = local().await.on_request(async |request: Request| {
+        let Some(room) = request.path().strip_prefix("/rooms/") else {
+            return Err(Answer::new(StatusCode::NOT_FOUND).text("no such room\n"));
+        };
+        let mut config = Config::default();
+        config.limits.max_message_size = 10;
+        let cookie = HeaderValue::from_static("seen=1");
+        let protocol = request.protocols().next().unwrap_or_default();
+        let told = format!("{room} {} {:?}", request.cookie("id").unwrap_or("-"), request.origin());
+        Ok(Accept::new(told).protocol(protocol).header(header::SET_COOKIE, cookie).config(config))
+    });
+    let server = start(server, async |mut connection: Connection<String>| {
+        let told = format!("{} {}", connection.data, connection.peer());
+        connection.send(told).await?;
+        connection.recv().await.map(drop)
+    });
+    let uri = format!("ws://{}/rooms/red", server.address).parse().unwrap();
+    let request = ClientRequest::new(uri).protocol("chat").header("Cookie", "a=b; id=7");
+    let (mut ws, response) = connect_with(&request, &Config::default()).await.unwrap();
+    assert_eq!(ws.protocol(), Some("chat"));
+    assert_eq!(response.headers()[header::SET_COOKIE], "seen=1");
+    let said = ws.recv().await.unwrap().unwrap();
+    assert!(said.as_text().unwrap().starts_with("red 7 None 127.0.0.1:"), "{said:?}");
+    ws.send("more than ten bytes").await.unwrap();
+    assert_eq!(crate::close_of(&mut ws).await.0, 1009, "its own limits");
+
+    let Err(Error::Status(response)) = server.try_connect("/nowhere").await else { panic!() };
+    assert_eq!(
+        (response.status(), &response.body()[..]),
+        (StatusCode::NOT_FOUND, &b"no such room\n"[..])
+    );
+    // A protocol that was not offered is the hook's mistake, not the client's.
+    let Err(Error::Status(response)) = server.try_connect("/rooms/red").await else { panic!() };
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+}
+
+#[tokio::test]
+async fn plain_requests_get_pages() {
+    let server = local().await.on_request(async |request: Request| match request.path() {
+        _ if request.wants_upgrade() => Ok(Accept::default()),
+        "/health" => Err(Answer::new(StatusCode::OK).text("well\n")),
+        "/wrong" => Err(Answer::new(StatusCode::SWITCHING_PROTOCOLS)),
+        "/silly" => Err(Answer::new(StatusCode::NO_CONTENT).text("yet there is some")),
+        _ => Err(StatusCode::NOT_FOUND.into()),
+    });
+    let server = start(server, crate::echo);
+    let ask =
+        async |line: &str| server.ask(&format!("{line} HTTP/1.1\r\nHost: here\r\n\r\n")).await;
+    let page = ask("GET /health").await;
+    assert!(page.starts_with("HTTP/1.1 200 OK\r\n") && page.ends_with("\r\n\r\nwell\n"), "{page}");
+    assert!(
+        page.contains("\r\nContent-Length: 5\r\n") && page.contains("\r\nConnection: close\r\n")
+    );
+    let head = ask("HEAD /health").await;
+    assert!(head.ends_with("\r\n\r\n") && head.contains("\r\nContent-Length: 5\r\n"), "{head}");
+    assert!(ask("GET /").await.starts_with("HTTP/1.1 404 "));
+    assert!(ask("GET /wrong").await.starts_with("HTTP/1.1 500 "));
+    assert!(ask("GET /silly").await.starts_with("HTTP/1.1 500 "));
+    server.connect().await.close(1000, "").await.unwrap();
+}
+
+#[tokio::test]
+async fn s33_credentials_at_the_handshake() {
+    let server = local().await.on_request(async |request: Request| {
+        let basic = request.basic().is_some_and(|basic| basic.is("ada", "lovelace"));
+        let bearer =
+            request.bearer().is_some_and(|token| bowstring::server::same_secret(token, "t"));
+        if basic || bearer {
+            return Ok(Accept::default());
+        }
+        Err(Answer::unauthorized(HeaderValue::from_static("Basic realm=\"here\"")))
+    });
+    let server = start(server, crate::echo);
+    for (field, accepted) in [
+        ("Basic YWRhOmxvdmVsYWNl", true),
+        ("Bearer t", true),
+        ("Basic YWRhOmxvdmVsYWNm", false),
+        ("Bearer tt", false),
+        ("nonsense", false),
+    ] {
+        let uri = format!("ws://{}/", server.address).parse().unwrap();
+        let request = ClientRequest::new(uri).header("Authorization", field);
+        match connect_with(&request, &Config::default()).await {
+            Ok((mut ws, _)) => {
+                assert!(accepted, "{field}");
+                ws.close(1000, "").await.unwrap();
+            }
+            Err(Error::Status(response)) => {
+                assert!(!accepted && response.status() == 401, "{field} {response:?}");
+                assert_eq!(response.headers()[header::WWW_AUTHENTICATE], "Basic realm=\"here\"");
+                assert!(!response.body().is_empty());
+            }
+            Err(error) => panic!("{error}"),
+        }
+    }
+}
+
+/// Counts how often it is asked.
+async fn counting(origins: Origins) -> (Running, Arc<AtomicUsize>) {
+    let asked = Arc::new(AtomicUsize::new(0));
+    let count = Arc::clone(&asked);
+    let server = local().await.origins(origins).on_request(move |_| {
+        count.fetch_add(1, Ordering::Relaxed);
+        async { Ok(Accept::default()) }
+    });
+    (start(server, crate::echo), asked)
+}
+
+#[tokio::test]
+async fn s31_foreign_pages_are_refused_before_the_hook_is_asked() {
+    let (server, asked) = counting(Origins::default()).await;
+    for origin in ["http://evil.com", "http://here.evil.com", "null", "http://here:81", "x"] {
+        let answer = server.ask(&upgrade(&format!("Origin: {origin}\r\n"))).await;
+        assert!(answer.starts_with("HTTP/1.1 403 "), "{origin}: {answer}");
+        assert!(answer.ends_with("pages of this origin may not connect (RFC 6455 §10.2)\n"));
+    }
+    let twice = server.ask(&upgrade("Origin: http://here\r\nOrigin: http://here\r\n")).await;
+    assert!(twice.starts_with("HTTP/1.1 40"), "{twice}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(accepted(&server, "Origin: http://here\r\n").await, 101);
+    assert_eq!(accepted(&server, "").await, 101);
+
+    let (server, _) = counting(Origins::any()).await;
+    assert_eq!(accepted(&server, "Origin: http://evil.com\r\n").await, 101);
+    let (server, _) = counting(Origins::list(["https://good.com"]).unwrap()).await;
+    assert_eq!(accepted(&server, "Origin: https://good.com\r\n").await, 101);
+    assert_eq!(accepted(&server, "Origin: http://here\r\n").await, 403);
+}
+
+#[tokio::test]
+async fn what_is_no_legal_handshake_is_refused_before_the_hook_is_asked() {
+    let (server, asked) = counting(Origins::default()).await;
+    let legal = upgrade("");
+    for (from, to, status) in [
+        ("Version: 13", "Version: 12", 426),
+        ("dGhlIHNhbXBsZSBub25jZQ==", "short", 400),
+        ("GET / HTTP/1.1", "POST / HTTP/1.1", 405),
+        ("Connection: Upgrade\r\n", "", 400),
+        ("Host: here\r\n", "", 400),
+    ] {
+        let answer = server.ask(&legal.replace(from, to)).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{to}: {answer}");
+    }
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+}
+
+#[tokio::test]
+async fn a_hook_that_takes_too_long_is_answered_for() {
+    let mut config = Config::default();
+    config.handshake_timeout = Duration::from_millis(100);
+    let server = local().await.config(config).on_request(async |_| {
+        std::future::pending::<()>().await;
+        Ok(Accept::default())
+    });
+    let server = start(server, crate::echo);
+    let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE);
+}
+
+/// The status that a request with these further lines gets.
+async fn accepted(server: &Running, lines: &str) -> u16 {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    let mut stream = tokio::net::TcpStream::connect(server.address).await.unwrap();
+    stream.write_all(upgrade(lines).as_bytes()).await.unwrap();
+    let mut line = [0; 12];
+    soon("the answer", stream.read_exact(&mut line)).await.unwrap();
+    str::from_utf8(&line[9..]).unwrap().parse().unwrap()
+}

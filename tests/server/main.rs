@@ -1,0 +1,110 @@
+//! The server layer, over real sockets: what its hook may say, whom it lets in, how it closes, drains
+//! and fans out.
+
+mod drain;
+mod handlers;
+mod hook;
+mod limits;
+mod slow;
+mod topics;
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bowstring::net::Transport;
+use bowstring::server::{Connection, Outcome, Report, Server, ServerHandle};
+use bowstring::{Error, Message, WebSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
+use tokio::task::JoinHandle;
+use tokio::time::timeout;
+
+/// No wait of a test takes longer.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+/// A server that serves.
+struct Running {
+    address: SocketAddr,
+    handle: ServerHandle,
+    task: JoinHandle<Report>,
+}
+
+async fn local() -> Server {
+    Server::bind("127.0.0.1:0").await.unwrap()
+}
+
+fn start<D, H, F>(server: Server<D>, handler: H) -> Running
+where
+    D: Send + 'static,
+    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    Running { address, handle, task: tokio::spawn(server.serve(handler)) }
+}
+
+impl Running {
+    async fn connect(&self) -> WebSocket<Transport> {
+        self.try_connect("/").await.unwrap()
+    }
+
+    async fn try_connect(&self, path: &str) -> Result<WebSocket<Transport>, Error> {
+        let uri = format!("ws://{}{path}", self.address);
+        soon("the handshake", bowstring::connect(&uri)).await.map(|(ws, _)| ws)
+    }
+
+    /// Sends a request and reads the answer to its end.
+    async fn ask(&self, head: &str) -> String {
+        let mut stream = TcpStream::connect(self.address).await.unwrap();
+        stream.write_all(head.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
+        answer
+    }
+
+    /// Drains and gives the report.
+    async fn end(self) -> Report {
+        self.handle.drain();
+        soon("the end", self.task).await.unwrap()
+    }
+
+    /// Until so many connections are open.
+    async fn open(&self, count: u64) {
+        soon("connections", async {
+            while self.handle.report().open != count {
+                tokio::task::yield_now().await;
+            }
+        })
+        .await;
+    }
+}
+
+/// An opening handshake with further lines.
+fn upgrade(lines: &str) -> String {
+    format!(
+        "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+         Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"
+    )
+}
+
+async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
+}
+
+async fn echo(mut connection: Connection) -> Result<(), Error> {
+    while let Some(message) = connection.recv().await? {
+        if !message.is_close() {
+            connection.send(message).await?;
+        }
+    }
+    Ok(())
+}
+
+/// The code and reason of the close frame that comes next.
+async fn close_of(ws: &mut WebSocket<Transport>) -> (u16, String) {
+    match soon("a close frame", ws.recv()).await {
+        Ok(Some(Message::Close(Some(close)))) => (close.code.get(), close.reason.to_string()),
+        other => panic!("{other:?}"),
+    }
+}

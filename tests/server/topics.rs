@@ -1,0 +1,106 @@
+//! S41: fan-out, where nobody waits for a laggard.
+
+use std::time::Duration;
+
+use bowstring::net::{Overflow, Reader, masking_key};
+use bowstring::proto::Role;
+use bowstring::server::Topic;
+use bowstring::{CloseCode, Config, Message, Prepared, WebSocket};
+use tokio::io::DuplexStream;
+use tokio::time::timeout;
+
+type Client = WebSocket<DuplexStream>;
+
+fn member(topic: &Topic<DuplexStream>, policy: Overflow) -> (Client, Subscribed) {
+    let (one, other) = tokio::io::duplex(4096);
+    let config = Config::default();
+    let server = WebSocket::from_raw(one, Role::Server, [], &config);
+    let (reader, writer) = server.split();
+    let place = topic.subscribe_with(&writer, policy);
+    let reading = tokio::spawn(drained(reader));
+    let client = WebSocket::from_raw(other, Role::Client(masking_key), [], &config);
+    (client, Subscribed { writer, place: Some(place), reading })
+}
+
+struct Subscribed {
+    writer: bowstring::net::Writer<DuplexStream>,
+    place: Option<bowstring::server::Subscription<DuplexStream>>,
+    reading: tokio::task::JoinHandle<()>,
+}
+
+async fn drained(mut reader: Reader<DuplexStream>) {
+    while let Ok(Some(_)) = reader.recv().await {}
+}
+
+async fn next(client: &mut Client) -> Option<Message> {
+    timeout(Duration::from_secs(1), client.recv()).await.ok()?.unwrap()
+}
+
+#[tokio::test(start_paused = true)]
+async fn everybody_hears_everything_in_order() {
+    let topic = Topic::new();
+    let mut members: Vec<_> = (0..50).map(|_| member(&topic, Overflow::DropNewest)).collect();
+    for number in 0..20 {
+        assert_eq!(topic.publish(&Prepared::text(&number.to_string())), 50);
+    }
+    for number in 20..40 {
+        assert_eq!(topic.feed(&Prepared::text(&number.to_string())), 50);
+    }
+    topic.flush();
+    for (client, _) in &mut members {
+        for number in 0..40 {
+            assert_eq!(next(client).await, Some(Message::text(number.to_string())));
+        }
+    }
+    // Who has left hears no more; who is gone is dropped.
+    members[0].1.place = None;
+    assert_eq!(topic.len(), 49);
+    members[1].0.close(1000, "").await.unwrap();
+    (&mut members[1].1.reading).await.unwrap();
+    assert_eq!(topic.publish(&Prepared::text("last")), 48);
+    assert_eq!(next(&mut members[0].0).await, None);
+    assert_eq!(next(&mut members[2].0).await, Some("last".into()));
+    drop(members);
+    assert!(topic.is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn s41_nobody_waits_for_a_laggard() {
+    let topic = Topic::new();
+    let (mut stalled, stalled_side) = member(&topic, Overflow::DropNewest);
+    let (mut prices, prices_side) = member(&topic, Overflow::DropOldest);
+    let (mut strict, _strict_side) = member(&topic, Overflow::Close(CloseCode::POLICY_VIOLATION));
+    let mut others: Vec<_> = (0..20).map(|_| member(&topic, Overflow::Wait)).collect();
+    let data = vec![7; 1000];
+    for number in 0..1000_u32 {
+        let mut data = data.clone();
+        data[..4].copy_from_slice(&number.to_be_bytes());
+        topic.publish(&Prepared::binary(&data));
+        for (client, _) in &mut others {
+            assert_eq!(next(client).await.unwrap().as_bytes()[..4], number.to_be_bytes());
+        }
+    }
+    // What the stalled hold is bounded, and what each gets is what its policy says.
+    let bound = (64 << 10) + 2000;
+    assert!(stalled_side.writer.buffered() <= bound, "{}", stalled_side.writer.buffered());
+    assert!(prices_side.writer.buffered() <= 2 * bound, "{}", prices_side.writer.buffered());
+    assert_eq!(topic.len(), 22, "the strict one was let go");
+    let mut numbers = Vec::new();
+    while let Some(message) = next(&mut stalled).await {
+        numbers.push(u32::from_be_bytes(message.as_bytes()[..4].try_into().unwrap()));
+    }
+    assert_eq!(numbers, (0..numbers.len() as u32).collect::<Vec<_>>());
+    assert_eq!(numbers.len() as u64 + stalled_side.writer.dropped(), 1000);
+    let mut last = None;
+    while let Some(message) = next(&mut prices).await {
+        last = Some(u32::from_be_bytes(message.as_bytes()[..4].try_into().unwrap()));
+    }
+    assert_eq!(last, Some(999), "the newest is there");
+    let code = loop {
+        match next(&mut strict).await.unwrap() {
+            Message::Close(close) => break close.unwrap().code,
+            _ => continue,
+        }
+    };
+    assert_eq!(code, CloseCode::POLICY_VIOLATION);
+}
