@@ -10,6 +10,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode};
 use tokio::time::timeout;
 use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
@@ -17,7 +19,6 @@ use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::rustls::{self, ServerConfig};
 
-use super::reply::Answer;
 use crate::net::{Config, HTTP, Incoming, TlsStream, Transport};
 
 /// A certificate and its key, for a [`Listener`](super::Listener) to speak TLS. Clones are the same: one
@@ -114,8 +115,11 @@ impl Tls {
 /// Answers whoever speaks HTTP in the clear.
 async fn say_so(plain: Transport, config: &Config) {
     if let Ok(incoming) = Incoming::read(plain, config).await {
-        let answer = Answer::new(http::StatusCode::BAD_REQUEST);
-        let _ = incoming.respond(answer.text(NO_TLS).0).await;
+        let mut answer = Response::new(NO_TLS);
+        *answer.status_mut() = StatusCode::BAD_REQUEST;
+        let text = HeaderValue::from_static("text/plain; charset=utf-8");
+        answer.headers_mut().insert(CONTENT_TYPE, text);
+        let _ = incoming.respond(answer).await;
     }
 }
 
