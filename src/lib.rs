@@ -68,7 +68,9 @@
 //!
 //! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `server` is the
 //! layer on it; `deflate` is permessage-deflate (RFC 7692); `echo-server` (default) is what the binary
-//! needs, and brings `server` and `deflate`. With `default-features = false` the core stands alone.
+//! needs, and brings `server` and `deflate`; `rustls-tls-native-roots` and `rustls-tls-webpki-roots`
+//! are TLS for both roles, `rustls-tls` the same for those who say whom to trust. With
+//! `default-features = false` the core stands alone.
 
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]

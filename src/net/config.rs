@@ -28,7 +28,7 @@ pub struct Config {
     /// something else does not notice that its peer is gone.
     pub timeouts: Timeouts,
     /// How long each step of the opening handshake may take. A client's is everything from looking
-    /// up the name to the server's answer; a server's are reading the request, and writing the
+    /// up the name to the server's answer; a server's are TLS, reading the request, and writing the
     /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
     pub handshake_timeout: Duration,
     /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.

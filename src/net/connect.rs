@@ -1,14 +1,21 @@
 //! The client's side of the opening handshake (§4.1).
 
+#[cfg(feature = "rustls-tls")]
+use std::sync::Arc;
+
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
+#[cfg(feature = "rustls-tls")]
+use tokio_rustls::rustls;
 
 use super::config::Config;
 use super::error::Error;
 use super::keys::{masking_key, nonce};
 use super::opening::{no_delay, read_head, read_some, within};
 use super::stream::WebSocket;
+#[cfg(feature = "rustls-tls")]
+use super::tls;
 use super::transport::Transport;
 use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
@@ -19,7 +26,7 @@ use crate::proto::Role;
 /// How much of the body of a refusal is kept.
 const MAX_BODY: usize = 16 << 10;
 
-/// Connects to a `ws://` address, with the defaults of [`Config`].
+/// Connects to a `ws://` or `wss://` address, with the defaults of [`Config`].
 ///
 /// Gives the connection and the server's answer. Nothing is remembered between calls, so the one
 /// connection per host that may be connecting at a time (§4.1) is the caller's to keep. Redirects are reported, not followed: see
@@ -42,14 +49,19 @@ const MAX_BODY: usize = 16 << 10;
 /// # Errors
 ///
 /// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
-/// [`HandshakeTimeout`](Error::HandshakeTimeout), [`NeedsTls`](Error::NeedsTls) for `wss://`, or how
-/// the transport failed.
+/// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed; for `wss://`
+/// `Tls`, or [`NeedsTls`](Error::NeedsTls) without the features for it.
 pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri: Uri = uri.parse()?;
     connect_with(&ClientRequest::new(uri), &Config::default()).await
 }
 
 /// Connects with a request of one's own: header fields, subprotocols.
+///
+/// For `wss://` the feature `rustls-tls-native-roots` trusts whom the system trusts, read once per
+/// process, and `rustls-tls-webpki-roots` whom Mozilla does. With both the system comes first, and
+/// Mozilla's list serves where the system has none. To trust somebody else, or to show a certificate of
+/// one's own, there is `connect_tls`.
 ///
 /// ```no_run
 /// # use bowstring::{Config, handshake::{ClientRequest, Uri}};
@@ -69,16 +81,66 @@ pub async fn connect_with(
     request: &ClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    #[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
+    if request.uri().secure() {
+        let tls = within(config.handshake_timeout, tls::default_config()).await?;
+        return connect_tls(request, config, tls).await;
+    }
     if request.uri().secure() {
         return Err(Error::NeedsTls);
     }
     let answer = within(config.handshake_timeout, async {
-        let uri = request.uri();
-        let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-        no_delay(&stream);
-        open(Transport::Tcp(stream), request, config).await
+        open(tcp(request.uri()).await?, request, config).await
     });
     answer.await?.read(config).await
+}
+
+/// Connects to a `wss://` address with a TLS configuration of one's own: other roots, a client
+/// certificate. If it offers protocols (ALPN), `http/1.1` should be among them.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use bowstring::{Config, handshake::ClientRequest, net::{connect_tls, rustls}};
+/// # async fn hello(ca: rustls::pki_types::CertificateDer<'static>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut roots = rustls::RootCertStore::empty();
+/// roots.add(ca)?;
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let tls = rustls::ClientConfig::builder_with_provider(provider)
+///     .with_safe_default_protocol_versions()?
+///     .with_root_certificates(roots)
+///     .with_no_client_auth();
+/// let request = ClientRequest::new("wss://chat.internal/".parse()?);
+/// let (ws, _response) = connect_tls(&request, &Config::default(), Arc::new(tls)).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As for [`connect_with`]. A `ws://` address is [`Scheme`](super::TlsError::Scheme): nothing was sent.
+#[cfg(feature = "rustls-tls")]
+pub async fn connect_tls(
+    request: &ClientRequest,
+    config: &Config,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    let uri = request.uri();
+    if !uri.secure() {
+        return Err(tls::TlsError::Scheme.into());
+    }
+    let name = tls::name(uri.host())?;
+    let answer = within(config.handshake_timeout, async {
+        let stream = tls::secure(tcp(uri).await?, name, tls).await?;
+        // A server that does not like our certificate says so behind its handshake (RFC 8446 §4.4.2.4).
+        open(stream, request, config).await.map_err(tls::explain)
+    });
+    answer.await?.read(config).await
+}
+
+async fn tcp(uri: &Uri) -> Result<Transport, Error> {
+    let stream = TcpStream::connect((uri.host(), uri.port())).await?;
+    no_delay(&stream);
+    Ok(stream.into())
 }
 
 /// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's

@@ -5,6 +5,8 @@ use std::io;
 
 use bytes::Bytes;
 
+#[cfg(feature = "rustls-tls")]
+use super::tls::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
 
@@ -38,9 +40,13 @@ pub enum Error {
     Overflow,
     /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
     HandshakeTimeout,
-    /// The address is a `wss://` URI. Make the TLS connection with a library of your choice, then
-    /// the handshake with [`connect_over`](super::connect_over).
+    /// The address is a `wss://` URI, and this build trusts no certificates: it lacks the features
+    /// `rustls-tls-native-roots` and `rustls-tls-webpki-roots`. Or make the TLS connection with a
+    /// library of your choice, then the handshake with [`connect_over`](super::connect_over).
     NeedsTls,
+    /// The TLS connection could not be made. Nothing else was sent.
+    #[cfg(feature = "rustls-tls")]
+    Tls(TlsError),
     /// The address is not a `ws://` URI (§3).
     Uri(UriError),
     /// The request or the answer to be sent is not legal; nothing was sent.
@@ -81,6 +87,8 @@ impl fmt::Display for Error {
             Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
             Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
             Self::NeedsTls => f.write_str("a wss:// address needs a TLS connection to go over"),
+            #[cfg(feature = "rustls-tls")]
+            Self::Tls(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
@@ -119,6 +127,9 @@ from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
     Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
 }
+
+#[cfg(feature = "rustls-tls")]
+from! { Tls(TlsError) }
 
 impl<M> TrySendError<M> {
     /// The message.

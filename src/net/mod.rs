@@ -12,7 +12,8 @@
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
-//! `transport` is what a connection goes over where this crate has opened it; `traffic` counts what does.
+//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted;
+//! `traffic` counts what goes over it.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
@@ -35,6 +36,8 @@ mod shared;
 mod split;
 mod stream;
 mod timer;
+#[cfg(feature = "rustls-tls")]
+mod tls;
 mod traffic;
 mod transport;
 mod writing;
@@ -44,6 +47,8 @@ pub use batch::{Events, Outgoing};
 pub use config::Config;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, Memory};
+#[cfg(feature = "rustls-tls")]
+pub use connect::connect_tls;
 pub use connect::{connect, connect_over, connect_with};
 pub use error::{Error, TrySendError};
 pub use handle::{Ending, Handle};
@@ -51,6 +56,15 @@ pub use keys::masking_key;
 pub use overflow::Overflow;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};
+#[cfg(all(feature = "rustls-tls", feature = "server"))]
+pub(crate) use tls::HTTP;
+#[cfg(feature = "rustls-tls")]
+pub use tls::{TlsError, TlsInfo};
+/// The TLS library, in the version that this crate speaks with.
+#[cfg(feature = "rustls-tls")]
+pub use tokio_rustls::rustls;
 #[cfg(feature = "metrics")]
 pub use traffic::Traffic;
+#[cfg(feature = "rustls-tls")]
+pub use transport::TlsStream;
 pub use transport::{Transport, TransportRead, TransportWrite};

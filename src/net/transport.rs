@@ -27,13 +27,22 @@ pub enum Transport {
     /// A Unix domain socket.
     #[cfg(unix)]
     Unix(UnixStream),
+    /// TLS over another of these.
+    #[cfg(feature = "rustls-tls")]
+    Tls(TlsStream),
 }
+
+/// TLS over another transport, after its handshake; [`Transport::tls`] tells what was agreed on.
+#[cfg(feature = "rustls-tls")]
+#[derive(Debug)]
+pub struct TlsStream(Box<tokio_rustls::TlsStream<Transport>>);
 
 /// The reading direction of a [`Transport`].
 #[derive(Debug)]
 pub struct TransportRead(Reading);
 
-/// The writing direction of a [`Transport`]; dropping it shuts that direction down.
+/// The writing direction of a [`Transport`]; dropping it shuts that direction down, but for TLS, which
+/// ends when both are dropped.
 #[derive(Debug)]
 pub struct TransportWrite(Writing);
 
@@ -42,6 +51,9 @@ enum Reading {
     Tcp(tcp::OwnedReadHalf),
     #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
+    // Both directions need the session's state: behind a lock, held while bytes are moved.
+    #[cfg(feature = "rustls-tls")]
+    Tls(tokio::io::ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
@@ -49,6 +61,30 @@ enum Writing {
     Tcp(tcp::OwnedWriteHalf),
     #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
+    #[cfg(feature = "rustls-tls")]
+    Tls(tokio::io::WriteHalf<TlsStream>),
+}
+
+impl Transport {
+    /// Whether it is encrypted.
+    pub fn is_tls(&self) -> bool {
+        match self {
+            #[cfg(feature = "rustls-tls")]
+            Self::Tls(_) => true,
+            _ => false,
+        }
+    }
+}
+
+#[cfg(feature = "rustls-tls")]
+impl TlsStream {
+    pub(crate) fn new(stream: impl Into<tokio_rustls::TlsStream<Transport>>) -> Self {
+        Self(Box::new(stream.into()))
+    }
+
+    pub(super) fn session(&self) -> &tokio_rustls::TlsStream<Transport> {
+        &self.0
+    }
 }
 
 impl From<TcpStream> for Transport {
@@ -79,6 +115,11 @@ impl Split for Transport {
                 let (reading, writing) = stream.into_split();
                 (Reading::Unix(reading), Writing::Unix(writing))
             }
+            #[cfg(feature = "rustls-tls")]
+            Self::Tls(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                (Reading::Tls(reading), Writing::Tls(writing))
+            }
         };
         (TransportRead(reading), TransportWrite(writing))
     }
@@ -91,6 +132,8 @@ macro_rules! each {
             $kind::Tcp($stream) => $call,
             #[cfg(unix)]
             $kind::Unix($stream) => $call,
+            #[cfg(feature = "rustls-tls")]
+            $kind::Tls($stream) => $call,
         }
     };
 }
@@ -156,3 +199,46 @@ impl_read!(Transport, Transport, this => this);
 impl_write!(Transport, Transport, this => this, this);
 impl_read!(TransportRead, Reading, this => &mut this.0);
 impl_write!(TransportWrite, Writing, this => &mut this.0, &this.0);
+
+#[cfg(feature = "rustls-tls")]
+impl AsyncRead for TlsStream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_read(cx, buf)
+    }
+}
+
+#[cfg(feature = "rustls-tls")]
+impl AsyncWrite for TlsStream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.get_mut().0).poll_write(cx, bytes)
+    }
+
+    fn poll_write_vectored(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        slices: &[IoSlice<'_>],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut *self.get_mut().0).poll_write_vectored(cx, slices)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.0.is_write_vectored()
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_flush(cx)
+    }
+
+    /// Sends a close_notify first (RFC 8446 §6.1).
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut *self.get_mut().0).poll_shutdown(cx)
+    }
+}

@@ -11,10 +11,9 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
 use super::connection::Connection;
-use super::listener::{Listener, Peer};
+use super::listener::{Accepted, Listener};
 use super::task::{self, Arrival, Context, Outcome, unless};
 use super::trace::Trace;
-use crate::net::Transport;
 
 /// Accepts until the server drains, and then whoever had come before.
 pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)
@@ -28,7 +27,7 @@ where
         unless(registry.draining(), next(&context, &listener)).await
     {
         match accepted {
-            Ok((stream, peer)) => admit(&context, stream, peer, permit),
+            Ok(accepted) => admit(&context, accepted, permit),
             // The peer has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system is out of something, such as file descriptors. Asking again at once would
@@ -41,8 +40,8 @@ where
     }
     // Whoever is in the backlog is told, rather than reset.
     tokio::task::yield_now().await;
-    while let Some((Ok((stream, peer)), permit)) = at_once(next(&context, &listener)).await {
-        admit(&context, stream, peer, permit);
+    while let Some((Ok(accepted), permit)) = at_once(next(&context, &listener)).await {
+        admit(&context, accepted, permit);
     }
 }
 
@@ -50,33 +49,29 @@ where
 async fn next<D, H>(
     context: &Context<D, H>,
     listener: &Listener,
-) -> (io::Result<(Transport, Peer)>, OwnedSemaphorePermit) {
+) -> (io::Result<Accepted>, OwnedSemaphorePermit) {
     let permit = Arc::clone(&context.registry.handshakes).acquire_owned().await;
     let permit = permit.expect("it is never closed");
     (listener.accept().await, permit)
 }
 
-fn admit<D, H, F>(
-    context: &Arc<Context<D, H>>,
-    stream: Transport,
-    peer: Peer,
-    permit: OwnedSemaphorePermit,
-) where
+fn admit<D, H, F>(context: &Arc<Context<D, H>>, accepted: Accepted, permit: OwnedSemaphorePermit)
+where
     D: Send + 'static,
     H: Fn(Connection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    match context.registry.enter(peer) {
+    match context.registry.enter(accepted.peer) {
         Ok(place) => {
             let id = place.id();
-            let arrival = Box::new(Arrival { stream, peer, permit });
+            let arrival = Box::new(Arrival { accepted, permit });
             let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival, place));
             context.registry.set_abort(id, spawned.abort_handle());
         }
         Err(full) => {
             let config = context.config.clone();
             tokio::spawn(async move {
-                task::refuse(stream, config, full).await;
+                task::refuse(accepted, config, full).await;
                 drop(permit);
             });
         }

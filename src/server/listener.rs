@@ -10,14 +10,28 @@ use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
 
-use crate::net::Transport;
+#[cfg(feature = "rustls-tls")]
+use super::tls::Tls;
+use crate::net::{Config, Transport};
 
 /// A socket that a [`Server`](super::Server) accepts connections from.
 #[derive(Debug)]
-pub struct Listener(pub(super) Kind);
+pub struct Listener {
+    kind: Kind,
+    #[cfg(feature = "rustls-tls")]
+    tls: Option<Tls>,
+}
+
+/// Somebody who has come, and has not said a word.
+pub(super) struct Accepted {
+    stream: Transport,
+    pub(super) peer: Peer,
+    #[cfg(feature = "rustls-tls")]
+    tls: Option<Tls>,
+}
 
 #[derive(Debug)]
-pub(super) enum Kind {
+enum Kind {
     Tcp(TcpListener),
     #[cfg(unix)]
     Unix(UnixListener),
@@ -57,7 +71,7 @@ impl Listener {
         let mut failed = io::Error::new(io::ErrorKind::NotFound, "no address of that name");
         for address in lookup_host(addresses).await? {
             match listen(address, shared) {
-                Ok(listener) => return Ok(Self(Kind::Tcp(listener))),
+                Ok(listener) => return Ok(listener.into()),
                 Err(error) => failed = error,
             }
         }
@@ -86,17 +100,34 @@ impl Listener {
         Ok(listener.into())
     }
 
+    /// Connections to it speak TLS.
+    #[cfg(feature = "rustls-tls")]
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
+        self
+    }
+
     /// The TCP address it is bound to; `None` for a Unix socket.
     pub fn local_addr(&self) -> Option<SocketAddr> {
-        match &self.0 {
+        match &self.kind {
             Kind::Tcp(listener) => listener.local_addr().ok(),
             #[cfg(unix)]
             Kind::Unix(_) => None,
         }
     }
 
-    pub(super) async fn accept(&self) -> io::Result<(Transport, Peer)> {
-        match &self.0 {
+    pub(super) async fn accept(&self) -> io::Result<Accepted> {
+        let (stream, peer) = self.accept_plain().await?;
+        Ok(Accepted {
+            stream,
+            peer,
+            #[cfg(feature = "rustls-tls")]
+            tls: self.tls.clone(),
+        })
+    }
+
+    async fn accept_plain(&self) -> io::Result<(Transport, Peer)> {
+        match &self.kind {
             Kind::Tcp(listener) => {
                 let (stream, address) = listener.accept().await?;
                 // Only a socket that is gone already refuses; corking is ours.
@@ -113,16 +144,27 @@ impl Listener {
 
     /// The same socket for another runtime. Must be registered there.
     pub(super) fn share(&self) -> io::Result<Shared> {
-        Ok(match &self.0 {
-            Kind::Tcp(listener) => Shared::Tcp(duplicate(listener)?),
+        let socket = match &self.kind {
+            Kind::Tcp(listener) => Socket::Tcp(duplicate(listener)?),
             #[cfg(unix)]
-            Kind::Unix(listener) => Shared::Unix(duplicate_unix(listener)?),
+            Kind::Unix(listener) => Socket::Unix(duplicate_unix(listener)?),
+        };
+        Ok(Shared {
+            socket,
+            #[cfg(feature = "rustls-tls")]
+            tls: self.tls.clone(),
         })
     }
 }
 
 /// A listener between two runtimes.
-pub(super) enum Shared {
+pub(super) struct Shared {
+    socket: Socket,
+    #[cfg(feature = "rustls-tls")]
+    tls: Option<Tls>,
+}
+
+enum Socket {
     Tcp(std::net::TcpListener),
     #[cfg(unix)]
     Unix(std::os::unix::net::UnixListener),
@@ -131,11 +173,27 @@ pub(super) enum Shared {
 impl Shared {
     /// Registers it with the runtime that this is called on.
     pub(super) fn register(self) -> io::Result<Listener> {
-        Ok(match self {
-            Self::Tcp(listener) => TcpListener::from_std(listener)?.into(),
+        let listener: Listener = match self.socket {
+            Socket::Tcp(listener) => TcpListener::from_std(listener)?.into(),
             #[cfg(unix)]
-            Self::Unix(listener) => UnixListener::from_std(listener)?.into(),
-        })
+            Socket::Unix(listener) => UnixListener::from_std(listener)?.into(),
+        };
+        #[cfg(feature = "rustls-tls")]
+        let listener = Listener { tls: self.tls, ..listener };
+        Ok(listener)
+    }
+}
+
+impl Accepted {
+    /// The transport, once it is as secure as it should be; `None` if it never is.
+    pub(super) async fn transport(self, config: &Config) -> Option<Transport> {
+        #[cfg(feature = "rustls-tls")]
+        if let Some(tls) = self.tls {
+            // Boxed, for in the clear nobody needs it.
+            return Box::pin(tls.accept(self.stream, config)).await;
+        }
+        let _ = config;
+        Some(self.stream)
     }
 }
 
@@ -172,16 +230,26 @@ fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     socket.listen(BACKLOG)
 }
 
+impl From<Kind> for Listener {
+    fn from(kind: Kind) -> Self {
+        Self {
+            kind,
+            #[cfg(feature = "rustls-tls")]
+            tls: None,
+        }
+    }
+}
+
 impl From<TcpListener> for Listener {
     fn from(listener: TcpListener) -> Self {
-        Self(Kind::Tcp(listener))
+        Kind::Tcp(listener).into()
     }
 }
 
 #[cfg(unix)]
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
-        Self(Kind::Unix(listener))
+        Kind::Unix(listener).into()
     }
 }
 

@@ -10,7 +10,7 @@
 //!     ├── origin ─── auth       whose pages may connect · credentials and cookies
 //!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
 //!     │
-//!   listener                    where connections come from
+//!   listener ── tls             where connections come from · how they are encrypted
 //! ```
 //!
 //! Beside it stands `topic`: what is published to one goes to all who subscribe.
@@ -28,6 +28,8 @@ mod reply;
 mod request;
 mod serve;
 mod task;
+#[cfg(feature = "rustls-tls")]
+mod tls;
 mod topic;
 mod trace;
 
@@ -40,4 +42,6 @@ pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
 pub use task::Outcome;
+#[cfg(feature = "rustls-tls")]
+pub use tls::Tls;
 pub use topic::{Subscription, Topic};

@@ -20,7 +20,7 @@ pub struct Limits {
     /// on open files is often lower: while that is reached, nothing is accepted.
     pub connections: usize,
     /// Connections whose opening handshake is under way; what comes beyond waits to be accepted.
-    /// Default 8,192, of about 4 KiB each.
+    /// Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
     pub handshakes: usize,
     /// Connections from one IP address; what comes beyond is answered with 429. Default: no limit, for
     /// behind a proxy, or a large office's router, there is one address for all.

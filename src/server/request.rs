@@ -6,6 +6,8 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 
 use super::auth::{Basic, Cookies, bearer};
 use super::listener::Peer;
+#[cfg(feature = "rustls-tls")]
+use crate::net::TlsInfo;
 
 /// A request that was read and is not answered yet. It reads like an [`http::Request`]: method, URI,
 /// header fields.
@@ -15,6 +17,8 @@ pub struct Request {
     peer: Peer,
     wants_upgrade: bool,
     protocols: Vec<String>,
+    #[cfg(feature = "rustls-tls")]
+    tls: Option<TlsInfo>,
 }
 
 impl Request {
@@ -24,7 +28,25 @@ impl Request {
         wants_upgrade: bool,
         protocols: Vec<String>,
     ) -> Self {
-        Self { head, peer, wants_upgrade, protocols }
+        Self {
+            head,
+            peer,
+            wants_upgrade,
+            protocols,
+            #[cfg(feature = "rustls-tls")]
+            tls: None,
+        }
+    }
+
+    #[cfg(feature = "rustls-tls")]
+    pub(super) fn with_tls(self, tls: Option<TlsInfo>) -> Self {
+        Self { tls, ..self }
+    }
+
+    /// What was agreed on in the TLS handshake; `None` if it came in the clear.
+    #[cfg(feature = "rustls-tls")]
+    pub fn tls(&self) -> Option<&TlsInfo> {
+        self.tls.as_ref()
     }
 
     /// Who sent it. Behind a proxy that is the proxy, which tells of its client in a header field of

@@ -120,6 +120,15 @@ impl<D: Send + 'static> Server<D> {
         self
     }
 
+    /// Everything that it listens to so far speaks TLS. To do so at some only, there is
+    /// [`Listener::tls`].
+    #[cfg(feature = "rustls-tls")]
+    pub fn tls(mut self, tls: super::tls::Tls) -> Self {
+        self.listeners =
+            self.listeners.into_iter().map(|listener| listener.tls(tls.clone())).collect();
+        self
+    }
+
     /// What connections allow, and how long they wait.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;

@@ -1,7 +1,7 @@
 //! One connection's life: its request, the answer, the handler, its end.
 //!
 //! ```text
-//! request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
+//! TLS ─▶ request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
 //! ```
 
 use std::fmt::Display;
@@ -18,7 +18,7 @@ use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Left};
-use super::listener::Peer;
+use super::listener::Accepted;
 use super::origin::Origins;
 use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
@@ -62,8 +62,7 @@ impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
 
 /// Somebody who has come.
 pub(super) struct Arrival {
-    pub(super) stream: Transport,
-    pub(super) peer: Peer,
+    pub(super) accepted: Accepted,
     /// That there may be one more opening handshake.
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -80,7 +79,7 @@ pub(super) async fn serve<D, H, F>(
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
-    let trace = Trace::new(place.id(), arrival.peer);
+    let trace = Trace::new(place.id(), arrival.accepted.peer);
     let Some((connection, handle, home)) =
         Box::pin(open(&context, arrival, &mut place, &trace)).await
     else {
@@ -123,7 +122,8 @@ pub(super) async fn serve<D, H, F>(
 }
 
 /// Answers somebody who cannot be let in.
-pub(super) async fn refuse(stream: Transport, config: Config, full: Full) {
+pub(super) async fn refuse(accepted: Accepted, config: Config, full: Full) {
+    let Some(stream) = accepted.transport(&config).await else { return };
     let Ok(incoming) = Incoming::read(stream, &config).await else { return };
     let answer = match full {
         Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
@@ -141,8 +141,9 @@ async fn open<D, H>(
     place: &mut Place,
     trace: &Trace,
 ) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
-    let Arrival { stream, peer, permit } = *arrival;
-    let (mut socket, data) = handshake(context, stream, peer, trace).await?;
+    let Arrival { accepted, permit } = *arrival;
+    let peer = accepted.peer;
+    let (mut socket, data) = handshake(context, accepted, trace).await?;
     drop(permit);
     let handle = socket.handle();
     trace.opened(&handle);
@@ -154,8 +155,7 @@ async fn open<D, H>(
 /// The opening handshake. How it fails is the peer's business.
 async fn handshake<D, H>(
     context: &Context<D, H>,
-    stream: Transport,
-    peer: Peer,
+    accepted: Accepted,
     trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, origins, hook, .. } = context;
@@ -164,7 +164,13 @@ async fn handshake<D, H>(
         registry.draining().await;
         sleep(GRACE).await;
     };
-    let mut incoming = unless(drained, Incoming::read(stream, config)).await?.ok()?;
+    let peer = accepted.peer;
+    let read = async { Incoming::read(accepted.transport(config).await?, config).await.ok() };
+    let mut incoming = {
+        // Pinned here: handed over by value they would have room made for them twice.
+        let (drained, read) = (pin!(drained), pin!(read));
+        unless(drained, read).await??
+    };
     if registry.is_draining() {
         return turn_away(trace, incoming, going_down()).await;
     }
@@ -182,6 +188,8 @@ async fn handshake<D, H>(
     }
     let protocols = incoming.protocols().map(str::to_owned).collect();
     let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
+    #[cfg(feature = "rustls-tls")]
+    let request = request.with_tls(incoming.get_ref().tls());
     let accept = match timeout(config.handshake_timeout, hook(request)).await {
         Ok(Ok(accept)) => accept,
         Ok(Err(answer)) => return turn_away(trace, incoming, answer).await,

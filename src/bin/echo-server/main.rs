@@ -13,6 +13,8 @@ use std::process::ExitCode;
 use std::task::Poll;
 
 use bowstring::Error;
+#[cfg(feature = "rustls-tls")]
+use bowstring::server::Tls;
 use bowstring::server::{Accept, Answer, Connection, Request, Server};
 use http::Method;
 use options::{Command, Options};
@@ -36,25 +38,29 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("echo-server: {}: {error}", options.address);
+            eprintln!("echo-server: {error}");
             ExitCode::FAILURE
         }
     }
 }
 
 /// Serves until a signal comes, then sees everybody off.
-fn run(options: &Options) -> io::Result<()> {
-    let here = Builder::new_current_thread().enable_all().build()?;
-    let server = here.block_on(Server::bind(&options.address))?;
+fn run(options: &Options) -> Result<(), String> {
+    let failed = |error: io::Error| format!("{}: {error}", options.address);
+    let here = Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    let server = here.block_on(Server::bind(&options.address)).map_err(failed)?;
+    let scheme = if options.tls.is_some() { "wss" } else { "ws" };
     let addresses: Vec<_> = server.local_addrs().collect();
-    server
-        .config(options.config.clone())
-        .on_request(page_or_echo)
-        .drain_on(async move {
+    #[cfg(feature = "rustls-tls")]
+    let (server, reload) = tls(server, options)?;
+    #[cfg(not(feature = "rustls-tls"))]
+    let reload = None;
+    let server =
+        server.config(options.config.clone()).on_request(page_or_echo).drain_on(async move {
             // Whoever has read the lines below may send one.
-            let signal = signal();
+            let signal = signal(reload);
             for address in addresses {
-                println!("listening on ws://{address}/");
+                println!("listening on {scheme}://{address}/");
             }
             match signal {
                 Ok(signal) => signal.await,
@@ -63,25 +69,50 @@ fn run(options: &Options) -> io::Result<()> {
                     std::future::pending().await
                 }
             }
-        })
-        .serve_on_threads(options.threads, echo)?;
+        });
+    server.serve_on_threads(options.threads, echo).map_err(failed)?;
     Ok(())
 }
 
+/// What is done when the operator says that files have changed.
+type Reload = Box<dyn Fn() + Send>;
+
+/// The server with TLS, if that is asked for.
+#[cfg(feature = "rustls-tls")]
+fn tls(server: Server, options: &Options) -> Result<(Server, Option<Reload>), String> {
+    let Some((cert, key)) = &options.tls else { return Ok((server, None)) };
+    let tls = Tls::from_pem_files(cert, key).map_err(|error| error.to_string())?;
+    let server = server.tls(tls.clone());
+    let reload = move || match tls.reload() {
+        Ok(()) => println!("the certificate was read again"),
+        Err(error) => eprintln!("echo-server: the old certificate stays: {error}"),
+    };
+    Ok((server, Some(Box::new(reload))))
+}
+
 /// Resolves when the operator wants an end. From the call on, a signal no longer kills.
-fn signal() -> io::Result<impl Future<Output = ()>> {
+fn signal(reload: Option<Reload>) -> io::Result<impl Future<Output = ()>> {
     #[cfg(unix)]
     {
         use tokio::signal::unix::{SignalKind, signal};
         let mut interrupt = signal(SignalKind::interrupt())?;
         let mut terminate = signal(SignalKind::terminate())?;
+        let hangup = || signal(SignalKind::hangup());
+        let mut reload =
+            reload.map(|reload| Ok::<_, io::Error>((hangup()?, reload))).transpose()?;
         Ok(poll_fn(move |cx| {
+            if let Some((hangup, reload)) = &mut reload {
+                while let Poll::Ready(Some(())) = hangup.poll_recv(cx) {
+                    reload();
+                }
+            }
             let came = interrupt.poll_recv(cx).is_ready() || terminate.poll_recv(cx).is_ready();
             if came { Poll::Ready(()) } else { Poll::Pending }
         }))
     }
     #[cfg(not(unix))]
     Ok(async {
+        let _reload = reload;
         let _ = tokio::signal::ctrl_c().await;
     })
 }

@@ -1,6 +1,7 @@
 //! The command line.
 
 use std::num::NonZero;
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -24,6 +25,9 @@ usage: echo-server [ADDRESS] [OPTION…]
                      how long a peer may be quiet before it is sent a ping (default 20)
   --pong-timeout SECONDS
                      how long it may then go on being quiet before it is given up (default 20)
+  --cert FILE        speaks TLS, with this certificate and those that lead to a root behind it (PEM);
+                     SIGHUP has both files read again
+  --key FILE         the key of the certificate (PEM)
   --help             this text
   --version          the version";
 
@@ -40,6 +44,8 @@ pub(crate) struct Options {
     pub(crate) threads: NonZero<usize>,
     /// What a connection allows.
     pub(crate) config: Config,
+    /// The files of the certificate and of its key.
+    pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
 
 /// Reads the arguments behind the program's name; the error says what is wrong with them.
@@ -47,6 +53,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let mut address = None;
     let mut threads = None;
     let mut config = Config::default();
+    let (mut cert, mut key) = (None, None);
     let mut args = args.peekable();
     while let Some(arg) = args.next() {
         let (name, inline) = match arg.split_once('=') {
@@ -73,6 +80,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
                 config.deflate = mode(&value)
                     .ok_or_else(|| format!("{}, not {value:?}", wants(name, A_MODE)))?;
             }
+            "--cert" => cert = Some(PathBuf::from(value(A_FILE)?)),
+            "--key" => key = Some(PathBuf::from(value(A_FILE)?)),
             _ if name.starts_with('-') => return Err(format!("unknown option {name:?}")),
             _ if address.is_some() => {
                 return Err(format!("one address is enough; {arg:?} is left"));
@@ -83,11 +92,19 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let address = address.unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let cores = || available_parallelism().unwrap_or(NonZero::<usize>::MIN);
     let threads = threads.unwrap_or_else(cores);
-    Ok(Command::Serve(Box::new(Options { address, threads, config })))
+    let tls = match (cert, key) {
+        (None, None) => None,
+        (Some(_), Some(_)) if !cfg!(feature = "rustls-tls") => return Err(NO_TLS.to_owned()),
+        (Some(cert), Some(key)) => Some((cert, key)),
+        _ => return Err("--cert and --key go together".to_owned()),
+    };
+    Ok(Command::Serve(Box::new(Options { address, threads, config, tls })))
 }
 
 const A_NUMBER: &str = "a number from 1 up";
 const A_TIME: &str = "seconds, 0.001 to 1000000";
+const A_FILE: &str = "a file";
+const NO_TLS: &str = "this build has no TLS: it lacks the feature rustls-tls";
 const A_MODE: &str = "off, shared, window=9 to window=15, or full";
 
 fn wants(name: &str, what: &str) -> String {
@@ -172,6 +189,19 @@ mod tests {
     }
 
     #[test]
+    fn a_certificate_and_its_key() {
+        let Ok(Command::Serve(options)) = parsed("80") else { panic!() };
+        assert_eq!(options.tls, None);
+        match parsed("--cert a.pem --key=b.pem") {
+            Ok(Command::Serve(options)) if cfg!(feature = "rustls-tls") => {
+                assert_eq!(options.tls, Some(("a.pem".into(), "b.pem".into())));
+            }
+            Err(error) if cfg!(not(feature = "rustls-tls")) => assert_eq!(error, NO_TLS),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
     fn keep_alive() {
         let timeouts = |line| match parsed(line) {
             Ok(Command::Serve(options)) => options.config.timeouts,
@@ -187,6 +217,9 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (line, said) in [
+            ("--cert", "--cert wants a file"),
+            ("--cert a.pem", "--cert and --key go together"),
+            ("--key b.pem", "--cert and --key go together"),
             ("--threads", "--threads wants a number from 1 up"),
             ("--threads 0", "--threads wants a number from 1 up, not \"0\""),
             ("--threads=x", "--threads wants a number from 1 up, not \"x\""),

@@ -1,0 +1,208 @@
+//! TLS (§4.1 item 5), by rustls with ring: a client's handshake, what both ends learn from one, and how
+//! one fails.
+//!
+//! A server's certificate is always verified: its chain up to a root that is trusted, its time, and that
+//! it is for the host of the URI, a name or an IP address. There is no switch for that. Whom to trust is
+//! the caller's [`ClientConfig`], or by the features: `rustls-tls-native-roots`, whom the system trusts;
+//! `rustls-tls-webpki-roots`, whom Mozilla trusted when that crate was made. With both, the second
+//! serves where the system trusts nobody. Revocation is not looked up.
+
+use std::fmt;
+use std::sync::Arc;
+
+use tokio_rustls::TlsConnector;
+use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
+use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as Rustls, ProtocolVersion};
+
+use super::error::Error;
+use super::transport::{TlsStream, Transport};
+
+/// Why a TLS connection could not be made.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum TlsError {
+    /// The server's certificate is for other hosts than the one of the URI.
+    WrongHost,
+    /// The server's certificate is not valid any more.
+    Expired,
+    /// The server's certificate is not valid yet.
+    NotYetValid,
+    /// The server's certificate was issued by nobody who is trusted: by an unknown authority, by one
+    /// that is none, or by itself.
+    UnknownIssuer,
+    /// A signature is false: the certificate was made in the name of somebody trusted without their
+    /// key, or the server has not the certificate's key.
+    BadSignature,
+    /// The server's certificate is an authority's own, not a server's; so are many that vouch for
+    /// themselves.
+    Authority,
+    /// The server's certificate was revoked.
+    Revoked,
+    /// The host of the URI is neither a name that can stand in a certificate nor an IP address.
+    Host,
+    /// Another protocol than HTTP/1.1 was agreed on (RFC 7301).
+    Protocol,
+    /// Nobody is trusted: no root certificate was found, or none could be read.
+    NoRoots,
+    /// The address is not a `wss://` URI (§3).
+    Scheme,
+    /// Anything else that rustls found.
+    Other(Rustls),
+}
+
+/// What the ends of a TLS connection have agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct TlsInfo {
+    /// The host that the client asked for (SNI, RFC 6066 §3), in lower case; known to servers. Clients
+    /// that connect to an IP address ask for none.
+    pub server_name: Option<String>,
+    /// The protocol that was agreed on (ALPN, RFC 7301): `http/1.1`, if any.
+    pub alpn: Option<Vec<u8>>,
+    /// The version of TLS.
+    pub version: Option<ProtocolVersion>,
+    /// The peer's certificate and those that came with it, which were verified. A server has one only
+    /// if its configuration asks for it.
+    pub peer_certificates: Vec<CertificateDer<'static>>,
+}
+
+impl Transport {
+    /// What was agreed on, if it is encrypted.
+    pub fn tls(&self) -> Option<TlsInfo> {
+        let Self::Tls(stream) = self else { return None };
+        let session = stream.session();
+        let (_, common) = session.get_ref();
+        let server_name = match session {
+            tokio_rustls::TlsStream::Server(stream) => stream.get_ref().1.server_name(),
+            tokio_rustls::TlsStream::Client(_) => None,
+        };
+        Some(TlsInfo {
+            server_name: server_name.map(str::to_owned),
+            alpn: common.alpn_protocol().map(<[u8]>::to_vec),
+            version: common.protocol_version(),
+            peer_certificates: common.peer_certificates().unwrap_or_default().to_vec(),
+        })
+    }
+}
+
+/// What a server's certificate must be for, and what is asked for: §4.1 wants SNI, RFC 6066 §3 wants
+/// none for an IP address, and rustls does so.
+pub(super) fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
+    ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host)
+}
+
+/// Makes a client's TLS handshake over a transport.
+pub(super) async fn secure(
+    stream: Transport,
+    name: ServerName<'static>,
+    config: Arc<ClientConfig>,
+) -> Result<Transport, Error> {
+    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(explain)?;
+    match stream.get_ref().1.alpn_protocol() {
+        None | Some(HTTP) => Ok(Transport::Tls(TlsStream::new(stream))),
+        Some(_) => Err(TlsError::Protocol.into()),
+    }
+}
+
+/// Finds out what rustls wanted to say.
+pub(super) fn explain(error: impl Into<Error>) -> Error {
+    match error.into() {
+        Error::Io(error) => {
+            match error.get_ref().and_then(|inner| inner.downcast_ref::<Rustls>()) {
+                Some(rustls) => TlsError::from(rustls.clone()).into(),
+                None => error.into(),
+            }
+        }
+        other => other,
+    }
+}
+
+/// The configuration of clients that bring none, made once.
+#[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
+pub(super) async fn default_config() -> Result<Arc<ClientConfig>, Error> {
+    use std::sync::OnceLock;
+    use tokio_rustls::rustls::crypto::ring;
+
+    static MADE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
+    if let Some(made) = MADE.get() {
+        return Ok(Arc::clone(made));
+    }
+    // The system's certificates are files.
+    let making = tokio::task::spawn_blocking(|| {
+        let roots = roots();
+        if roots.is_empty() {
+            return Err(TlsError::NoRoots);
+        }
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .map_err(TlsError::Other)?
+            .with_root_certificates(roots)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![HTTP.to_vec()];
+        Ok(Arc::new(config))
+    });
+    let made = making.await.map_err(std::io::Error::from)??;
+    Ok(Arc::clone(MADE.get_or_init(|| made)))
+}
+
+/// Whom the system trusts, else whom Mozilla does, as far as the features say.
+#[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
+fn roots() -> tokio_rustls::rustls::RootCertStore {
+    let mut roots = tokio_rustls::rustls::RootCertStore::empty();
+    // A few that cannot be read, or parsed, do no harm: what they would vouch for is not trusted.
+    #[cfg(feature = "rustls-tls-native-roots")]
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    #[cfg(feature = "rustls-tls-webpki-roots")]
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// The name of HTTP/1.1 in ALPN (RFC 7301 §6).
+pub(crate) const HTTP: &[u8] = b"http/1.1";
+
+impl From<Rustls> for TlsError {
+    fn from(error: Rustls) -> Self {
+        use CertificateError as Bad;
+        let Rustls::InvalidCertificate(bad) = &error else { return Self::Other(error) };
+        match bad {
+            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Self::WrongHost,
+            Bad::Expired | Bad::ExpiredContext { .. } => Self::Expired,
+            Bad::NotValidYet | Bad::NotValidYetContext { .. } => Self::NotYetValid,
+            Bad::UnknownIssuer => Self::UnknownIssuer,
+            Bad::BadSignature => Self::BadSignature,
+            Bad::Revoked => Self::Revoked,
+            // Findings of the verifier's that rustls has no name for.
+            Bad::Other(other) => match &*other.to_string() {
+                "CaUsedAsEndEntity" => Self::Authority,
+                "EndEntityUsedAsCa" => Self::UnknownIssuer,
+                _ => Self::Other(error),
+            },
+            _ => Self::Other(error),
+        }
+    }
+}
+
+impl fmt::Display for TlsError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::WrongHost => "the server's certificate is for another host",
+            Self::Expired => "the server's certificate has expired",
+            Self::NotYetValid => "the server's certificate is not valid yet",
+            Self::UnknownIssuer => {
+                "the server's certificate was issued by nobody who is trusted, or by itself"
+            }
+            Self::BadSignature => "a signature of the server's, or in its certificate, is false",
+            Self::Authority => "the server's certificate is an authority's own, not a server's",
+            Self::Revoked => "the server's certificate was revoked",
+            Self::Host => "no certificate can be for this host",
+            Self::Protocol => "another protocol than HTTP/1.1 was agreed on (RFC 7301)",
+            Self::NoRoots => "no certificate of a trusted authority was found",
+            Self::Scheme => "a wss:// address is wanted (RFC 6455 §3)",
+            Self::Other(error) => return write!(f, "TLS failed: {error}"),
+        })
+    }
+}
+
+impl std::error::Error for TlsError {}
