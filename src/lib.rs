@@ -33,7 +33,7 @@
 //! # }
 //! ```
 //!
-//! A server of many is [`server::Server`](crate::server::Server): it accepts, asks a hook at the handshake,
+//! A server of many is [`server::Server`]: it accepts, asks a hook at the handshake,
 //! and gives each connection to a handler.
 //!
 //! **An event loop of one's own.** [`proto::Connection`] takes bytes and gives events, takes events

@@ -1,6 +1,6 @@
 //! The examples of the server layer, run as their readers would.
 
-#[allow(dead_code, unreachable_pub, reason = "it is for the attacks")]
+#[allow(unreachable_pub, reason = "it is for the attacks")]
 #[path = "attacks/harness.rs"]
 mod harness;
 

@@ -1,42 +1,25 @@
-//! bowstring's broadcast: one room, a `Prepared` message, a `send` to each subscriber.
+//! bowstring's broadcast: one topic, a `Prepared` message.
 
 mod common;
 
-use std::cell::RefCell;
-use std::rc::Rc;
-
-use bowstring::net::Writer;
+use bowstring::net::Overflow;
+use bowstring::server::Topic;
 use bowstring::{Error, Message, Prepared};
 use tokio::net::TcpStream;
 
-type Room = Rc<RefCell<Vec<(u64, Writer<TcpStream>)>>>;
+type Room = Topic<TcpStream>;
 
 fn main() -> std::io::Result<()> {
-    let room = Room::default();
-    let next = RefCell::new(0);
-    common::serve(move |stream| {
-        *next.borrow_mut() += 1;
-        let number = *next.borrow();
-        let room = Rc::clone(&room);
-        async move {
-            let ended = member(stream, number, &room).await;
-            room.borrow_mut().retain(|(other, _)| *other != number);
-            ended
-        }
-    })
+    let room = Room::new();
+    common::serve(move |stream| member(stream, room.clone()))
 }
 
-async fn member(stream: TcpStream, number: u64, room: &Room) -> Result<(), Error> {
+async fn member(stream: TcpStream, room: Room) -> Result<(), Error> {
     let (mut reader, writer) = Box::pin(bowstring::accept(stream)).await?.split();
-    room.borrow_mut().push((number, writer));
+    let _place = room.subscribe_with(&writer, Overflow::DropNewest);
     while let Some(message) = reader.recv().await? {
         if let Message::Binary(data) = message {
-            let news = Prepared::binary(&data);
-            let members = room.borrow().clone();
-            for (_, writer) in &members {
-                // Who is gone is gone.
-                let _ = writer.send(&news).await;
-            }
+            room.publish(&Prepared::binary(&data));
         }
     }
     Ok(())
