@@ -116,6 +116,17 @@ where
         self.upgrade.as_ref().err()
     }
 
+    /// Whether [`accept_with`](Self::accept_with) could answer 101 with these.
+    ///
+    /// # Errors
+    ///
+    /// What it would say; nothing was answered.
+    pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<(), Error> {
+        let upgrade = self.upgrade.as_ref().map_err(Clone::clone)?;
+        write_accept(upgrade, protocol, None, headers)?;
+        Ok(())
+    }
+
     /// Other limits, timeouts or compression for this connection.
     pub fn set_config(&mut self, config: Config) {
         self.config = config;

@@ -24,7 +24,7 @@ use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
-use crate::net::{Config, Handle, Incoming, Transport, WebSocket};
+use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -203,9 +203,8 @@ async fn handshake<D, H>(
         return turn_away(trace, incoming, going_down()).await;
     }
     let Accept { data, protocol, headers, config } = accept;
-    if let Some(protocol) = &protocol
-        && !incoming.protocols().any(|offered| offered == protocol)
-    {
+    // A hook may choose what was not offered, or a header field that is the handshake's own.
+    if let Err(Error::Build(_)) = incoming.check(protocol.as_deref(), &headers) {
         return turn_away(trace, incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
     }
     if let Some(config) = config {

@@ -60,8 +60,16 @@ async fn the_handler_gets_what_the_hook_gave() {
         (response.status(), &response.body()[..]),
         (StatusCode::NOT_FOUND, &b"no such room\n"[..])
     );
-    // A protocol that was not offered is the hook's mistake, not the client's.
+    // A protocol that was not offered is the hook's mistake, not the client's; so is a header field
+    // that is the handshake's own.
     let Err(Error::Status(response)) = server.try_connect("/rooms/red").await else { panic!() };
+    assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+    let owned = local().await.on_request(async |_| {
+        Ok(Accept::new(()).header(header::UPGRADE, HeaderValue::from_static("tea")))
+    });
+    let Err(Error::Status(response)) = start(owned, crate::echo).try_connect("/").await else {
+        panic!()
+    };
     assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
 }
 
