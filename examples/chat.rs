@@ -5,8 +5,8 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
-use bowstring::net::Overflow;
-use bowstring::server::{Accept, Answer, Connection, Request, Server, Topic};
+use bowstring::net::{Overflow, Transport, Writer};
+use bowstring::server::{Accept, Answer, Connection, Request, Server, Subscription, Topic};
 use bowstring::{Config, Error, Message, Prepared};
 use http::StatusCode;
 
@@ -15,10 +15,11 @@ use http::StatusCode;
 struct Rooms(Arc<Mutex<HashMap<String, Topic>>>);
 
 impl Rooms {
-    fn enter(&self, name: &str) -> Topic {
+    fn enter(&self, name: &str, writer: &Writer<Transport>) -> (Topic, Subscription) {
         let mut rooms = self.0.lock().unwrap();
         rooms.retain(|_, room| !room.is_empty());
-        rooms.entry(name.to_owned()).or_default().clone()
+        let room = rooms.entry(name.to_owned()).or_default();
+        (room.clone(), room.subscribe(writer))
     }
 }
 
@@ -55,8 +56,7 @@ async fn page_or_room(request: Request) -> Result<Accept<String>, Answer> {
 async fn member(connection: Connection<String>, rooms: Rooms) -> Result<(), Error> {
     let number = connection.id();
     let (mut reader, writer, name) = connection.split();
-    let room = rooms.enter(&name);
-    let _place = room.subscribe(&writer);
+    let (room, _place) = rooms.enter(&name, &writer);
     let say = |what: &str| room.publish(&Prepared::text(&format!("{number} {what}")));
     say("has come");
     let ended = loop {

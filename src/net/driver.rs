@@ -71,6 +71,17 @@ impl Turn {
 }
 
 impl<L> Driver<L> {
+    /// A hand on the connection.
+    pub(super) fn handle(&mut self) -> Handle {
+        let timer = &mut self.timer;
+        let made = self.handle.get_or_insert_with(|| {
+            // It is told whom to wake when the timer is.
+            timer.forget();
+            Handle::new(None)
+        });
+        made.clone()
+    }
+
     /// How long a peer may do nothing at all.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.deadline.patience()

@@ -12,6 +12,7 @@ use crate::proto::{CloseCode, Expired, Misuse, Violation};
 
 /// Why a message was not sent at once; it is given back.
 #[derive(Debug)]
+#[non_exhaustive]
 pub enum TrySendError<M> {
     /// There is no room: more than [`high_water`](super::Config::high_water) bytes wait.
     Full(M),

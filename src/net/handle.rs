@@ -48,7 +48,8 @@ struct Record {
 
 #[derive(Default)]
 struct Slot {
-    close: Option<CloseFrame>,
+    /// Boxed, because it is rarely there.
+    close: Option<Box<CloseFrame>>,
     /// The reading task, while it waits.
     waker: Option<Waker>,
     /// When the ping was framed whose pong has not come.
@@ -80,7 +81,7 @@ impl Handle {
         assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
         let mut slot = self.lock();
         if slot.close.is_none() {
-            slot.close = Some(CloseFrame { code, reason: reason.into() });
+            slot.close = Some(Box::new(CloseFrame { code, reason: reason.into() }));
             self.0.asked.store(true, Ordering::Release);
         }
         let waker = slot.waker.take();
@@ -127,7 +128,7 @@ impl Handle {
 
     /// The close that was asked for since the last call. If there is none, the task is woken when
     /// one is.
-    pub(super) fn poll_close(&self, waker: &Waker) -> Option<CloseFrame> {
+    pub(super) fn poll_close(&self, waker: &Waker) -> Option<Box<CloseFrame>> {
         let mut slot = self.lock();
         if self.0.asked.swap(false, Ordering::Acquire) {
             return slot.close.clone();
@@ -152,7 +153,11 @@ impl Handle {
     }
 
     pub(super) fn end(&self, ending: Ending) {
-        self.lock().ended = Some(ending);
+        let mut slot = self.lock();
+        slot.ended = Some(ending);
+        let waker = slot.waker.take();
+        drop(slot);
+        drop(waker);
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {

@@ -138,6 +138,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     }
 
     fn abandon(&mut self) {
-        self.writing.outbox.abandon();
+        self.writing.abandon();
     }
 }

@@ -131,7 +131,9 @@ impl Outbox {
         }
         if self.unflushed && !self.broken {
             let polled = stream.poll_flush(cx);
-            self.flushing = polled.is_pending();
+            let flushing = std::mem::replace(&mut self.flushing, polled.is_pending());
+            // Encryption takes at once what the peer takes later.
+            self.took |= flushing && polled.is_ready();
             if let Err(error) = ready!(polled) {
                 return Poll::Ready(Err(self.fail(error)));
             }

@@ -21,8 +21,8 @@ pub enum Overflow {
     /// Messages that wait are dropped, oldest first, until there is room: what is new is worth more,
     /// as with prices or positions. What is framed already stays.
     DropOldest,
-    /// The connection is closed with this code, 1008 or 1013 for instance, and the sender is told
-    /// ([`Error::Overflow`](super::Error::Overflow)).
+    /// The connection is closed with this code, 1008 or 1013 for instance (one that must not be sent
+    /// counts as 1008), and the sender is told ([`Error::Overflow`](super::Error::Overflow)).
     Close(CloseCode),
 }
 
@@ -80,6 +80,7 @@ impl Backlog {
 
     /// Drops everything: the connection has ended.
     pub(super) fn clear(&mut self) {
+        self.dropped += self.messages.len() as u64;
         self.messages = VecDeque::new();
         self.bytes = 0;
     }

@@ -46,18 +46,21 @@ pub(super) struct Shared<W> {
 }
 
 struct Inner<W> {
-    stream: W,
+    /// `None` once it was given up: whoever still holds a writer holds no descriptor.
+    stream: Option<W>,
     writing: Writing,
     /// How often the transport took something.
     taken: u32,
 }
 
-/// What a writer that waits knows of the time.
-#[derive(Default)]
-pub(super) struct Patience {
+/// A writer that waits: how long it does, and that it is forgotten when it does not any more.
+pub(super) struct Patience<'a, W: AsyncWrite + Unpin + Send + 'static> {
+    shared: &'a Shared<W>,
     timer: Timer,
     /// Until when, unless the transport takes more than when it had taken this.
     until: Option<(Instant, u32)>,
+    /// Under which it is known to the others.
+    waker: Option<Waker>,
 }
 
 /// Two marks, so that what happens between them is told to nobody.
@@ -121,25 +124,27 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         Ok(true)
     }
 
-    /// Ready when a peer has taken nothing for too long: then the connection is given up.
-    pub(super) fn poll_patience(&self, cx: &mut Context<'_>, waited: &mut Patience) -> Poll<Error> {
-        let Some(patience) = self.patience else { return Poll::Pending };
-        loop {
-            let taken = self.lock().taken;
-            let at = match waited.until {
-                Some((at, before)) if before == taken => at,
-                _ => now() + patience,
-            };
-            waited.until = Some((at, taken));
-            ready!(waited.timer.poll(cx, at, || {}));
-            if self.lock().taken == taken {
-                self.lock().writing.outbox.abandon();
-                self.given_up.store(true, Ordering::Relaxed);
-                self.waiting.wake_by_ref();
-                self.waiting.wake_reader();
-                return Poll::Ready(Expired::Pong.into());
-            }
-        }
+    /// Gives the transport up, and tells everybody who waits.
+    fn abandon(&self) {
+        let mut inner = self.lock();
+        inner.writing.abandon();
+        self.gauge(&inner);
+        let stream = inner.stream.take();
+        drop(inner);
+        drop(stream);
+        self.waiting.wake_by_ref();
+        self.waiting.wake_reader();
+    }
+
+    /// For one who begins to wait.
+    pub(super) fn patience(&self) -> Patience<'_, W> {
+        Patience { shared: self, timer: Timer::default(), until: None, waker: None }
+    }
+
+    /// Counts a message that was not said.
+    #[cfg(feature = "server")]
+    pub(super) fn drop_one(&self) {
+        self.lock().writing.drop_one();
     }
 
     /// Writes what the transport takes now. The reader is woken when it takes more.
@@ -207,14 +212,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         inner: &mut Inner<W>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = self.wait(inner, cx, Writing::poll_write);
+        let polled = self.wait(inner, cx, Writing::poll_write, || Ok(()));
         self.wrote(inner, &polled);
         polled
     }
 
     fn write_now(self: &Arc<Self>, inner: &mut Inner<W>) {
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream, writing, .. } = inner;
+        let Inner { stream: Some(stream), writing, .. } = inner else { return };
         let polled = at_once(&mut Context::from_waker(&everybody), |cx| {
             writing.poll_write(Pin::new(&mut *stream), cx)
         });
@@ -223,6 +228,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
             self.took.store(true, Ordering::Relaxed);
         }
         self.wrote(inner, &polled);
+        if polled.is_ready() {
+            everybody.wake();
+        }
     }
 
     fn wrote(&self, inner: &Inner<W>, polled: &Poll<io::Result<()>>) {
@@ -238,20 +246,56 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         inner: &mut Inner<W>,
         cx: &mut Context<'_>,
         poll: impl FnOnce(&mut Writing, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
+        gone: impl FnOnce() -> T,
     ) -> Poll<T> {
-        self.waiting.enlist(cx.waker());
+        let Inner { stream: Some(stream), writing, .. } = inner else {
+            return Poll::Ready(gone());
+        };
+        let enlisted = self.waiting.enlist(cx.waker());
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream, writing, .. } = inner;
         let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
         if writing.took_bytes() {
             inner.taken = inner.taken.wrapping_add(1);
             self.took.store(true, Ordering::Relaxed);
         }
         if polled.is_ready() {
-            self.waiting.dismiss(cx.waker());
+            // Another future of this task may have waited before.
+            if enlisted {
+                self.waiting.dismiss(cx.waker());
+            }
             everybody.wake();
         }
         polled
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Patience<'_, W> {
+    /// Ready when a peer has taken nothing for too long: then the connection is given up.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+        self.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
+        let Some(patience) = self.shared.patience else { return Poll::Pending };
+        loop {
+            let taken = self.shared.lock().taken;
+            let at = match self.until {
+                Some((at, before)) if before == taken => at,
+                _ => now() + patience,
+            };
+            self.until = Some((at, taken));
+            ready!(self.timer.poll(cx, at, || {}));
+            if self.shared.lock().taken == taken {
+                self.shared.given_up.store(true, Ordering::Relaxed);
+                self.shared.abandon();
+                return Poll::Ready(Expired::Pong.into());
+            }
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
+    fn drop(&mut self) {
+        if let Some(waker) = &self.waker {
+            self.shared.waiting.dismiss(waker);
+        }
     }
 }
 
@@ -270,11 +314,14 @@ impl Waiting {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enlist(&self, waker: &Waker) {
+    /// Whether it was not there before.
+    fn enlist(&self, waker: &Waker) -> bool {
         let mut writers = self.writers();
-        if !writers.iter().any(|other| other.will_wake(waker)) {
+        let new = !writers.iter().any(|other| other.will_wake(waker));
+        if new {
             writers.push(waker.clone());
         }
+        new
     }
 
     fn dismiss(&self, waker: &Waker) {
@@ -293,7 +340,8 @@ impl Waiting {
     }
 
     fn wake_reader(&self) {
-        if let Some(reader) = self.reader().take() {
+        let reader = self.reader().take();
+        if let Some(reader) = reader {
             reader.wake();
         }
     }
@@ -332,7 +380,7 @@ impl<R, W> Half<R, W> {
         let policy = writing.policy();
         let waiting = Waiting { pending: AtomicBool::new(true), ..Waiting::default() };
         let shared = Shared {
-            inner: Mutex::new(Inner { stream, writing, taken: 0 }),
+            inner: Mutex::new(Inner { stream: Some(stream), writing, taken: 0 }),
             waiting: Arc::new(waiting),
             took: AtomicBool::new(false),
             closed,
@@ -390,7 +438,10 @@ where
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.wait(&mut self.shared.lock(), cx, Writing::poll_shutdown)
+        let mut inner = self.shared.lock();
+        let polled = self.shared.wait(&mut inner, cx, Writing::poll_shutdown, || ());
+        self.shared.gauge(&inner);
+        polled
     }
 
     /// Writers wait; the reader never does, lest two peers wait for each other.
@@ -418,7 +469,6 @@ where
     }
 
     fn abandon(&mut self) {
-        self.shared.lock().writing.outbox.abandon();
-        self.shared.waiting.wake_by_ref();
+        self.shared.abandon();
     }
 }

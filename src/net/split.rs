@@ -24,11 +24,11 @@ use super::error::{Error, TrySendError};
 use super::handle::Handle;
 use super::link::Whole;
 use super::overflow::Overflow;
-use super::shared::{Half, Patience, Shared};
+use super::shared::{Half, Shared};
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Misuse};
 
 /// A transport whose directions can be used by two tasks.
 ///
@@ -95,7 +95,8 @@ pub struct Reader<S: Split> {
 }
 
 /// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`]. Clones send over the same
-/// connection, each message whole.
+/// connection, each message whole. (The `Sink`'s methods wait as long as it takes; [`send`](Self::send),
+/// [`feed`](Self::feed) and [`flush`](Self::flush) give up a peer that takes nothing.)
 pub struct Writer<S: Split> {
     shared: Arc<Shared<S::Write>>,
 }
@@ -152,7 +153,7 @@ impl<S: Split> Reader<S> {
 
     /// A hand on the connection for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
-        self.driver.handle.get_or_insert_with(|| Handle::new(None)).clone()
+        self.driver.handle()
     }
 
     /// How much compression has spared of what was received.
@@ -207,8 +208,15 @@ impl<S: Split> Writer<S> {
     /// Sends a message to one of many: if there is no room, this policy decides, and
     /// [`Wait`](Overflow::Wait) drops the message. Never waits.
     #[cfg(feature = "server")]
-    pub(crate) fn publish(&self, event: &impl AsEvent, policy: Overflow) -> Result<bool, Error> {
-        self.shared.push(event, policy)
+    pub(crate) fn publish(&self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
+        match self.shared.push(event, policy) {
+            // A message under way in parts cannot be interrupted (§5.4).
+            Err(Error::Misuse(Misuse::Unfinished)) => {
+                self.shared.drop_one();
+                Ok(())
+            }
+            pushed => pushed.map(drop),
+        }
     }
 
     /// What becomes of messages for which there is no room.
@@ -291,9 +299,9 @@ impl<S: Split> Writer<S> {
         &self,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
     ) -> Result<(), Error> {
-        let mut patience = Patience::default();
+        let mut patience = self.shared.patience();
         poll_fn(|cx| match poll(cx) {
-            Poll::Pending => self.shared.poll_patience(cx, &mut patience).map(Err),
+            Poll::Pending => patience.poll(cx).map(Err),
             done => done,
         })
         .await
@@ -312,7 +320,8 @@ impl<S: Split> Writer<S> {
 
     /// Whether much waits to be written: `true` from when more than
     /// [`high_water`](super::Config::high_water) bytes wait until no more than `low_water` do. Changes
-    /// can be waited for. The first call sets the lower mark for all.
+    /// can be waited for. The first call sets the lower mark for all. (Borrow it briefly: who sends while
+    /// holding the borrow waits for themselves.)
     pub fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
         self.shared.pressure(low_water)
     }

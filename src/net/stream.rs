@@ -147,7 +147,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if let Err(error) = self.check() {
             return Err(TrySendError::Failed(message, error));
         }
-        if self.driver.link.writing.is_full() && !message.as_event().is_control() {
+        let writing = &self.driver.link.writing;
+        if writing.is_full() && !writing.sender.has_closed() && !message.as_event().is_control() {
             return Err(TrySendError::Full(message));
         }
         if let Err(misuse) = self.driver.link.send(&message) {
@@ -226,7 +227,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A hand on the connection for other tasks: to close it, and to learn how it is. It stays good
     /// when the socket is [split](Self::split).
     pub fn handle(&mut self) -> Handle {
-        self.driver.handle.get_or_insert_with(|| Handle::new(None)).clone()
+        self.driver.handle()
     }
 
     /// How far the connection is from its end.
@@ -270,7 +271,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Takes the connection apart.
     pub fn into_inner(self) -> Parts<S> {
         let Driver { link: Whole { stream, writing }, input, .. } = self.driver;
-        Parts { stream, unread: input.into_rest(), unwritten: writing.outbox.into_rest() }
+        Parts { stream, unread: input.into_rest(), unwritten: writing.into_rest() }
     }
 
     /// Waits until something may be framed. What is owed to the peer goes before it.

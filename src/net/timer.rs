@@ -27,6 +27,11 @@ impl Timer {
         self.waker.as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
+    /// Forgets whom it wakes: the task is asked anew.
+    pub(super) fn forget(&mut self) {
+        self.waker = None;
+    }
+
     /// Ready once `at` has come. Tells when it goes off, in time or too early: about once per
     /// keep-alive interval, however busy the connection is.
     pub(super) fn poll(

@@ -10,7 +10,7 @@ use super::config::Config;
 use super::error::Error;
 use super::outbox::Outbox;
 use super::overflow::{Backlog, Overflow};
-use crate::proto::{AsEvent, Close, Event, Misuse, Replies, Sender};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse, Replies, Sender};
 
 /// See the module. The stream itself is lent to each call, for it may be shared with the reading
 /// direction or not.
@@ -39,10 +39,11 @@ impl Writing {
             // Nothing that was said before the close is lost by it.
             self.frame_backlog(usize::MAX);
         }
+        self.sender.send(&event, self.outbox.buffer())?;
         if !event.as_event().is_control() {
             self.outbox.sent.message();
         }
-        self.sender.send(event, self.outbox.buffer())
+        Ok(())
     }
 
     /// What becomes of messages for which there is no room.
@@ -60,11 +61,11 @@ impl Writing {
         if event.as_event().is_control() {
             return Some(self.send(event).map_err(Error::from));
         }
-        if policy == Overflow::Wait {
-            return None;
-        }
         if self.sender.has_closed() {
             return Some(Err(Misuse::Closed.into()));
+        }
+        if policy == Overflow::Wait {
+            return None;
         }
         match policy {
             Overflow::DropOldest => {
@@ -72,12 +73,30 @@ impl Writing {
                 self.backlog.get_or_insert_default().push(event, limit);
             }
             Overflow::Close(code) => {
+                let code = if code.may_be_sent() { code } else { CloseCode::POLICY_VIOLATION };
                 let close = Close { code, reason: "messages are taken too slowly" };
                 return Some(self.send(close).map_err(Error::from).and(Err(Error::Overflow)));
             }
             _ => self.backlog.get_or_insert_default().dropped += 1,
         }
         Some(Ok(()))
+    }
+
+    /// Counts a message that was not said.
+    pub(super) fn drop_one(&mut self) {
+        self.backlog.get_or_insert_default().dropped += 1;
+    }
+
+    /// Drops everything: nothing can be written any more.
+    pub(super) fn abandon(&mut self) {
+        self.outbox.abandon();
+        self.frame_backlog(0);
+    }
+
+    /// What is left to be written.
+    pub(super) fn into_rest(mut self) -> Vec<u8> {
+        self.frame_backlog(usize::MAX);
+        self.outbox.into_rest()
     }
 
     /// How many messages were dropped for want of room.
@@ -134,10 +153,12 @@ impl Writing {
 
     /// Frames a part of a message.
     pub(super) fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
-        if fin {
+        let control = part.as_event().is_control();
+        self.sender.send_part(part, fin, self.outbox.buffer())?;
+        if fin && !control {
             self.outbox.sent.message();
         }
-        self.sender.send_part(part, fin, self.outbox.buffer())
+        Ok(())
     }
 
     /// Frames what is owed to the peer, as far as there is room.

@@ -8,6 +8,7 @@ use std::task::Poll;
 use std::time::Duration;
 
 use tokio::sync::OwnedSemaphorePermit;
+use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use super::connection::Connection;
@@ -81,10 +82,11 @@ where
 /// What a future gives without waiting.
 async fn at_once<T>(work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
+    // There may be more of them than the runtime lets a task do.
+    unconstrained(poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(done) => Poll::Ready(Some(done)),
         Poll::Pending => Poll::Ready(None),
-    })
+    }))
     .await
 }
 

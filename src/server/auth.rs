@@ -10,7 +10,7 @@ use http::header::ValueIter;
 use subtle::ConstantTimeEq;
 
 /// The user and password of Basic authentication (RFC 7617).
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone)]
 #[non_exhaustive]
 pub struct Basic {
     /// Who they say they are.
@@ -23,7 +23,7 @@ pub struct Basic {
 #[derive(Debug)]
 pub struct Cookies<'a> {
     fields: ValueIter<'a, HeaderValue>,
-    rest: &'a str,
+    rest: &'a [u8],
 }
 
 /// Whether two secrets are the same, in a time that depends on the lengths alone: so that nobody
@@ -69,7 +69,7 @@ fn credentials<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
 
 impl<'a> Cookies<'a> {
     pub(super) fn new(fields: ValueIter<'a, HeaderValue>) -> Self {
-        Self { fields, rest: "" }
+        Self { fields, rest: b"" }
     }
 }
 
@@ -79,11 +79,15 @@ impl<'a> Iterator for Cookies<'a> {
     fn next(&mut self) -> Option<Self::Item> {
         loop {
             while self.rest.is_empty() {
-                // What is no printable ASCII was set by no server that keeps to the rules.
-                self.rest = self.fields.next()?.to_str().unwrap_or_default();
+                self.rest = self.fields.next()?.as_bytes();
             }
-            let (pair, rest) = self.rest.split_once(';').unwrap_or((self.rest, ""));
-            self.rest = rest;
+            let end = self.rest.iter().position(|byte| *byte == b';');
+            let (pair, rest) = self.rest.split_at(end.unwrap_or(self.rest.len()));
+            self.rest = rest.get(1..).unwrap_or_default();
+            // A script of the site may have set anything; it takes no other cookie with it.
+            let Some(pair) = str::from_utf8(pair).ok().filter(|pair| pair.is_ascii()) else {
+                continue;
+            };
             if let Some((name, value)) = pair.split_once('=') {
                 let value = value.trim();
                 let quoted = value.strip_prefix('"').and_then(|value| value.strip_suffix('"'));
@@ -118,7 +122,7 @@ mod tests {
         assert_eq!((&*colons.user, &*colons.password), ("a", "b:c"));
         for malformed in ["", "Basic", "Basic ", "Basic !", "Basic QQ==", "Basic //4=", "Bearer x"]
         {
-            assert_eq!(Basic::parse(malformed), None, "{malformed}");
+            assert!(Basic::parse(malformed).is_none(), "{malformed}");
         }
         assert_eq!(bearer("Bearer abc"), Some("abc"));
         assert_eq!(bearer("bearer  abc "), Some("abc"));
@@ -130,8 +134,8 @@ mod tests {
     #[test]
     fn cookies_of_all_fields() {
         let mut headers = HeaderMap::new();
-        for field in ["a=1; b=\"two\" ;c", "", ";;", "a=3=3;d="] {
-            headers.append(COOKIE, HeaderValue::from_static(field));
+        for field in ["a=1; b=\"two\" ;c", "", ";;", "x=\u{e9}; a=3=3;d="] {
+            headers.append(COOKIE, HeaderValue::from_bytes(field.as_bytes()).unwrap());
         }
         let cookies: Vec<_> = Cookies::new(headers.get_all(COOKIE).iter()).collect();
         assert_eq!(cookies, [("a", "1"), ("b", "two"), ("a", "3=3"), ("d", "")]);

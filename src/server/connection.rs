@@ -88,6 +88,18 @@ impl<D> Connection<D> {
     }
 }
 
+impl ConnectionReader {
+    /// See [`Connection::id`].
+    pub fn id(&self) -> u64 {
+        self.0.seat().id
+    }
+
+    /// See [`Connection::peer`].
+    pub fn peer(&self) -> Peer {
+        self.0.seat().peer
+    }
+}
+
 impl<D> Deref for Connection<D> {
     type Target = WebSocket<Transport>;
 

@@ -4,6 +4,8 @@ use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 #[cfg(unix)]
+use std::os::unix::fs::FileTypeExt;
+#[cfg(unix)]
 use std::path::Path;
 
 use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
@@ -89,7 +91,10 @@ impl Listener {
         let listener = match UnixListener::bind(path) {
             Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
                 let left = UnixStream::connect(path).await;
-                if !left.is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused) {
+                let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
+                // Whatever else stands there is not ours to remove.
+                let socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
+                if !socket || !left.is_err_and(refused) {
                     return Err(error);
                 }
                 std::fs::remove_file(path)?;

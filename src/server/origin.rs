@@ -27,8 +27,11 @@ enum Allowed {
 pub struct OriginError(String);
 
 impl Origins {
-    /// Pages of the same host and port that the request names in `Host`. A page that came by `https`
-    /// passes though the request came by `http`, as behind a proxy that ends TLS. The default.
+    /// Pages of the same host and port that the request names in `Host`. Over TLS, pages that came by
+    /// `https`; in the clear those as well, for a proxy may have ended TLS. The default.
+    ///
+    /// A server that only its own machine or network can reach should rather [list](Self::list) its
+    /// origins: a page elsewhere whose name comes to mean the server's address names itself in both.
     pub fn same_host() -> Self {
         Self::default()
     }
@@ -54,8 +57,8 @@ impl Origins {
         Self(Allowed::Any)
     }
 
-    /// Whether a request with these header fields may pass.
-    pub fn allow(&self, headers: &HeaderMap) -> bool {
+    /// Whether a request with these header fields may pass, which came over TLS or did not.
+    pub fn allow(&self, headers: &HeaderMap, tls: bool) -> bool {
         let mut values = headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else { return true };
         if self.0 == Allowed::Any {
@@ -72,6 +75,9 @@ impl Origins {
             Allowed::SameHost => {
                 let host = headers.get(HOST).and_then(|host| host.to_str().ok());
                 origin.split_once("://").zip(host).is_some_and(|((scheme, authority), host)| {
+                    if scheme != "https" && (tls || scheme != "http") {
+                        return false;
+                    }
                     let host = host.to_ascii_lowercase();
                     without_default_port(scheme, &host) == authority
                 })
@@ -129,7 +135,7 @@ mod tests {
         for origin in sent {
             headers.append(ORIGIN, HeaderValue::from_str(origin).unwrap());
         }
-        origins.allow(&headers)
+        origins.allow(&headers, false)
     }
 
     #[test]
@@ -168,6 +174,8 @@ mod tests {
             "http://good.com.",
             "http://127.0.0.1",
             "https://good.com:80",
+            "ftp://good.com",
+            "capacitor://good.com",
             "http://good.com:",
             "http://good.com:99999",
         ] {
@@ -175,6 +183,13 @@ mod tests {
         }
         assert!(!allows(&origins, "good.com", &["http://good.com", "http://good.com"]));
         assert!(allows(&origins, "good.com", &[]), "no browser");
+        // What came over TLS was not asked for by a page that anybody on the way could have written.
+        let mut headers = HeaderMap::new();
+        headers.insert(HOST, HeaderValue::from_static("good.com"));
+        for (origin, allowed) in [("https://good.com", true), ("http://good.com", false)] {
+            headers.insert(ORIGIN, HeaderValue::from_static(origin));
+            assert_eq!(origins.allow(&headers, true), allowed, "{origin}");
+        }
     }
 
     #[test]

@@ -23,7 +23,8 @@ pub struct Limits {
     /// Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
     pub handshakes: usize,
     /// Connections from one IP address; what comes beyond is answered with 429. Default: no limit, for
-    /// behind a proxy, or a large office's router, there is one address for all.
+    /// behind a proxy, or a large office's router, there is one address for all, and with IPv6 one
+    /// household has many.
     pub per_address: Option<usize>,
 }
 
@@ -61,13 +62,13 @@ pub(super) struct Registry {
 #[derive(Default)]
 struct Seats {
     taken: HashMap<u64, Seat>,
+    /// Where they come from, and how many from each address, where that counts.
+    from: HashMap<u64, IpAddr>,
     addresses: HashMap<IpAddr, usize>,
 }
 
 /// What is known of one connection.
 struct Seat {
-    /// Its address, where that counts.
-    ip: Option<IpAddr>,
     abort: Option<AbortHandle>,
     handle: Option<Handle>,
 }
@@ -127,7 +128,8 @@ impl Registry {
     /// A place for somebody who has come.
     pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
         let mut seats = self.seats();
-        let ip = self.limits.per_address.and_then(|_| peer.ip());
+        // One that is mapped into IPv6 is the same.
+        let ip = self.limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
         let full = if seats.taken.len() >= self.limits.connections {
             Some(Full::Everywhere)
         } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
@@ -140,7 +142,10 @@ impl Registry {
             return Err(full);
         }
         let id = self.next_id.fetch_add(1, Ordering::Relaxed);
-        seats.taken.insert(id, Seat { ip, abort: None, handle: None });
+        seats.taken.insert(id, Seat { abort: None, handle: None });
+        if let Some(ip) = ip {
+            seats.from.insert(id, ip);
+        }
         Ok(Place { registry: Arc::clone(self), id, opened: false, end: None })
     }
 
@@ -244,8 +249,10 @@ impl Seats {
         room
     }
 
-    fn leave_address(&mut self, ip: IpAddr) {
-        if let Some(here) = self.addresses.get_mut(&ip) {
+    fn leave_address(&mut self, id: u64) {
+        if let Some(ip) = self.from.remove(&id)
+            && let Some(here) = self.addresses.get_mut(&ip)
+        {
             *here -= 1;
             if *here == 0 {
                 self.addresses.remove(&ip);
@@ -290,8 +297,11 @@ impl Drop for Place {
         drop(counts);
         let mut seats = self.registry.seats();
         if let Some(seat) = seats.taken.remove(&self.id) {
-            if let Some(ip) = seat.ip {
-                seats.leave_address(ip);
+            seats.leave_address(self.id);
+            // Before the last one is seen to have gone.
+            #[cfg(feature = "metrics")]
+            if let Some(handle) = &seat.handle {
+                self.registry.counts().traffic += handle.traffic();
             }
             // A flood must not leave its table behind.
             if seats.taken.len() < seats.taken.capacity() / 8 {
@@ -299,10 +309,7 @@ impl Drop for Place {
                 seats.taken.shrink_to(keep);
             }
             drop(seats);
-            #[cfg(feature = "metrics")]
-            if let Some(handle) = seat.handle {
-                self.registry.counts().traffic += handle.traffic();
-            }
+            drop(seat);
             self.registry.gone.notify_waiters();
         }
     }

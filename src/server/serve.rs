@@ -1,5 +1,6 @@
 //! The server: what it listens to, what it allows, whom it asks, and its end.
 
+use std::fmt;
 use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
@@ -245,9 +246,15 @@ impl<D: Send + 'static> Server<D> {
     {
         let (plan, listeners) = self.plan(handler);
         let share = || listeners.iter().map(Listener::share).collect::<io::Result<Vec<_>>>();
+        // All that may fail comes before the first thread serves.
+        let mut runtimes = Vec::new();
+        for _ in 0..threads.get() {
+            runtimes.push((thread_runtime()?, share()?));
+        }
+        drop(listeners);
+        let Some((here, shared)) = runtimes.pop() else { unreachable!("there is one at least") };
         let mut others = Vec::new();
-        for _ in 1..threads.get() {
-            let (runtime, shared) = (thread_runtime()?, share()?);
+        for (runtime, shared) in runtimes {
             let context = Arc::clone(&plan.context);
             others.push(thread::spawn(move || {
                 runtime.block_on(async {
@@ -258,9 +265,10 @@ impl<D: Send + 'static> Server<D> {
                 })
             }));
         }
-        let (runtime, shared) = (thread_runtime()?, share()?);
-        drop(listeners);
-        let report = runtime.block_on(async { Ok(plan.serve(register(shared)?).await) });
+        let (registry, farewell) = (Arc::clone(&plan.context.registry), plan.farewell.clone());
+        let report = here.block_on(async { Ok(plan.serve(register(shared)?).await) });
+        // If it could not serve, the others are not left alone.
+        registry.start_draining(farewell);
         for other in others {
             // A thread fails only where its runtime cannot take the listeners; the others serve on.
             let _ = other.join();
@@ -329,6 +337,22 @@ fn thread_runtime() -> io::Result<runtime::Runtime> {
     // network and from other threads.
     let mut builder = runtime::Builder::new_current_thread();
     builder.enable_all().event_interval(8).global_queue_interval(8).build()
+}
+
+impl<D> fmt::Debug for Server<D> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Server")
+            .field("listeners", &self.listeners)
+            .field("limits", &self.limits)
+            .field("origins", &self.origins)
+            .finish_non_exhaustive()
+    }
+}
+
+impl fmt::Debug for ServerHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ServerHandle").field("report", &self.report()).finish_non_exhaustive()
+    }
 }
 
 impl ServerHandle {

@@ -12,18 +12,18 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Left};
-use super::listener::Accepted;
+use super::listener::{Accepted, Peer};
 use super::origin::Origins;
 use super::registry::{End, Farewell, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
+use crate::handshake::{RequestError, write_response};
 use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
@@ -85,25 +85,26 @@ pub(super) async fn serve<D, H, F>(
     else {
         return;
     };
-    // A panic is the handler's, not the server's.
-    let start = || trace.within(|| (context.handler)(connection));
-    let handling = catch_unwind(AssertUnwindSafe(start));
-    let handled = match handling {
-        Ok(handling) => {
-            let mut handling = pin!(handling);
+    // A panic is the handler's, not the server's. Boxed, because a pinned future is kept twice.
+    let start = || Box::pin(trace.within(|| (context.handler)(connection)));
+    let handled = match catch_unwind(AssertUnwindSafe(start)) {
+        Ok(mut handling) => {
             poll_fn(|cx| {
-                let poll = || trace.within(|| handling.as_mut().poll(cx));
-                let polled = catch_unwind(AssertUnwindSafe(poll));
-                polled.map_or(Poll::Ready(Err(None)), |polled| {
-                    polled.map(|outcome| outcome.failure().map_or(Ok(()), |error| Err(Some(error))))
-                })
+                let poll = || trace.within(|| handling.as_mut().poll(cx).map(Outcome::failure));
+                match catch_unwind(AssertUnwindSafe(poll)) {
+                    Ok(Poll::Pending) => Poll::Pending,
+                    Ok(Poll::Ready(None)) => Poll::Ready(Ok(())),
+                    Ok(Poll::Ready(Some(error))) => Poll::Ready(Err(Some(error))),
+                    Err(_) => Poll::Ready(Err(None)),
+                }
             })
             .await
         }
         Err(_) => Err(None),
     };
     if let Err(error) = &handled {
-        trace.failed(error.as_ref().map(|error| error as &dyn Display));
+        let by_peer = handle.ended().is_some_and(|ending| !ending.clean);
+        trace.failed(error.as_ref().map(|error| error as &dyn Display), by_peer);
     }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
@@ -143,8 +144,7 @@ async fn open<D, H>(
 ) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
     let Arrival { accepted, permit } = *arrival;
     let peer = accepted.peer;
-    let (mut socket, data) = handshake(context, accepted, trace).await?;
-    drop(permit);
+    let (mut socket, data) = handshake(context, accepted, permit, trace).await?;
     let handle = socket.handle();
     trace.opened(&handle);
     place.open(&handle);
@@ -156,9 +156,10 @@ async fn open<D, H>(
 async fn handshake<D, H>(
     context: &Context<D, H>,
     accepted: Accepted,
+    permit: OwnedSemaphorePermit,
     trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
-    let Context { registry, config, origins, hook, .. } = context;
+    let Context { registry, config, .. } = context;
     // Whoever is about to ask when the server drains is told; the silent are not waited for.
     let drained = async {
         registry.draining().await;
@@ -171,42 +172,29 @@ async fn handshake<D, H>(
         let (drained, read) = (pin!(drained), pin!(read));
         unless(drained, read).await??
     };
-    if registry.is_draining() {
-        return turn_away(trace, incoming, going_down()).await;
-    }
-    let wants_upgrade = incoming.wants_upgrade();
     trace.requested(incoming.request().uri().path());
-    if wants_upgrade && let Some(fault) = incoming.fault() {
-        trace.refused(fault.status());
+    let fault = incoming.fault().map(RequestError::status);
+    if let Some(status) = fault.filter(|_| incoming.wants_upgrade()) {
+        trace.refused(status);
         let _ = incoming.accept().await;
         return None;
     }
-    if wants_upgrade && !origins.allow(incoming.request().headers()) {
-        let answer = Answer::new(StatusCode::FORBIDDEN);
-        let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-        return turn_away(trace, incoming, answer.text(text)).await;
-    }
-    let protocols = incoming.protocols().map(str::to_owned).collect();
-    let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
-    #[cfg(feature = "rustls-tls")]
-    let request = request.with_tls(incoming.get_ref().tls());
-    let accept = match timeout(config.handshake_timeout, hook(request)).await {
-        Ok(Ok(accept)) => accept,
-        Ok(Err(answer)) => return turn_away(trace, incoming, answer).await,
-        Err(_) => {
-            let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-            return turn_away(trace, incoming, answer.text("deciding on this took too long\n"))
-                .await;
+    let decided = decide(context, &mut incoming, peer, trace).await;
+    // Who is being turned away may take their time: there may be one more handshake.
+    drop(permit);
+    let Accept { data, protocol, headers, config } = match decided {
+        Ok(accept) => accept,
+        Err(Answer(answer)) => {
+            trace.refused(answer.status());
+            if registry.is_draining() {
+                let mut config = config.clone();
+                config.handshake_timeout = GRACE;
+                incoming.set_config(config);
+            }
+            let _ = incoming.respond(answer).await;
+            return None;
         }
     };
-    if registry.is_draining() {
-        return turn_away(trace, incoming, going_down()).await;
-    }
-    let Accept { data, protocol, headers, config } = accept;
-    // A hook may choose what was not offered, or a header field that is the handshake's own.
-    if let Err(Error::Build(_)) = incoming.check(protocol.as_deref(), &headers) {
-        return turn_away(trace, incoming, Answer::new(StatusCode::INTERNAL_SERVER_ERROR)).await;
-    }
     if let Some(config) = config {
         incoming.set_config(*config);
     }
@@ -214,21 +202,60 @@ async fn handshake<D, H>(
     Some((socket, data))
 }
 
-async fn turn_away<T>(
+/// Whether to accept a request, or what else to answer. Everything it says can be answered.
+async fn decide<D, H>(
+    context: &Context<D, H>,
+    incoming: &mut Incoming<Transport>,
+    peer: Peer,
     trace: &Trace,
-    incoming: Incoming<Transport>,
-    Answer(answer): Answer,
-) -> Option<T> {
-    trace.refused(answer.status());
-    // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
-    if crate::handshake::write_response(&answer).is_err() {
-        let mut sorry = Response::new(Bytes::new());
-        *sorry.status_mut() = StatusCode::INTERNAL_SERVER_ERROR;
-        let _ = incoming.respond(sorry).await;
-    } else {
-        let _ = incoming.respond(answer).await;
+) -> Result<Accept<D>, Answer> {
+    let Context { registry, config, origins, hook, .. } = context;
+    if registry.is_draining() {
+        return Err(going_down());
     }
-    None
+    let wants_upgrade = incoming.wants_upgrade();
+    let tls = incoming.get_ref().is_tls();
+    if wants_upgrade && !origins.allow(incoming.request().headers(), tls) {
+        let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
+        return Err(Answer::new(StatusCode::FORBIDDEN).text(text));
+    }
+    let protocols = incoming.protocols().map(str::to_owned).collect();
+    let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
+    #[cfg(feature = "rustls-tls")]
+    let request = request.with_tls(incoming.get_ref().tls());
+    let sorry = || Answer::new(StatusCode::INTERNAL_SERVER_ERROR);
+    // A panic is the hook's, not the server's.
+    let asked = catch_unwind(AssertUnwindSafe(|| hook(request))).map_err(|_| {
+        trace.failed(None, false);
+        sorry()
+    });
+    let mut asked = asked?;
+    let answered = poll_fn(|cx| {
+        let polled = catch_unwind(AssertUnwindSafe(|| asked.as_mut().poll(cx)));
+        polled.map_or(Poll::Ready(None), |polled| polled.map(Some))
+    });
+    let accept = match timeout(config.handshake_timeout, answered).await {
+        Ok(Some(Ok(accept))) => accept,
+        // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
+        Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry()),
+        Ok(Some(Err(answer))) => return Err(answer),
+        Ok(None) => {
+            trace.failed(None, false);
+            return Err(sorry());
+        }
+        Err(_) => {
+            let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
+            return Err(answer.text("deciding on this took too long\n"));
+        }
+    };
+    if registry.is_draining() {
+        return Err(going_down());
+    }
+    // Or choose what was not offered, or a header field that is the handshake's own.
+    match incoming.check(accept.protocol.as_deref(), &accept.headers) {
+        Err(Error::Build(_)) => Err(sorry()),
+        _ => Ok(accept),
+    }
 }
 
 fn going_down() -> Answer {

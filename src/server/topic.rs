@@ -109,8 +109,19 @@ impl<S: Split> Topic<S> {
     fn each(&self, mut tell: impl FnMut(&Writer<S>, Overflow) -> bool) -> usize {
         // The lock is held all along, so that everybody hears everything in one order.
         let mut subscribers = self.lock();
-        subscribers.writers.retain(|_, (writer, policy)| tell(writer, *policy));
-        subscribers.writers.len()
+        let mut ended = Vec::new();
+        for (number, (writer, policy)) in &subscribers.writers {
+            if !tell(writer, *policy) {
+                ended.push(*number);
+            }
+        }
+        let left: Vec<_> =
+            ended.iter().filter_map(|number| subscribers.writers.remove(number)).collect();
+        let count = subscribers.writers.len();
+        drop(subscribers);
+        // The end of a connection is no business of the lock's.
+        drop(left);
+        count
     }
 
     fn lock(&self) -> MutexGuard<'_, Subscribers<S>> {

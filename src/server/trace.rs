@@ -6,7 +6,7 @@
 //! | `refused` | info | with the status of the answer |
 //! | `opened` | info | |
 //! | `ended` | info | with code, messages and bytes both ways, round trip |
-//! | `failed` | warn | the handler returned an error, or panicked |
+//! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed |
 //! | `accepting failed` | warn | with the system's error |
 //!
 //! What a peer controls is escaped and cut short: nobody writes lines into a log that are not ours, nor
@@ -38,7 +38,7 @@ impl Trace {
 
     pub(super) fn opened(&self, _: &Handle) {}
 
-    pub(super) fn failed(&self, _: Option<&dyn Display>) {}
+    pub(super) fn failed(&self, _: Option<&dyn Display>, _: bool) {}
 
     pub(super) fn ended(&self, _: &Handle) {}
 
@@ -82,16 +82,19 @@ impl Trace {
 
     pub(super) fn opened(&self, handle: &Handle) {
         if let Some(protocol) = handle.protocol() {
-            self.span.record("subprotocol", protocol);
+            self.span.record("subprotocol", tracing::field::debug(escaped(protocol)));
         }
         self.within(|| tracing::info!("opened"));
     }
 
-    /// Without an error, the handler has panicked.
-    pub(super) fn failed(&self, error: Option<&dyn Display>) {
-        let error =
-            error.map_or("the handler panicked".into(), |error| escaped(&error.to_string()));
-        self.within(|| tracing::warn!(%error, "failed"));
+    /// Without an error, the handler has panicked. If the connection had failed, that is the peer's
+    /// doing, and no cause for alarm.
+    pub(super) fn failed(&self, error: Option<&dyn Display>, by_peer: bool) {
+        let error = error.map_or("it panicked".into(), |error| escaped(&error.to_string()));
+        self.within(|| match by_peer {
+            true => tracing::info!(%error, "failed"),
+            false => tracing::warn!(%error, "failed"),
+        });
     }
 
     pub(super) fn ended(&self, handle: &Handle) {

@@ -6,7 +6,7 @@ use bowstring::net::{Parts, masking_key};
 use bowstring::proto::Role;
 use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout};
 
 fn pair() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (one, other) = duplex(4096);
@@ -97,6 +97,24 @@ async fn a_close_from_elsewhere_ends_a_sender_that_waits() {
     let mut bytes = Vec::new();
     stream.read_to_end(&mut bytes).await.unwrap();
     assert!(bytes.starts_with(&[0x82, 126, 0x27, 0x10, 0]), "{:?}", &bytes[..8]);
+}
+
+/// A handle that is made when the socket has waited already.
+#[tokio::test(start_paused = true)]
+async fn a_late_handle_wakes_the_reader_too() {
+    let (mut server, mut client) = pair();
+    let start = Instant::now();
+    let receiving = tokio::spawn(async move {
+        let waited = timeout(Duration::from_secs(1), server.recv()).await;
+        assert!(waited.is_err());
+        let handle = server.handle();
+        tokio::spawn(async move { handle.close(1008, "") });
+        while let Ok(Some(_)) = server.recv().await {}
+    });
+    assert!(client.recv().await.unwrap().unwrap().is_close());
+    assert!(client.recv().await.unwrap().is_none());
+    receiving.await.unwrap();
+    assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
 #[tokio::test]

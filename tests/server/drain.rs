@@ -132,3 +132,29 @@ async fn who_comes_while_the_hook_is_asked_gets_503() {
     }
     assert_eq!(server.end().await.refused, 1);
 }
+
+/// More than the runtime lets a task do at once.
+#[tokio::test]
+async fn the_backlog_is_told_too() {
+    let server = local().await;
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    // Nobody accepts yet: they wait in the backlog, with their requests.
+    let mut waiting = Vec::new();
+    for _ in 0..300 {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(upgrade("").as_bytes()).await.unwrap();
+        waiting.push(stream);
+    }
+    handle.drain();
+    let serving = tokio::spawn(server.serve(crate::echo));
+    for (number, stream) in waiting.iter_mut().enumerate() {
+        let mut answer = [0; 12];
+        let read = tokio::io::AsyncReadExt::read_exact(stream, &mut answer);
+        soon("503", read).await.unwrap_or_else(|error| panic!("{number}: {error}"));
+        assert_eq!(&answer, b"HTTP/1.1 503");
+    }
+    drop(waiting);
+    let report = soon("the end", serving).await.unwrap();
+    assert_eq!((report.refused, report.open), (300, 0), "{report:?}");
+}

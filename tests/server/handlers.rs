@@ -121,7 +121,11 @@ async fn unix_sockets_and_several_listeners() {
         reader.close(1000, "").await.unwrap();
     }
     assert_eq!(server.end().await.closed, 2);
-    // What is left of a server that has ended is replaced.
+    // What is left of a server that has ended is replaced; what is no socket is left alone.
+    let file = dir.join("file");
+    std::fs::write(&file, "precious").unwrap();
+    assert!(Listener::bind_unix(&file).await.is_err());
+    assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     drop(Listener::bind_unix(&path).await.unwrap());
     std::fs::remove_dir_all(&dir).unwrap();
 }

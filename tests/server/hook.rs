@@ -184,6 +184,24 @@ async fn what_is_no_legal_handshake_is_refused_before_the_hook_is_asked() {
 }
 
 #[tokio::test]
+async fn a_hook_that_panics_is_answered_for() {
+    for at_once in [true, false] {
+        let server = local().await.on_request(move |_| {
+            assert!(!at_once, "as it was told to");
+            async move {
+                assert!(at_once, "as it was told to");
+                Ok(Accept::default())
+            }
+        });
+        let server = start(server, crate::echo);
+        for _ in 0..2 {
+            let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
+            assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        }
+    }
+}
+
+#[tokio::test]
 async fn a_hook_that_takes_too_long_is_answered_for() {
     let mut config = Config::default();
     config.handshake_timeout = Duration::from_millis(100);

@@ -6,7 +6,7 @@ use bowstring::net::{Overflow, TrySendError, Writer, masking_key};
 use bowstring::proto::Role;
 use bowstring::{CloseCode, Config, Error, Message, Prepared, WebSocket};
 use futures_util::SinkExt;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, DuplexStream};
 use tokio::time::timeout;
 
 /// Fills the way and what may wait: messages numbered from 0, of a kilobyte each.
@@ -206,4 +206,34 @@ async fn pressure_is_told_when_it_rises_and_when_it_is_over() {
     assert!(*pressure.borrow(), "between the marks nothing changes: {}", writer.buffered());
     arriving(&mut client).await;
     assert!(!*pressure.borrow_and_update(), "{}", writer.buffered());
+}
+
+/// Who waits for less pressure is not left waiting when the connection ends; nor does a writer that is
+/// kept keep the transport.
+#[tokio::test(start_paused = true)]
+async fn pressure_falls_when_the_connection_ends() {
+    for overflow in [Overflow::Wait, Overflow::DropOldest] {
+        let (server, client) = pair(overflow);
+        let (reader, writer) = server.split();
+        let mut pressure = writer.pressure(KILO);
+        read(reader);
+        for each in 0..100 {
+            if writer.try_send(numbered(each)).is_err() && overflow == Overflow::Wait {
+                break;
+            }
+            if overflow != Overflow::Wait {
+                writer.feed(numbered(each)).await.unwrap();
+            }
+        }
+        assert!(*pressure.borrow());
+        timeout(Duration::from_secs(60), pressure.wait_for(|full| !*full)).await.unwrap().unwrap();
+        assert_eq!(writer.buffered(), 0);
+        assert!(writer.send("more").await.is_err());
+        // The other end sees the end, though a writer is kept.
+        let mut stream = client.into_inner().stream;
+        let mut rest = Vec::new();
+        let ended = timeout(Duration::from_secs(1), stream.read_to_end(&mut rest)).await;
+        assert!(ended.is_ok(), "the transport was let go");
+        drop(writer);
+    }
 }

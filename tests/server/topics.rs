@@ -104,3 +104,18 @@ async fn s41_nobody_waits_for_a_laggard() {
     };
     assert_eq!(code, CloseCode::POLICY_VIOLATION);
 }
+
+/// A message under way in parts cannot be interrupted (§5.4): what is published meanwhile is dropped for
+/// that subscriber, who stays one.
+#[tokio::test(start_paused = true)]
+async fn a_message_in_parts_is_no_end() {
+    let topic = Topic::new();
+    let (mut client, side) = member(&topic, Overflow::DropNewest);
+    side.writer.feed_part("in ", false).await.unwrap();
+    assert_eq!(topic.publish(&Prepared::text("between")), 1);
+    side.writer.feed_part("parts", true).await.unwrap();
+    assert_eq!(topic.publish(&Prepared::text("after")), 1);
+    assert_eq!(next(&mut client).await, Some("in parts".into()));
+    assert_eq!(next(&mut client).await, Some("after".into()));
+    assert_eq!(side.writer.dropped(), 1);
+}
