@@ -28,7 +28,7 @@ use super::shared::{Half, Shared};
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
 /// A transport whose directions can be used by two tasks.
 ///
@@ -211,7 +211,7 @@ impl<S: Split> Writer<S> {
     pub(crate) fn publish(&self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
         match self.shared.push(event, policy) {
             // A message under way in parts cannot be interrupted (§5.4).
-            Err(Error::Misuse(Misuse::Unfinished)) => {
+            Err(Error::Misuse(crate::proto::Misuse::Unfinished)) => {
                 self.shared.drop_one();
                 Ok(())
             }

@@ -83,6 +83,7 @@ impl Writing {
     }
 
     /// Counts a message that was not said.
+    #[cfg(feature = "server")]
     pub(super) fn drop_one(&mut self) {
         self.backlog.get_or_insert_default().dropped += 1;
     }
