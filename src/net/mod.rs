@@ -7,7 +7,7 @@
 //!           └──────────┼─────────┤
 //!                   driver   shared       the reading loop and the end · a lock between tasks
 //!             ┌────────┼─────────┬────────┐
-//!           input    link      timer   handle     bytes read · the writing direction as it sees it
+//!           input    link      timer   handle   waiting     bytes read · writing as it sees it · who waits
 //!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
@@ -40,6 +40,7 @@ mod timer;
 mod tls;
 mod traffic;
 mod transport;
+mod waiting;
 mod writing;
 
 pub use accept::{Incoming, accept};

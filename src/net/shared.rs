@@ -1,9 +1,7 @@
 //! The writing direction between tasks.
 //!
-//! [`Shared`] is the lock: held for framing, and for a write that does not block. [`Waiting`] is the
-//! waker that the transport gets, for many may wait and a transport remembers one; it owns nothing
-//! but their wakers, or a transport that waits would keep itself alive. [`Half`] is what the reading
-//! task has: its own direction, and a hand on the shared one that it uses only where it owes the
+//! [`Shared`] is the lock: held for framing, and for a write that does not block. [`Half`] is what the
+//! reading task has: its own direction, and a hand on the shared one that it uses only where it owes the
 //! peer something, or where writers who do not wait have left something to be written.
 
 use std::io;
@@ -22,6 +20,7 @@ use super::overflow::Overflow;
 use super::timer::{Timer, now};
 #[cfg(feature = "metrics")]
 use super::traffic::Count;
+use super::waiting::Waiting;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
@@ -293,72 +292,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Patience<'_, W> {
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
     fn drop(&mut self) {
-        if let Some(waker) = &self.waker {
-            self.shared.waiting.dismiss(waker);
+        // Another future of its task may wait under the same waker, and must be asked again then.
+        if let Some(waker) = &self.waker
+            && self.shared.waiting.dismiss(waker)
+        {
+            waker.wake_by_ref();
         }
-    }
-}
-
-/// The tasks that wait to write, and the one that reads.
-#[derive(Default)]
-struct Waiting {
-    writers: Mutex<Vec<Waker>>,
-    /// The reading task, while it waits.
-    reader: Mutex<Option<Waker>>,
-    /// Something is framed that the reader should see written when it next waits.
-    pending: AtomicBool,
-}
-
-impl Waiting {
-    fn writers(&self) -> MutexGuard<'_, Vec<Waker>> {
-        self.writers.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    /// Whether it was not there before.
-    fn enlist(&self, waker: &Waker) -> bool {
-        let mut writers = self.writers();
-        let new = !writers.iter().any(|other| other.will_wake(waker));
-        if new {
-            writers.push(waker.clone());
-        }
-        new
-    }
-
-    fn dismiss(&self, waker: &Waker) {
-        self.writers().retain(|other| !other.will_wake(waker));
-    }
-
-    fn reader(&self) -> MutexGuard<'_, Option<Waker>> {
-        self.reader.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn set_reader(&self, waker: &Waker) {
-        match &mut *self.reader() {
-            Some(reader) => reader.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
-    }
-
-    fn wake_reader(&self) {
-        let reader = self.reader().take();
-        if let Some(reader) = reader {
-            reader.wake();
-        }
-    }
-}
-
-impl Wake for Waiting {
-    fn wake(self: Arc<Self>) {
-        self.wake_by_ref();
-    }
-
-    fn wake_by_ref(self: &Arc<Self>) {
-        let writers = std::mem::take(&mut *self.writers());
-        // Where no writer waits, or not any more, the reader writes what was left.
-        if self.pending.load(Ordering::Relaxed) {
-            self.wake_reader();
-        }
-        writers.into_iter().for_each(Waker::wake);
     }
 }
 
@@ -378,7 +317,8 @@ impl<R, W> Half<R, W> {
     pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
         let closed = AtomicBool::new(writing.sender.has_closed());
         let policy = writing.policy();
-        let waiting = Waiting { pending: AtomicBool::new(true), ..Waiting::default() };
+        let waiting = Waiting::default();
+        waiting.pending.store(true, Ordering::Relaxed);
         let shared = Shared {
             inner: Mutex::new(Inner { stream: Some(stream), writing, taken: 0 }),
             waiting: Arc::new(waiting),

@@ -427,3 +427,27 @@ async fn a_writer_waits_for_a_peer_that_takes_anything() {
     writer.send(&[0; 20_000]).await.unwrap();
     reading.await.unwrap();
 }
+
+/// Two futures of one task wait; that one is given up does not leave the other waiting.
+#[tokio::test(start_paused = true)]
+async fn a_wait_that_is_given_up_takes_no_other_with_it() {
+    let (one, mut other) = duplex(1000);
+    let server = WebSocket::from_raw(one, Role::Server, [], &Config::default());
+    let (reader, writer) = server.split();
+    writer.feed(&[0; 100_000]).await.unwrap();
+    let start = Instant::now();
+    let reading = tokio::spawn(async move {
+        tokio::time::sleep(Duration::from_secs(5)).await;
+        other.read_exact(&mut vec![0; 100_000]).await.unwrap();
+        other
+    });
+    let (flushed, sent) = tokio::join!(
+        writer.flush(),
+        tokio::time::timeout(Duration::from_secs(1), writer.send("never"))
+    );
+    flushed.unwrap();
+    assert!(sent.is_err());
+    assert_eq!(start.elapsed().as_secs(), 5);
+    reading.await.unwrap();
+    drop(reader);
+}
