@@ -65,8 +65,8 @@ where
     match context.registry.enter(accepted.peer) {
         Ok(place) => {
             let id = place.id();
-            let arrival = Box::new(Arrival { accepted, permit });
-            let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival, place));
+            let arrival = Box::new(Arrival { accepted, place, permit });
+            let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival));
             context.registry.set_abort(id, spawned.abort_handle());
         }
         Err(full) => {

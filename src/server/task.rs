@@ -63,6 +63,7 @@ impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
 /// Somebody who has come.
 pub(super) struct Arrival {
     pub(super) accepted: Accepted,
+    pub(super) place: Place,
     /// That there may be one more opening handshake.
     pub(super) permit: OwnedSemaphorePermit,
 }
@@ -71,20 +72,14 @@ pub(super) struct Arrival {
 ///
 /// This is what every connection's task holds as long as it lives, so what is large or soon over is
 /// boxed.
-pub(super) async fn serve<D, H, F>(
-    context: Arc<Context<D, H>>,
-    arrival: Box<Arrival>,
-    mut place: Place,
-) where
+pub(super) async fn serve<D, H, F>(context: Arc<Context<D, H>>, arrival: Box<Arrival>)
+where
     H: Fn(Connection<D>) -> F,
     F: Future<Output: Outcome>,
 {
-    let trace = Trace::new(place.id(), arrival.accepted.peer);
-    let Some((connection, handle, home)) =
-        Box::pin(open(&context, arrival, &mut place, &trace)).await
-    else {
-        return;
-    };
+    let trace = Trace::new(arrival.place.id(), arrival.accepted.peer);
+    let opened = Box::pin(open(&context, arrival, &trace)).await;
+    let Some((mut place, connection, handle, home)) = opened else { return };
     // A panic is the handler's, not the server's. Boxed, because a pinned future is kept twice.
     let start = || Box::pin(trace.within(|| (context.handler)(connection)));
     let handled = match catch_unwind(AssertUnwindSafe(start)) {
@@ -139,17 +134,17 @@ pub(super) async fn refuse(accepted: Accepted, config: Config, full: Full) {
 async fn open<D, H>(
     context: &Context<D, H>,
     arrival: Box<Arrival>,
-    place: &mut Place,
     trace: &Trace,
-) -> Option<(Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
-    let Arrival { accepted, permit } = *arrival;
+) -> Option<(Place, Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
+    let Arrival { accepted, mut place, permit } = *arrival;
     let peer = accepted.peer;
     let (mut socket, data) = handshake(context, accepted, permit, trace).await?;
     let handle = socket.handle();
     trace.opened(&handle);
     place.open(&handle);
     let (way, home) = oneshot::channel();
-    Some((Connection::new(data, place.id(), peer, socket, way), handle, home))
+    let connection = Connection::new(data, place.id(), peer, socket, way);
+    Some((place, connection, handle, home))
 }
 
 /// The opening handshake. How it fails is the peer's business.
