@@ -3,11 +3,12 @@
 #
 #   autobahn   all 517 cases in both roles                           a quarter of an hour
 #   miri       the core's unit tests and the handshake's, by Miri     half an hour
-#   branches   branch coverage of proto and handshake                 five minutes
+#   branches   branch coverage of proto and handshake                 a minute or two
 #   mutants    mutants of proto that no test notices                  hours; SHARD=K/N does a part of them
 #   fuzz       every fuzz target for FUZZ_SECONDS (300) each          an hour
 #
-# Installs what it needs. What it said last is in tests/full.txt.
+# Installs what it needs. What the steps said when they last ran is in tests/full.txt, with those that
+# have not run whole.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
