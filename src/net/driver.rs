@@ -26,7 +26,9 @@ use super::timer::{Timer, now};
 use super::traffic::Count;
 #[cfg(feature = "metrics")]
 use super::traffic::Traffic;
-use crate::proto::{Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role};
+use crate::proto::{
+    AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -164,7 +166,7 @@ impl<L: Link> Driver<L> {
             while let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
                 // §5.5.2: as soon as is practical, so before whatever the application says next.
                 self.link.settle(receiver.replies());
-                if !message.is_ping_or_pong() && !message.is_close() {
+                if !message.as_event().is_control() {
                     self.received.message();
                 }
                 if self.report_pings || !message.is_ping_or_pong() {
@@ -319,8 +321,7 @@ impl<L: Link> Driver<L> {
     /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(handle) = &self.handle {
-            #[cfg(feature = "metrics")]
-            handle.count(Traffic::new(self.received, self.link.sent()));
+            self.count_for(handle);
             if self.receiver.took_pong() {
                 handle.ponged(now());
             }
@@ -370,6 +371,13 @@ impl<L: Link> Driver<L> {
         Poll::Ready(Ok(()))
     }
 
+    /// Leaves word of what has gone over the connection, if that is counted.
+    fn count_for(&self, handle: &Handle) {
+        #[cfg(feature = "metrics")]
+        handle.count(Traffic::new(self.received, self.link.sent()));
+        let _ = handle;
+    }
+
     /// Reports how the connection ended, which happens once.
     fn finish(&mut self, error: Option<io::Error>) -> Result<bool, Error> {
         self.finished = true;
@@ -384,8 +392,7 @@ impl<L: Link> Driver<L> {
             (None, None) => Err(Error::Lost),
         };
         if let Some(handle) = &self.handle {
-            #[cfg(feature = "metrics")]
-            handle.count(Traffic::new(self.received, self.link.sent()));
+            self.count_for(handle);
             let failed = ended.as_ref().err().and_then(Error::close_code);
             let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
             handle.end(Ending::new(code, ended.is_ok()));

@@ -133,10 +133,7 @@ impl Handle {
         if self.0.asked.swap(false, Ordering::Acquire) {
             return slot.close.clone();
         }
-        match &mut slot.waker {
-            Some(old) => old.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        slot.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
         None
     }
 

@@ -2,7 +2,7 @@
 //!
 //! The [driver](super::driver) reads, keeps time and ends the connection; it does so the same way
 //! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
-//! (`Half`, in [`shared`](super::shared)).
+//! (`Half`, in [`half`](super::half)).
 
 use std::future::{Future, poll_fn};
 use std::io;

@@ -5,7 +5,8 @@
 //!        └──┬──┘
 //!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
 //!           └──────────┼─────────┤
-//!                   driver   shared       the reading loop and the end · a lock between tasks
+//!                   driver    half       the reading loop and the end · a split socket's reading task
+//!                      │      shared     a lock between tasks
 //!             ┌────────┼─────────┬────────┐
 //!           input    link      timer   handle   waiting     bytes read · writing as it sees it · who waits
 //!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
@@ -24,6 +25,7 @@ mod config;
 mod connect;
 mod driver;
 mod error;
+mod half;
 mod handle;
 mod input;
 mod keys;

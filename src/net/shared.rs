@@ -1,8 +1,7 @@
 //! The writing direction between tasks.
 //!
-//! [`Shared`] is the lock: held for framing, and for a write that does not block. [`Half`] is what the
-//! reading task has: its own direction, and a hand on the shared one that it uses only where it owes the
-//! peer something, or where writers who do not wait have left something to be written.
+//! [`Shared`] is the lock: held for framing, and for a write that does not block, never across an
+//! `await`. A writer that waits has [`Patience`], which ends.
 
 use std::io;
 use std::pin::Pin;
@@ -11,31 +10,29 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
 
-use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::io::AsyncWrite;
 use tokio::sync::watch;
 
 use super::error::Error;
-use super::link::{Link, at_once};
+use super::link::at_once;
 use super::overflow::Overflow;
 use super::timer::{Timer, now};
-#[cfg(feature = "metrics")]
-use super::traffic::Count;
 use super::waiting::Waiting;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Event, Expired, Misuse, Replies};
+use crate::proto::{AsEvent, Event, Expired, Misuse};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
     inner: Mutex<Inner<W>>,
-    waiting: Arc<Waiting>,
+    pub(super) waiting: Arc<Waiting>,
     /// The transport took bytes; for the reader's clock.
-    took: AtomicBool,
+    pub(super) took: AtomicBool,
     /// A close frame was sent, which starts the reader's clock.
-    closed: AtomicBool,
+    pub(super) closed: AtomicBool,
     /// A writer has given the peer up; the reader ends the connection.
-    given_up: AtomicBool,
+    pub(super) given_up: AtomicBool,
     /// What becomes of messages for which there is no room.
     pub(super) policy: Overflow,
     /// How long a peer may take nothing before a writer that waits gives it up.
@@ -44,10 +41,10 @@ pub(super) struct Shared<W> {
     pressure: OnceLock<Box<Pressure>>,
 }
 
-struct Inner<W> {
+pub(super) struct Inner<W> {
     /// `None` once it was given up: whoever still holds a writer holds no descriptor.
     stream: Option<W>,
-    writing: Writing,
+    pub(super) writing: Writing,
     /// How often the transport took something.
     taken: u32,
 }
@@ -69,7 +66,22 @@ struct Pressure {
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
-    fn lock(&self) -> MutexGuard<'_, Inner<W>> {
+    pub(super) fn new(stream: W, writing: Writing, patience: Option<Duration>) -> Arc<Self> {
+        let waiting = Waiting::default();
+        waiting.pending.store(true, Ordering::Relaxed);
+        Arc::new(Self {
+            closed: AtomicBool::new(writing.sender.has_closed()),
+            policy: writing.policy(),
+            inner: Mutex::new(Inner { stream: Some(stream), writing, taken: 0 }),
+            waiting: Arc::new(waiting),
+            took: AtomicBool::new(false),
+            given_up: AtomicBool::new(false),
+            patience,
+            pressure: OnceLock::new(),
+        })
+    }
+
+    pub(super) fn lock(&self) -> MutexGuard<'_, Inner<W>> {
         // Nothing is left half done by a panic: what is framed is framed whole.
         self.inner.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -99,32 +111,36 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     ) -> Poll<Result<(), Error>> {
         match self.policy {
             Overflow::Wait => self.poll_frame(cx, |writing| writing.send(event)),
-            policy => Poll::Ready(self.push(event, policy).map(drop)),
+            policy => Poll::Ready(self.push(event, policy, false).map(drop)),
         }
     }
 
     /// Frames an event at once, or does what this policy says; where that is to wait, nothing. Whether
-    /// anything was done.
+    /// anything was done. What the transport takes now is written, if `write` says so.
     pub(super) fn push(
         self: &Arc<Self>,
         event: &impl AsEvent,
         policy: Overflow,
+        write: bool,
     ) -> Result<bool, Error> {
-        let mut inner = self.lock();
+        let inner = &mut self.lock();
         if inner.writing.is_full() {
-            self.write_now(&mut inner);
+            self.write_now(inner);
         }
         inner.check()?;
-        if inner.writing.is_full() {
-            let done = self.with(&mut inner, |writing| writing.overflow(event, policy));
-            return done.map_or(Ok(false), |done| done.map(|()| true));
+        let pushed = if inner.writing.is_full() {
+            self.with(inner, |writing| writing.overflow(event, policy))
+        } else {
+            Some(self.with(inner, |writing| writing.send(event)).map_err(Error::from))
+        };
+        if write {
+            self.write_now(inner);
         }
-        self.with(&mut inner, |writing| writing.send(event))?;
-        Ok(true)
+        pushed.map_or(Ok(false), |pushed| pushed.map(|()| true))
     }
 
     /// Gives the transport up, and tells everybody who waits.
-    fn abandon(&self) {
+    pub(super) fn abandon(&self) {
         let mut inner = self.lock();
         inner.writing.abandon();
         self.gauge(&inner);
@@ -147,6 +163,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     }
 
     /// Writes what the transport takes now. The reader is woken when it takes more.
+    #[cfg(feature = "server")]
     pub(super) fn flush_now(self: &Arc<Self>) {
         self.write_now(&mut self.lock());
     }
@@ -178,7 +195,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         self.lock().writing.sender.ratio()
     }
 
-    fn with<T>(&self, inner: &mut Inner<W>, frame: impl FnOnce(&mut Writing) -> T) -> T {
+    pub(super) fn with<T>(&self, inner: &mut Inner<W>, frame: impl FnOnce(&mut Writing) -> T) -> T {
         let framed = frame(&mut inner.writing);
         self.waiting.pending.store(true, Ordering::Relaxed);
         if inner.writing.sender.has_closed() && !self.closed.swap(true, Ordering::Relaxed) {
@@ -206,65 +223,54 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         self.poll_write(&mut inner, cx).map_err(Error::from)
     }
 
-    fn poll_write(
+    /// Writes what is framed; the task is woken when the transport takes more.
+    pub(super) fn poll_write(
         self: &Arc<Self>,
         inner: &mut Inner<W>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        let polled = self.wait(inner, cx, Writing::poll_write, || Ok(()));
-        self.wrote(inner, &polled);
-        polled
+        self.ask(inner, Some(cx.waker()), Writing::poll_write).unwrap_or(Poll::Ready(Ok(())))
+    }
+
+    /// Ends the writing direction, once everything is written.
+    pub(super) fn poll_shutdown(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
+        let inner = &mut self.lock();
+        self.ask(inner, Some(cx.waker()), Writing::poll_shutdown).unwrap_or(Poll::Ready(()))
     }
 
     fn write_now(self: &Arc<Self>, inner: &mut Inner<W>) {
-        let everybody = Waker::from(Arc::clone(&self.waiting));
-        let Inner { stream: Some(stream), writing, .. } = inner else { return };
-        let polled = at_once(&mut Context::from_waker(&everybody), |cx| {
-            writing.poll_write(Pin::new(&mut *stream), cx)
+        self.ask(inner, None, |writing, mut stream, cx| {
+            at_once(cx, |cx| writing.poll_write(stream.as_mut(), cx))
         });
-        if writing.took_bytes() {
-            inner.taken = inner.taken.wrapping_add(1);
-            self.took.store(true, Ordering::Relaxed);
-        }
-        self.wrote(inner, &polled);
-        if polled.is_ready() {
-            everybody.wake();
-        }
     }
 
-    fn wrote(&self, inner: &Inner<W>, polled: &Poll<io::Result<()>>) {
-        if polled.is_ready() {
-            self.waiting.pending.store(false, Ordering::Relaxed);
-        }
-        self.gauge(inner);
-    }
-
-    /// Polls the transport on behalf of everybody who waits for it.
-    fn wait<T>(
+    /// Polls the transport, to write all or to end, on behalf of everybody who waits for it, and of this
+    /// waker if there is one. `None`: it was given up.
+    fn ask<T>(
         self: &Arc<Self>,
         inner: &mut Inner<W>,
-        cx: &mut Context<'_>,
+        waker: Option<&Waker>,
         poll: impl FnOnce(&mut Writing, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
-        gone: impl FnOnce() -> T,
-    ) -> Poll<T> {
-        let Inner { stream: Some(stream), writing, .. } = inner else {
-            return Poll::Ready(gone());
-        };
-        let enlisted = self.waiting.enlist(cx.waker());
+    ) -> Option<Poll<T>> {
+        let Inner { stream, writing, taken } = inner;
+        let stream = Pin::new(stream.as_mut()?);
+        let enlisted = waker.filter(|waker| self.waiting.enlist(waker));
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let polled = poll(writing, Pin::new(stream), &mut Context::from_waker(&everybody));
+        let polled = poll(writing, stream, &mut Context::from_waker(&everybody));
         if writing.took_bytes() {
-            inner.taken = inner.taken.wrapping_add(1);
+            *taken = taken.wrapping_add(1);
             self.took.store(true, Ordering::Relaxed);
         }
         if polled.is_ready() {
+            self.waiting.pending.store(false, Ordering::Relaxed);
             // Another future of this task may have waited before.
-            if enlisted {
-                self.waiting.dismiss(cx.waker());
+            if let Some(waker) = enlisted {
+                self.waiting.dismiss(waker);
             }
             everybody.wake();
         }
-        polled
+        self.gauge(inner);
+        Some(polled)
     }
 }
 
@@ -304,111 +310,5 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
 impl<W> Inner<W> {
     fn check(&self) -> Result<(), Error> {
         if self.writing.outbox.is_broken() { Err(Error::Closed) } else { Ok(()) }
-    }
-}
-
-/// The reading direction, and a hand on the writing one.
-pub(super) struct Half<R, W> {
-    reading: R,
-    shared: Arc<Shared<W>>,
-}
-
-impl<R, W> Half<R, W> {
-    pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
-        let closed = AtomicBool::new(writing.sender.has_closed());
-        let policy = writing.policy();
-        let waiting = Waiting::default();
-        waiting.pending.store(true, Ordering::Relaxed);
-        let shared = Shared {
-            inner: Mutex::new(Inner { stream: Some(stream), writing, taken: 0 }),
-            waiting: Arc::new(waiting),
-            took: AtomicBool::new(false),
-            closed,
-            given_up: AtomicBool::new(false),
-            policy,
-            patience,
-            pressure: OnceLock::new(),
-        };
-        Self { reading, shared: Arc::new(shared) }
-    }
-
-    pub(super) fn shared(&self) -> &Arc<Shared<W>> {
-        &self.shared
-    }
-}
-
-impl<R, W> Link for Half<R, W>
-where
-    R: AsyncRead + Unpin,
-    W: AsyncWrite + Unpin + Send + 'static,
-{
-    type Reading = R;
-
-    fn reading(&mut self) -> Pin<&mut R> {
-        Pin::new(&mut self.reading)
-    }
-
-    fn settle(&mut self, replies: &mut Replies) {
-        if !replies.is_empty() {
-            self.shared.with(&mut self.shared.lock(), |writing| writing.settle(replies));
-        }
-    }
-
-    fn frame(&mut self, event: Event<'_>) {
-        let _ = self.shared.frame(event);
-    }
-
-    fn rest(&mut self) {
-        self.shared.lock().writing.sender.rest();
-    }
-
-    /// Only where something is pending: what writers wait for they write themselves.
-    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        // First, so that what becomes pending from here on wakes this task.
-        self.shared.waiting.set_reader(cx.waker());
-        if self.shared.given_up.load(Ordering::Relaxed) {
-            let message = "the peer takes nothing";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
-        }
-        if self.shared.waiting.pending.load(Ordering::Relaxed) {
-            self.shared.poll_write(&mut self.shared.lock(), cx)
-        } else {
-            Poll::Ready(Ok(()))
-        }
-    }
-
-    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        let mut inner = self.shared.lock();
-        let polled = self.shared.wait(&mut inner, cx, Writing::poll_shutdown, || ());
-        self.shared.gauge(&inner);
-        polled
-    }
-
-    /// Writers wait; the reader never does, lest two peers wait for each other.
-    fn is_full(&self) -> bool {
-        false
-    }
-
-    /// What it is answered with is for the writers to see to.
-    fn room(&self) -> usize {
-        usize::MAX
-    }
-
-    /// Writing, which comes before, has left word whom to wake.
-    fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
-        self.shared.closed.load(Ordering::Relaxed)
-    }
-
-    fn took_bytes(&mut self) -> bool {
-        self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
-    }
-
-    #[cfg(feature = "metrics")]
-    fn sent(&self) -> Count {
-        self.shared.lock().writing.outbox.sent
-    }
-
-    fn abandon(&mut self) {
-        self.shared.abandon();
     }
 }

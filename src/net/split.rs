@@ -21,10 +21,11 @@ use tokio::sync::watch;
 use super::batch::Events;
 use super::driver::Driver;
 use super::error::{Error, TrySendError};
+use super::half::Half;
 use super::handle::Handle;
 use super::link::Whole;
 use super::overflow::Overflow;
-use super::shared::{Half, Shared};
+use super::shared::Shared;
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
@@ -180,13 +181,14 @@ impl<S: Split> Writer<S> {
     /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, the
     /// connection goes on. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
-        self.feed(event).await?;
-        if self.shared.policy == Overflow::Wait {
-            return self.flush().await;
+        match self.shared.policy {
+            Overflow::Wait => {
+                self.feed(event).await?;
+                self.flush().await
+            }
+            // Whoever lets messages be dropped waits for nobody.
+            policy => self.shared.push(&event, policy, true).map(drop),
         }
-        // Whoever lets messages be dropped waits for nobody.
-        self.shared.flush_now();
-        Ok(())
     }
 
     /// Sends a message if there is room, and writes what the transport takes now; the reader writes
@@ -197,19 +199,23 @@ impl<S: Split> Writer<S> {
     /// [`Full`](TrySendError::Full) if more than [`high_water`](super::Config::high_water) bytes wait,
     /// with the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&self, message: M) -> Result<(), TrySendError<M>> {
-        match self.shared.push(&message, Overflow::Wait) {
-            Ok(true) => self.shared.flush_now(),
-            Ok(false) => return Err(TrySendError::Full(message)),
-            Err(error) => return Err(TrySendError::Failed(message, error)),
+        match self.shared.push(&message, Overflow::Wait, true) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(TrySendError::Full(message)),
+            Err(error) => Err(TrySendError::Failed(message, error)),
         }
-        Ok(())
     }
 
-    /// Sends a message to one of many: if there is no room, this policy decides, and
-    /// [`Wait`](Overflow::Wait) drops the message. Never waits.
+    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. If
+    /// there is no room, this policy decides, which is not to wait.
     #[cfg(feature = "server")]
-    pub(crate) fn publish(&self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
-        match self.shared.push(event, policy) {
+    pub(crate) fn publish(
+        &self,
+        event: &impl AsEvent,
+        policy: Overflow,
+        write: bool,
+    ) -> Result<(), Error> {
+        match self.shared.push(event, policy, write) {
             // A message under way in parts cannot be interrupted (§5.4).
             Err(Error::Misuse(crate::proto::Misuse::Unfinished)) => {
                 self.shared.drop_one();
@@ -374,7 +380,7 @@ impl<S: Split> Sink<Message> for Writer<S> {
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         match self.shared.policy {
             Overflow::Wait => Ok(self.shared.frame(message.as_event())?),
-            policy => self.shared.push(&message, policy).map(drop),
+            policy => self.shared.push(&message, policy, false).map(drop),
         }
     }
 

@@ -45,10 +45,7 @@ impl Waiting {
     }
 
     pub(super) fn set_reader(&self, waker: &Waker) {
-        match &mut *self.reader() {
-            Some(reader) => reader.clone_from(waker),
-            none => *none = Some(waker.clone()),
-        }
+        self.reader().get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
     pub(super) fn wake_reader(&self) {

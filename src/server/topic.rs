@@ -74,17 +74,13 @@ impl<S: Split> Topic<S> {
     ///
     /// It never waits. Two messages that are published one behind the other arrive in that order.
     pub fn publish(&self, message: &Prepared) -> usize {
-        self.each(|writer, policy| {
-            let there = writer.publish(message, policy).is_ok();
-            writer.flush_now();
-            there
-        })
+        self.each(|writer, policy| writer.publish(message, policy, true).is_ok())
     }
 
     /// Frames a message for all subscribers, to be written by the next [`flush`](Self::flush) or
     /// [`publish`](Self::publish): one write for many messages.
     pub fn feed(&self, message: &Prepared) -> usize {
-        self.each(|writer, policy| writer.publish(message, policy).is_ok())
+        self.each(|writer, policy| writer.publish(message, policy, false).is_ok())
     }
 
     /// Writes what was fed, as far as the subscribers' transports take it now.

@@ -1,0 +1,108 @@
+//! What the reading task of a split socket has: its own direction, and a hand on the shared one that it
+//! uses only where it owes the peer something, or where writers who do not wait have left something to
+//! be written.
+
+use std::io;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite};
+
+use super::link::Link;
+use super::shared::Shared;
+#[cfg(feature = "metrics")]
+use super::traffic::Count;
+use super::writing::Writing;
+use crate::proto::{Event, Replies};
+
+/// The reading direction, and a hand on the writing one.
+pub(super) struct Half<R, W> {
+    reading: R,
+    shared: Arc<Shared<W>>,
+}
+
+impl<R, W: AsyncWrite + Unpin + Send + 'static> Half<R, W> {
+    pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
+        Self { reading, shared: Shared::new(stream, writing, patience) }
+    }
+
+    pub(super) fn shared(&self) -> &Arc<Shared<W>> {
+        &self.shared
+    }
+}
+
+impl<R, W> Link for Half<R, W>
+where
+    R: AsyncRead + Unpin,
+    W: AsyncWrite + Unpin + Send + 'static,
+{
+    type Reading = R;
+
+    fn reading(&mut self) -> Pin<&mut R> {
+        Pin::new(&mut self.reading)
+    }
+
+    fn settle(&mut self, replies: &mut Replies) {
+        if !replies.is_empty() {
+            self.shared.with(&mut self.shared.lock(), |writing| writing.settle(replies));
+        }
+    }
+
+    fn frame(&mut self, event: Event<'_>) {
+        let _ = self.shared.frame(event);
+    }
+
+    fn rest(&mut self) {
+        self.shared.lock().writing.sender.rest();
+    }
+
+    /// Only where something is pending: what writers wait for they write themselves.
+    fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        // First, so that what becomes pending from here on wakes this task.
+        self.shared.waiting.set_reader(cx.waker());
+        if self.shared.given_up.load(Ordering::Relaxed) {
+            let message = "the peer takes nothing";
+            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
+        }
+        if self.shared.waiting.pending.load(Ordering::Relaxed) {
+            self.shared.poll_write(&mut self.shared.lock(), cx)
+        } else {
+            Poll::Ready(Ok(()))
+        }
+    }
+
+    fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        self.shared.poll_shutdown(cx)
+    }
+
+    /// Writers wait; the reader never does, lest two peers wait for each other.
+    fn is_full(&self) -> bool {
+        false
+    }
+
+    /// What it is answered with is for the writers to see to.
+    fn room(&self) -> usize {
+        usize::MAX
+    }
+
+    /// Writing, which comes before, has left word whom to wake.
+    fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
+        self.shared.closed.load(Ordering::Relaxed)
+    }
+
+    fn took_bytes(&mut self) -> bool {
+        self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+    }
+
+    #[cfg(feature = "metrics")]
+    fn sent(&self) -> Count {
+        self.shared.lock().writing.outbox.sent
+    }
+
+    fn abandon(&mut self) {
+        self.shared.abandon();
+    }
+}
