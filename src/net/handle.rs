@@ -76,12 +76,10 @@ impl Handle {
     ///
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
     pub fn close(&self, code: impl Into<CloseCode>, reason: &str) {
-        let code = code.into();
-        assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
-        assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
+        let close = close_frame(code.into(), reason);
         let mut slot = self.lock();
         if slot.close.is_none() {
-            slot.close = Some(Box::new(CloseFrame { code, reason: reason.into() }));
+            slot.close = Some(Box::new(close));
             self.0.asked.store(true, Ordering::Release);
         }
         let waker = slot.waker.take();
@@ -160,6 +158,17 @@ impl Handle {
     fn lock(&self) -> MutexGuard<'_, Slot> {
         self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// What a close frame is to say, where it is a bug of the caller's if that is not legal.
+///
+/// # Panics
+///
+/// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
+pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
+    assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
+    assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
+    CloseFrame { code, reason: reason.into() }
 }
 
 impl Ending {

@@ -54,6 +54,8 @@ pub use config::{Deflate, Memory};
 pub use connect::connect_tls;
 pub use connect::{connect, connect_over, connect_with};
 pub use error::{Error, TrySendError};
+#[cfg(feature = "server")]
+pub(crate) use handle::close_frame;
 pub use handle::{Ending, Handle};
 pub use keys::masking_key;
 pub use overflow::Overflow;

@@ -2,7 +2,6 @@
 
 use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::{Semaphore, watch};
@@ -10,7 +9,7 @@ use tokio::task::AbortHandle;
 
 use super::listener::Peer;
 use crate::net::Handle;
-use crate::proto::CloseCode;
+use crate::proto::CloseFrame;
 
 /// How many connections a server takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -51,17 +50,18 @@ pub struct Report {
 pub(super) struct Registry {
     limits: Limits,
     seats: Mutex<Seats>,
-    next_id: AtomicU64,
-    counts: Mutex<Report>,
     /// Told when a connection has gone.
     gone: tokio::sync::Notify,
     pub(super) handshakes: Arc<Semaphore>,
-    draining: watch::Sender<Option<Farewell>>,
+    draining: watch::Sender<Option<CloseFrame>>,
 }
 
 #[derive(Default)]
 struct Seats {
     taken: HashMap<u64, Seat>,
+    next_id: u64,
+    /// Those that have ended, and how many are open; what has gone over those is in their handles.
+    report: Report,
     /// Where they come from, and how many from each address, where that counts.
     from: HashMap<u64, IpAddr>,
     addresses: HashMap<IpAddr, usize>,
@@ -71,13 +71,6 @@ struct Seats {
 struct Seat {
     abort: Option<AbortHandle>,
     handle: Option<Handle>,
-}
-
-/// What somebody is told at the end.
-#[derive(Clone, Debug)]
-pub(super) struct Farewell {
-    pub(super) code: CloseCode,
-    pub(super) reason: Box<str>,
 }
 
 /// Why somebody cannot be let in.
@@ -100,7 +93,6 @@ pub(super) enum End {
 pub(super) struct Place {
     registry: Arc<Registry>,
     id: u64,
-    opened: bool,
     end: Option<End>,
 }
 
@@ -115,8 +107,6 @@ impl Registry {
         Arc::new(Self {
             limits,
             seats: Mutex::default(),
-            next_id: AtomicU64::new(0),
-            counts: Mutex::default(),
             gone: tokio::sync::Notify::new(),
             handshakes: Arc::new(Semaphore::new(
                 limits.handshakes.clamp(1, Semaphore::MAX_PERMITS),
@@ -138,15 +128,16 @@ impl Registry {
             None
         };
         if let Some(full) = full {
-            self.counts().refused += 1;
+            seats.report.refused += 1;
             return Err(full);
         }
-        let id = self.next_id.fetch_add(1, Ordering::Relaxed);
+        let id = seats.next_id;
+        seats.next_id += 1;
         seats.taken.insert(id, Seat { abort: None, handle: None });
         if let Some(ip) = ip {
             seats.from.insert(id, ip);
         }
-        Ok(Place { registry: Arc::clone(self), id, opened: false, end: None })
+        Ok(Place { registry: Arc::clone(self), id, end: None })
     }
 
     /// How to end the task of a place, if it has not ended.
@@ -157,17 +148,18 @@ impl Registry {
     }
 
     pub(super) fn report(&self) -> Report {
+        let seats = self.seats();
         #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
-        let mut report = *self.counts();
+        let mut report = seats.report;
         #[cfg(feature = "metrics")]
-        for handle in self.seats().taken.values().filter_map(|seat| seat.handle.as_ref()) {
+        for handle in seats.taken.values().filter_map(|seat| seat.handle.as_ref()) {
             report.traffic += handle.traffic();
         }
         report
     }
 
     /// Tells everybody, once.
-    pub(super) fn start_draining(&self, farewell: Farewell) {
+    pub(super) fn start_draining(&self, farewell: CloseFrame) {
         let mut started = false;
         self.draining.send_if_modified(|told| {
             started = told.is_none();
@@ -189,7 +181,7 @@ impl Registry {
     }
 
     /// What everybody is told, if the server drains.
-    pub(super) fn farewell(&self) -> Option<Farewell> {
+    pub(super) fn farewell(&self) -> Option<CloseFrame> {
         self.draining.borrow().clone()
     }
 
@@ -219,22 +211,6 @@ impl Registry {
 
     fn seats(&self) -> MutexGuard<'_, Seats> {
         self.seats.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn counts(&self) -> MutexGuard<'_, Report> {
-        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl Farewell {
-    /// The handler has returned.
-    pub(super) fn done() -> Self {
-        Self { code: CloseCode::NORMAL, reason: "".into() }
-    }
-
-    /// The handler has failed.
-    pub(super) fn failed() -> Self {
-        Self { code: CloseCode::INTERNAL_ERROR, reason: "the server failed".into() }
     }
 }
 
@@ -268,11 +244,12 @@ impl Place {
 
     /// The opening handshake has succeeded.
     pub(super) fn open(&mut self, handle: &Handle) {
-        self.opened = true;
-        self.registry.counts().open += 1;
-        if let Some(seat) = self.registry.seats().taken.get_mut(&self.id) {
+        let mut seats = self.registry.seats();
+        seats.report.open += 1;
+        if let Some(seat) = seats.taken.get_mut(&self.id) {
             seat.handle = Some(handle.clone());
         }
+        drop(seats);
         if let Some(farewell) = &*self.registry.draining.borrow() {
             handle.close(farewell.code, &farewell.reason);
         }
@@ -285,32 +262,30 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        let mut counts = self.registry.counts();
-        counts.open -= u64::from(self.opened);
-        let unsaid = if self.opened { End::Dropped } else { End::Refused };
-        match self.end.unwrap_or(unsaid) {
-            End::Refused => counts.refused += 1,
-            End::Closed => counts.closed += 1,
-            End::Failed => counts.failed += 1,
-            End::Dropped => counts.dropped += 1,
-        }
-        drop(counts);
         let mut seats = self.registry.seats();
-        if let Some(seat) = seats.taken.remove(&self.id) {
-            seats.leave_address(self.id);
-            // Before the last one is seen to have gone.
-            #[cfg(feature = "metrics")]
-            if let Some(handle) = &seat.handle {
-                self.registry.counts().traffic += handle.traffic();
-            }
-            // A flood must not leave its table behind.
-            if seats.taken.len() < seats.taken.capacity() / 8 {
-                let keep = seats.taken.len() * 2;
-                seats.taken.shrink_to(keep);
-            }
-            drop(seats);
-            drop(seat);
-            self.registry.gone.notify_waiters();
+        let Some(seat) = seats.taken.remove(&self.id) else { return };
+        seats.leave_address(self.id);
+        let report = &mut seats.report;
+        let opened = seat.handle.is_some();
+        report.open -= u64::from(opened);
+        #[cfg(feature = "metrics")]
+        if let Some(handle) = &seat.handle {
+            report.traffic += handle.traffic();
         }
+        let unsaid = if opened { End::Dropped } else { End::Refused };
+        match self.end.unwrap_or(unsaid) {
+            End::Refused => report.refused += 1,
+            End::Closed => report.closed += 1,
+            End::Failed => report.failed += 1,
+            End::Dropped => report.dropped += 1,
+        }
+        // A flood must not leave its table behind.
+        if seats.taken.len() < seats.taken.capacity() / 8 {
+            let keep = seats.taken.len() * 2;
+            seats.taken.shrink_to(keep);
+        }
+        drop(seats);
+        drop(seat);
+        self.registry.gone.notify_waiters();
     }
 }

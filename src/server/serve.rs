@@ -19,12 +19,12 @@ use super::accepting;
 use super::connection::Connection;
 use super::listener::{Listener, Shared};
 use super::origin::Origins;
-use super::registry::{Farewell, Limits, Registry, Report};
+use super::registry::{Limits, Registry, Report};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::task::{Context, Hook, Outcome};
-use crate::net::Config;
-use crate::proto::CloseCode;
+use crate::net::{Config, close_frame};
+use crate::proto::{CloseCode, CloseFrame};
 
 /// Accepts connections and gives each to a handler, in a task of its own.
 ///
@@ -66,7 +66,7 @@ pub struct Server<D = ()> {
     limits: Limits,
     origins: Origins,
     hook: Hook<D>,
-    farewell: Farewell,
+    farewell: CloseFrame,
     drain_within: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
     registry: Arc<Registry>,
@@ -76,7 +76,7 @@ pub struct Server<D = ()> {
 #[derive(Clone)]
 pub struct ServerHandle {
     registry: Arc<Registry>,
-    farewell: Farewell,
+    farewell: CloseFrame,
 }
 
 impl Server {
@@ -97,10 +97,7 @@ impl Server {
             limits: Limits::default(),
             origins: Origins::default(),
             hook: Box::new(|_| Box::pin(async { Ok(Accept::default()) })),
-            farewell: Farewell {
-                code: CloseCode::GOING_AWAY,
-                reason: "the server is going down".into(),
-            },
+            farewell: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
             drain_within: Duration::from_secs(10),
             until: Box::pin(pending()),
             registry: Registry::new(Limits::default()),
@@ -196,10 +193,7 @@ impl<D: Send + 'static> Server<D> {
     ///
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
     pub fn farewell(mut self, code: impl Into<CloseCode>, reason: &str) -> Self {
-        let code = code.into();
-        assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
-        assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
-        self.farewell = Farewell { code, reason: reason.into() };
+        self.farewell = close_frame(code.into(), reason);
         self
     }
 
@@ -288,7 +282,7 @@ impl<D: Send + 'static> Server<D> {
 /// What is to be done, with whom.
 struct Plan<D, H> {
     context: Arc<Context<D, H>>,
-    farewell: Farewell,
+    farewell: CloseFrame,
     drain_within: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
 }

@@ -19,12 +19,13 @@ use tokio::time::{sleep, timeout};
 use super::connection::{Connection, Left};
 use super::listener::{Accepted, Peer};
 use super::origin::Origins;
-use super::registry::{End, Farewell, Full, Place, Registry};
+use super::registry::{End, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
 use crate::handshake::{RequestError, write_response};
-use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket};
+use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket, close_frame};
+use crate::proto::{CloseCode, CloseFrame};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -104,9 +105,9 @@ where
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
         let farewell = match context.registry.farewell() {
-            _ if handled.is_err() => Farewell::failed(),
+            _ if handled.is_err() => close_frame(CloseCode::INTERNAL_ERROR, "the server failed"),
             Some(farewell) => farewell,
-            None => Farewell::done(),
+            None => close_frame(CloseCode::NORMAL, ""),
         };
         Box::pin(see_off(left, farewell)).await;
         place.end(match handle.ended() {
@@ -258,7 +259,7 @@ fn going_down() -> Answer {
 }
 
 /// Sees the closing handshake through, whoever began it.
-async fn see_off(left: Box<Left>, Farewell { code, reason }: Farewell) {
+async fn see_off(left: Box<Left>, CloseFrame { code, reason }: CloseFrame) {
     // How it ended is in the handle.
     let _ = match *left {
         Left::Whole(mut socket) => socket.close(code, &reason).await,
