@@ -11,7 +11,7 @@ use bowstring::net::{
     Incoming, Reader, Transport, TransportRead, TransportWrite, Writer, connect_with, masking_key,
 };
 use bowstring::proto::Role;
-use bowstring::{Config, WebSocket};
+use bowstring::{Config, Prepared, WebSocket};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 
@@ -51,8 +51,12 @@ async fn echoed(
     (server, client)
 }
 
+/// The allocator counts for the whole process: one test at a time.
+static ALONE: tokio::sync::Mutex<()> = tokio::sync::Mutex::const_new(());
+
 #[tokio::test]
 async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_712() {
+    let _alone = ALONE.lock().await;
     let _profiler = dhat::Profiler::builder().testing().build();
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
@@ -117,4 +121,28 @@ async fn an_idle_connection_holds_at_most_512_bytes_of_ours_and_a_split_one_712(
     }
     let each = (heap() - before) / sockets.len();
     assert!(each < 20_000, "{each}");
+}
+
+/// S41: what a server sends to many lies in memory once, however little of it they take.
+#[tokio::test]
+async fn what_many_are_sent_is_one_copy() {
+    let _alone = ALONE.lock().await;
+    let _profiler = dhat::Profiler::builder().testing().build();
+    let members: Vec<_> = (0..100)
+        .map(|_| {
+            let (peer, stream) = tokio::io::duplex(1024);
+            let ws = WebSocket::from_raw(stream, Role::Server, [], &Config::default());
+            (peer, ws.split())
+        })
+        .collect();
+    let before = heap();
+    let message = Prepared::binary(&vec![7; 1 << 20]);
+    for (_, (_, writer)) in &members {
+        writer.feed(&message).await.unwrap();
+        wait(writer.flush());
+        assert!(writer.buffered() >= (1 << 20) - 1024);
+    }
+    let grown = heap() - before;
+    println!("100 of 1 MiB: {grown} bytes");
+    assert!(grown <= (1 << 20) + (64 << 10) + 100 * 2048, "{grown}");
 }

@@ -58,3 +58,21 @@ fn not_behind_a_close_frame() {
     assert_eq!(sender.send(Prepared::text("late"), &mut out), Err(Misuse::Closed));
     assert_eq!(out, [0x88, 0]);
 }
+
+/// What is large and the same for all can be written from one place.
+#[test]
+fn a_large_frame_is_shared() {
+    let large = Prepared::binary(&vec![7; 16 << 10]);
+    let one = server().send_shared(&large).unwrap().unwrap();
+    let other = server().send_shared(&large).unwrap().unwrap();
+    assert_eq!(one.as_ptr(), other.as_ptr());
+    assert_eq!(one, sent(&mut server(), &large));
+    // What is small is not worth it; a client masks; and not where it may not be sent.
+    assert_eq!(server().send_shared(&Prepared::binary(&vec![7; (16 << 10) - 1])), Ok(None));
+    assert_eq!(Sender::new(Role::Client(|| [1; 4])).send_shared(&large), Ok(None));
+    let (mut sender, mut out) = (server(), Vec::new());
+    sender.send_part("a", false, &mut out).unwrap();
+    assert_eq!(sender.send_shared(&large), Err(Misuse::Unfinished));
+    sender.send(Event::Close(None), &mut out).unwrap();
+    assert_eq!(sender.send_shared(&large), Err(Misuse::Closed));
+}

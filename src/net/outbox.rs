@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll, Waker, ready};
 
+use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
 
 use super::pool;
@@ -18,6 +19,8 @@ pub(super) struct Outbox {
     bytes: Vec<u8>,
     /// `bytes[..written]` has been taken by the stream.
     written: usize,
+    /// The rest of a frame that others write as well; it comes behind `bytes`. Boxed, for it is rare.
+    shared: Option<Box<Bytes>>,
     /// The stream took bytes that it may still buffer itself.
     unflushed: bool,
     /// The stream was full when it was last asked.
@@ -37,8 +40,9 @@ pub(super) struct Outbox {
 
 impl Outbox {
     /// How many bytes wait.
+    #[inline]
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.written
+        self.bytes.len() - self.written + self.shared.as_ref().map_or(0, |shared| shared.len())
     }
 
     /// Whether everything is written, as far as the stream can tell.
@@ -55,10 +59,32 @@ impl Outbox {
     pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.broken {
             self.bytes.clear();
-        } else if self.bytes.capacity() == 0 {
+            return &mut self.bytes;
+        }
+        if self.bytes.capacity() == 0 {
             self.bytes = pool::take_buffer();
         }
+        if self.shared.is_some() {
+            self.own();
+        }
         &mut self.bytes
+    }
+
+    /// Something comes behind the shared frame: from now on there is a copy of it.
+    #[cold]
+    fn own(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.bytes.extend_from_slice(&shared);
+        }
+    }
+
+    /// Puts a frame behind what waits, and copies it only if something comes behind it before it is
+    /// written.
+    pub(super) fn put(&mut self, frame: Bytes) {
+        self.own();
+        if !self.broken {
+            self.shared = Some(Box::new(frame));
+        }
     }
 
     /// Writes what waits and then `payload`, which ends a frame, as far as the stream takes it now; the
@@ -71,6 +97,7 @@ impl Outbox {
         mut payload: &[u8],
         mut stream: Pin<&mut impl AsyncWrite>,
     ) -> bool {
+        self.own();
         let mut took = false;
         while !payload.is_empty() && !self.broken && !self.waiting && !self.flushing {
             let waits = &self.bytes[self.written..];
@@ -103,6 +130,7 @@ impl Outbox {
             // What was framed since goes nowhere.
             return Vec::new();
         }
+        self.own();
         self.bytes.split_off(self.written)
     }
 
@@ -115,16 +143,15 @@ impl Outbox {
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
         while self.len() > 0 && !self.broken {
-            let polled = stream.as_mut().poll_write(cx, &self.bytes[self.written..]);
+            let polled = stream.as_mut().poll_write(cx, self.next());
             let waited = std::mem::replace(&mut self.waiting, polled.is_pending());
             match ready!(polled) {
                 Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
                 Ok(len) => {
                     self.took |= waited;
                     self.unflushed = true;
-                    self.written += len;
                     self.sent.bytes(len);
-                    self.compact();
+                    self.forget(len);
                 }
                 Err(error) => return Poll::Ready(Err(self.fail(error))),
             }
@@ -140,6 +167,29 @@ impl Outbox {
             self.unflushed = false;
         }
         Poll::Ready(Ok(()))
+    }
+
+    /// What is to be written next: some of what waits, if anything does.
+    #[inline]
+    fn next(&self) -> &[u8] {
+        match &self.shared {
+            Some(shared) if self.written == self.bytes.len() => shared,
+            _ => &self.bytes[self.written..],
+        }
+    }
+
+    /// Notes that the stream took so much of that.
+    #[inline]
+    fn forget(&mut self, len: usize) {
+        if self.written < self.bytes.len() {
+            self.written += len;
+            self.compact();
+        } else if let Some(shared) = &mut self.shared {
+            shared.advance(len);
+            if shared.is_empty() {
+                self.shared = None;
+            }
+        }
     }
 
     /// Drops everything: nothing can be written any more.

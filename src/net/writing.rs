@@ -39,11 +39,7 @@ impl Writing {
             // Nothing that was said before the close is lost by it.
             self.frame_backlog(usize::MAX);
         }
-        self.sender.send(&event, self.outbox.buffer())?;
-        if !event.as_event().is_control() {
-            self.outbox.sent.message();
-        }
-        Ok(())
+        frame(&mut self.sender, &mut self.outbox, &event)
     }
 
     /// What becomes of messages for which there is no room.
@@ -124,9 +120,8 @@ impl Writing {
             && let Some(message) = backlog.pop()
         {
             // It was not said in time, and what it says is legal but for a message under way in parts.
-            match sender.send(&message, outbox.buffer()) {
-                Ok(()) => outbox.sent.message(),
-                Err(_) => backlog.dropped += 1,
+            if frame(sender, outbox, &message).is_err() {
+                backlog.dropped += 1;
             }
         }
         true
@@ -139,7 +134,7 @@ impl Writing {
         event: &impl AsEvent,
         stream: Pin<&mut impl AsyncWrite>,
     ) -> Result<(), Misuse> {
-        if self.backlog.is_some() {
+        if self.backlog.is_some() || event.as_prepared().is_some() {
             return self.send(event);
         }
         let payload = self.sender.send_apart(event, self.outbox.buffer())?;
@@ -231,6 +226,19 @@ impl Writing {
         }
         Poll::Ready(())
     }
+}
+
+/// Frames an event; what is large and the same for many is not copied.
+#[inline]
+fn frame(sender: &mut Sender, outbox: &mut Outbox, event: &impl AsEvent) -> Result<(), Misuse> {
+    match event.as_prepared().map(|prepared| sender.send_shared(prepared)).transpose()? {
+        Some(Some(shared)) => outbox.put(shared),
+        _ => sender.send(event, outbox.buffer())?,
+    }
+    if !event.as_event().is_control() {
+        outbox.sent.message();
+    }
+    Ok(())
 }
 
 /// So that a message as long as the mark is read at once, header and all, and reading never stops short

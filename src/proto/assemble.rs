@@ -8,7 +8,7 @@
 use bytes::buf::Limit;
 use bytes::{BufMut, Bytes};
 
-use super::config::Limits;
+use super::config::Bounds;
 use super::error::Violation;
 use super::frame::Piece;
 use super::header::Header;
@@ -57,7 +57,7 @@ impl Assembler {
         &mut self,
         header: &Header,
         whole: bool,
-        limits: &Limits,
+        limits: &Bounds,
     ) -> Result<(), Violation> {
         let kind = match (header.opcode, self.under_way) {
             // §5.4: the fragments of one message MUST NOT be interleaved with another's.
@@ -73,9 +73,8 @@ impl Assembler {
             (_, None) => Kind::Binary,
             (_, Some(kind)) => kind,
         };
-        if let Some(limit) = limits.max_frame_size
-            && header.len > limit as u64
-        {
+        if header.len > limits.max_frame_size as u64 {
+            let limit = limits.max_frame_size;
             return Err(Violation::FrameTooLarge { len: header.len, limit });
         }
         let compressed = if self.under_way.is_none() { header.rsv != 0 } else { self.compressed };
@@ -102,7 +101,7 @@ impl Assembler {
     }
 
     /// Stores a piece that is not compressed.
-    pub(super) fn gather(&mut self, piece: &Piece<'_>, limits: &Limits) -> Result<(), Violation> {
+    pub(super) fn gather(&mut self, piece: &Piece<'_>, limits: &Bounds) -> Result<(), Violation> {
         let to_come = piece.payload.len() as u64 + piece.remaining;
         let to_come = if piece.fin { to_come } else { u64::MAX };
         self.add(piece.payload, to_come, limits)
@@ -115,7 +114,7 @@ impl Assembler {
         &mut self,
         plain: &[u8],
         len: u64,
-        limits: &Limits,
+        limits: &Bounds,
     ) -> Result<(), Violation> {
         let limit = limits.max_message_size;
         let over = len.saturating_sub(limit as u64);
@@ -128,7 +127,7 @@ impl Assembler {
         self.add(plain, u64::MAX, limits)
     }
 
-    fn add(&mut self, payload: &[u8], to_come: u64, limits: &Limits) -> Result<(), Violation> {
+    fn add(&mut self, payload: &[u8], to_come: u64, limits: &Bounds) -> Result<(), Violation> {
         self.begin(to_come);
         // Twice what there is, so that many pieces cost linear time, but no more than is to come.
         let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);

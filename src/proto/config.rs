@@ -45,6 +45,39 @@ impl Default for Limits {
     }
 }
 
+/// The same, as it is looked at: smaller, for each connection has it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Bounds {
+    pub(super) max_message_size: usize,
+    pub(super) max_frame_size: usize,
+    pub(super) max_fragments: u32,
+    /// From which length on a message cannot go the [short way](super::plain): 0 if none can.
+    pub(super) too_long: u16,
+    pub(super) accept_text: bool,
+    pub(super) accept_binary: bool,
+}
+
+impl From<Limits> for Bounds {
+    fn from(limits: Limits) -> Self {
+        let Limits { max_message_size, max_fragments, accept_text, accept_binary, .. } = limits;
+        let max_frame_size = limits.max_frame_size.unwrap_or(usize::MAX);
+        let too_long = if accept_text && accept_binary && max_fragments > 0 {
+            let longest = u16::try_from(max_frame_size.min(max_message_size));
+            longest.unwrap_or(u16::MAX).saturating_add(1)
+        } else {
+            0
+        };
+        Self {
+            max_message_size,
+            max_frame_size,
+            max_fragments,
+            too_long,
+            accept_text,
+            accept_binary,
+        }
+    }
+}
+
 /// How long the peer is waited for, in steps of a millisecond; 49 days and more are for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -11,22 +11,12 @@
 //! a frame that breaks a rule too, is left where it is, for the
 //! [frame reader](super::frame::FrameReader), which knows what it means.
 
-use super::config::Limits;
 use super::mask::Mask;
 
 /// The payload of a message, unmasked, as a lent `&mut` that can outlive the receiver's own borrow.
 pub(super) enum Plain<'b> {
     Text(&'b mut [u8]),
     Binary(&'b mut [u8]),
-}
-
-/// From which length on a message must take the long way: 0 if all must.
-pub(super) fn too_long(limits: &Limits) -> u16 {
-    if !limits.accept_text || !limits.accept_binary || limits.max_fragments == 0 {
-        return 0;
-    }
-    let longest = limits.max_frame_size.unwrap_or(usize::MAX).min(limits.max_message_size);
-    u16::try_from(longest).unwrap_or(u16::MAX).saturating_add(1)
 }
 
 /// Takes a plain message shorter than `too_long` off the front of `input`, if that is what is there;
@@ -59,6 +49,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::proto::config::{Bounds, Limits};
     use crate::proto::header::Header;
     use crate::proto::opcode::Opcode;
 
@@ -123,12 +114,12 @@ mod tests {
 
     #[test]
     fn no_message_is_short_enough_where_a_limit_must_be_looked_at() {
-        let limits = Limits::default();
-        assert_eq!(too_long(&limits), u16::MAX);
-        assert_eq!(too_long(&Limits { max_frame_size: Some(99), ..limits }), 100);
-        assert_eq!(too_long(&Limits { max_message_size: 0, ..limits }), 1);
-        assert_eq!(too_long(&Limits { accept_text: false, ..limits }), 0);
-        assert_eq!(too_long(&Limits { accept_binary: false, ..limits }), 0);
-        assert_eq!(too_long(&Limits { max_fragments: 0, ..limits }), 0);
+        let (limits, too_long) = (Limits::default(), |limits| Bounds::from(limits).too_long);
+        assert_eq!(too_long(limits), u16::MAX);
+        assert_eq!(too_long(Limits { max_frame_size: Some(99), ..limits }), 100);
+        assert_eq!(too_long(Limits { max_message_size: 0, ..limits }), 1);
+        assert_eq!(too_long(Limits { accept_text: false, ..limits }), 0);
+        assert_eq!(too_long(Limits { accept_binary: false, ..limits }), 0);
+        assert_eq!(too_long(Limits { max_fragments: 0, ..limits }), 0);
     }
 }

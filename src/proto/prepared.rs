@@ -64,6 +64,11 @@ impl Framed {
         &self.bytes
     }
 
+    /// The same, as one of many.
+    pub(super) fn shared(&self) -> Bytes {
+        self.bytes.clone()
+    }
+
     pub(super) fn payload(&self) -> &[u8] {
         &self.bytes[self.start..]
     }

@@ -13,7 +13,7 @@ use super::assemble::Assembler;
 use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
 use super::config::Compression;
-use super::config::Limits;
+use super::config::{Bounds, Limits};
 #[cfg(feature = "deflate")]
 use super::deflate::{Inflater, Ratio};
 use super::error::Violation;
@@ -29,13 +29,11 @@ use super::utf8;
 pub struct Receiver {
     frames: FrameReader,
     assembler: Assembler,
-    limits: Limits,
+    limits: Bounds,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
     /// A pong came since somebody last asked.
     ponged: bool,
-    /// From which length on a message cannot go the [short way](super::plain).
-    too_long: u16,
     end: Option<End>,
     replies: Replies,
     /// Boxed, because most connections have none.
@@ -119,10 +117,9 @@ impl Receiver {
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits,
+            limits: limits.into(),
             masked: matches!(role, Role::Server),
             ponged: false,
-            too_long: plain::too_long(&limits),
             end: None,
             replies: Replies::default(),
             #[cfg(feature = "deflate")]
@@ -136,7 +133,7 @@ impl Receiver {
         self.inflater = compression.map(|agreed| Box::new(Inflater::new(agreed)));
         if self.inflater.is_some() {
             // It keeps count of what came uncompressed.
-            self.too_long = 0;
+            self.limits.too_long = 0;
         }
         self
     }
@@ -306,7 +303,7 @@ impl Receiver {
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         if self.assembler.is_idle() {
-            match plain::take(input, self.masked, self.too_long) {
+            match plain::take(input, self.masked, self.limits.too_long) {
                 Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
                 Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
                 None if input.is_empty() => return Ok(None),

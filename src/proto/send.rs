@@ -4,6 +4,8 @@
 //! parts of a length not known before, each a fragment (§5.4); since the buffer always ends at the
 //! end of a frame, control frames may go in between at any time.
 
+use bytes::Bytes;
+
 use super::as_event::AsEvent;
 use super::close::{Close, CloseCode};
 #[cfg(feature = "deflate")]
@@ -17,7 +19,7 @@ use super::frame::RSV1;
 use super::header::Header;
 use super::message::Event;
 use super::opcode::Opcode;
-use super::prepared::Prepared;
+use super::prepared::{Framed, Prepared};
 use super::receive::{CloseReply, Replies};
 use super::role::{KeySource, Role};
 
@@ -169,26 +171,44 @@ impl Sender {
     /// Appends what was framed before, if it suits this connection.
     fn send_prepared(&mut self, prepared: &Prepared, out: &mut Vec<u8>) -> Result<(), Misuse> {
         self.check_whole()?;
-        #[cfg(feature = "deflate")]
-        let (framed, rsv) = match &mut self.deflater {
-            Some(deflater) if !deflater.stands_alone() => {
-                self.message(prepared.opcode(), prepared.plain().payload(), out);
-                return Ok(());
-            }
-            Some(deflater) => match deflater.share(prepared) {
-                Some(framed) => (framed, RSV1),
-                None => (prepared.plain(), 0),
-            },
-            None => (prepared.plain(), 0),
-        };
-        #[cfg(not(feature = "deflate"))]
-        let (framed, rsv) = (prepared.plain(), 0);
-        match self.keys {
-            None => out.extend_from_slice(framed.bytes()),
+        match (self.framed(prepared), self.keys) {
+            (None, _) => self.message(prepared.opcode(), prepared.plain().payload(), out),
+            (Some((framed, _)), None) => out.extend_from_slice(framed.bytes()),
             // §5.3: each frame has a key of its own.
-            Some(_) => self.frame(prepared.opcode(), true, rsv, framed.payload(), out),
+            (Some((framed, rsv)), Some(_)) => {
+                self.frame(prepared.opcode(), true, rsv, framed.payload(), out);
+            }
         }
         Ok(())
+    }
+
+    /// The frame of a large prepared message (16 KiB) where it is the same for all, to be written
+    /// instead of a copy: a server's, unless it is compressed against what was said before. With
+    /// `None` nothing was done, and [`send`](Self::send) frames it.
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send).
+    pub fn send_shared(&mut self, prepared: &Prepared) -> Result<Option<Bytes>, Misuse> {
+        self.check_whole()?;
+        if self.keys.is_some() || prepared.plain().payload().len() < LARGE {
+            return Ok(None);
+        }
+        Ok(self.framed(prepared).map(|(framed, _)| framed.shared()))
+    }
+
+    /// What was framed before for all like this connection, and its reserved bits.
+    fn framed<'p>(&mut self, prepared: &'p Prepared) -> Option<(&'p Framed, u8)> {
+        #[cfg(feature = "deflate")]
+        if let Some(deflater) = &mut self.deflater {
+            if !deflater.stands_alone() {
+                return None;
+            }
+            if let Some(framed) = deflater.share(prepared) {
+                return Some((framed, RSV1));
+            }
+        }
+        Some((prepared.plain(), 0))
     }
 
     /// Appends the next part of a message to `out` as a fragment; `fin` ends the message (§5.4).

@@ -74,8 +74,12 @@ impl Server {
             .expect("the server starts");
         let stderr = child.stderr.take().unwrap();
         let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        // A test that is a server has a line of the test harness's before.
         let mut greeting = String::new();
-        stdout.read_line(&mut greeting).unwrap();
+        while !greeting.contains("://") {
+            greeting.clear();
+            assert!(stdout.read_line(&mut greeting).unwrap() > 0, "it ends without a greeting");
+        }
         let port = greeting
             .trim_end()
             .trim_end_matches('/')

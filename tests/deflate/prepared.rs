@@ -85,13 +85,30 @@ fn a_client_masks_what_was_compressed() {
     assert_eq!(masked[6..], shared[2..]);
 }
 
+/// What is large is written from one place by all, unless it is compressed against what was said before.
+#[test]
+fn a_large_frame_is_shared() {
+    let large = NEWS.repeat(300);
+    let prepared = Prepared::text(&large);
+    let shared = alone(12).send_shared(&prepared).unwrap().unwrap();
+    assert_eq!(shared, sent(&mut alone(12), &*large));
+    assert_eq!(shared.as_ptr(), alone(12).send_shared(&prepared).unwrap().unwrap().as_ptr());
+    assert_eq!(sender(Role::Server, true, 12, 6, 0).send_shared(&prepared), Ok(None));
+}
+
 #[test]
 fn counted_for_each_connection() {
-    let prepared = Prepared::text(NEWS);
-    for _ in 0..2 {
-        let mut sender = alone(15);
-        let wire = sent(&mut sender, &prepared).len() - 2;
-        let ratio = sender.ratio();
-        assert_eq!((ratio.plain, ratio.wire), (NEWS.len() as u64, wire as u64));
+    for prepared in [Prepared::text(NEWS), Prepared::text(&NEWS.repeat(300))] {
+        let len = prepared.message().as_bytes().len() as u64;
+        for _ in 0..2 {
+            let (mut sender, mut sharer) = (alone(15), alone(15));
+            let wire = sent(&mut sender, &prepared);
+            let header = if wire[1] < 126 { 2 } else { 4 };
+            assert_eq!(sender.ratio().plain, len);
+            assert_eq!(sender.ratio().wire, wire.len() as u64 - header);
+            if sharer.send_shared(&prepared).unwrap().is_some() {
+                assert_eq!(sharer.ratio(), sender.ratio());
+            }
+        }
     }
 }

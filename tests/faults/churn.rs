@@ -15,7 +15,7 @@ use crate::{alone, fds_at_rest, run};
 const AT_ONCE: usize = 64;
 
 /// From one of several addresses, so that no port is wanted again while the kernel remembers it.
-async fn connect(port: u16, number: usize) -> TcpStream {
+pub async fn connect(port: u16, number: usize) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.set_reuseaddr(true).unwrap();
     socket.bind(SocketAddr::from(([127, 0, 1, 1 + (number % 16) as u8], 0))).unwrap();
@@ -24,7 +24,7 @@ async fn connect(port: u16, number: usize) -> TcpStream {
     stream
 }
 
-async fn upgrade(stream: &mut TcpStream) {
+pub async fn upgrade(stream: &mut TcpStream) {
     stream.write_all(&request("")).await.unwrap();
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {

@@ -19,6 +19,7 @@ mod delivery;
 mod drain;
 mod ends;
 mod exchange;
+mod fan_out;
 #[path = "../attacks/harness.rs"]
 mod harness;
 mod killed;

@@ -1,6 +1,8 @@
 //! Large messages: read straight into where they stay, written from where they lie, over transports
 //! that take and give them in pieces of any size.
 
+use std::pin::pin;
+
 use bowstring::net::masking_key;
 use bowstring::proto::{Role, Violation};
 use bowstring::{Config, Error, Event, Message, Prepared, WebSocket};
@@ -154,16 +156,16 @@ async fn sent_whole_however_it_goes() {
     let mut rng = Rng(23);
     let said: Vec<Vec<u8>> =
         [5, 20_000, 16 << 10, (16 << 10) - 1, 300_000, 1, 1, 100_000].map(|n| rng.bytes(n)).into();
-    for pipe in [1 << 10, 30_000, 4 << 20] {
+    for (pipe, prepared) in [1 << 10, 30_000, 4 << 20].into_iter().flat_map(|n| [(n, 3), (n, 1)]) {
         let (near, mut far) = tokio::io::duplex(pipe);
         let mut ws = WebSocket::from_raw(near, Role::Server, [], &Config::default());
         let (_, wire) = tokio::join!(
             async {
                 for (n, data) in said.iter().enumerate() {
                     match n % 3 {
-                        0 => ws.feed(data).await.unwrap(),
+                        _ if n % prepared == 0 => ws.feed(Prepared::binary(data)).await.unwrap(),
                         1 => ws.send(data).await.unwrap(),
-                        _ => ws.feed(Prepared::binary(data)).await.unwrap(),
+                        _ => ws.feed(data).await.unwrap(),
                     }
                 }
                 {
@@ -188,5 +190,52 @@ async fn sent_whole_however_it_goes() {
         let heard: Vec<_> = frames.into_iter().map(|frame| frame.payload).collect();
         assert_eq!(heard.len(), 2 * said.len());
         assert!(heard.iter().zip(said.iter().chain(&said)).all(|(a, b)| a == b), "{pipe}");
+    }
+}
+
+/// What many are sent is written from one place, wherever the stream stops, and whatever comes behind it.
+#[tokio::test(start_paused = true)]
+async fn what_is_shared_arrives_whole() {
+    let large = Rng(31).bytes(100_000);
+    let shared = Prepared::binary(&large);
+    let [whole, before, close, after] = [
+        frame(false, true, 2, &large),
+        frame(false, true, 1, b"before"),
+        frame(false, true, 8, &[3, 232]),
+        frame(false, true, 1, b"after"),
+    ];
+    for room in [0, 1, 9, 50_000, 100_017, 100_018, 100_019, 100_022, 300_000] {
+        for behind in [false, true] {
+            let (mut ws, peer) = server(&quiet());
+            peer.room(room);
+            now(ws.feed("before")).unwrap();
+            now(ws.feed(&shared)).unwrap();
+            let _ = poll(pin!(ws.flush()));
+            if behind {
+                // The frame is copied where a control frame comes behind it.
+                let _ = poll(pin!(ws.close(1000, "")));
+            }
+            let parts = ws.into_inner();
+            let sent = [peer.taken(), parts.unwritten].concat();
+            let said = [&before[..], &whole, if behind { &close } else { &[] }].concat();
+            assert!(sent == said, "{room} {behind}");
+
+            // And from a message that is published, with room coming in pieces.
+            let (ws, peer) = server(&quiet());
+            peer.room(room);
+            let (mut reader, writer) = ws.split();
+            writer.try_send("before").unwrap();
+            writer.try_send(shared.clone()).unwrap();
+            let mut sent = peer.taken();
+            while sent.len() < before.len() + whole.len() {
+                peer.room(7777);
+                not_yet(reader.recv());
+                sent.extend(peer.taken());
+            }
+            peer.room(100);
+            writer.try_send("after").unwrap();
+            sent.extend(peer.taken());
+            assert!(sent == [&before[..], &whole, &after].concat(), "{room}");
+        }
     }
 }
