@@ -162,7 +162,9 @@ mod tests {
     #[test]
     fn the_codes_that_may_be_sent() {
         let ranges = [1000..=1003, 1007..=1014, 3000..=4999];
-        for code in 0..=u16::MAX {
+        // Miri takes half an hour for all of them.
+        let codes = if cfg!(miri) { 990..=1020 } else { 0..=u16::MAX };
+        for code in codes {
             let legal = ranges.iter().any(|range| range.contains(&code));
             assert_eq!(CloseCode::new(code).may_be_sent(), legal, "{code}");
             let payload = code.to_be_bytes();

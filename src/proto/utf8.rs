@@ -154,16 +154,22 @@ mod tests {
     }
 
     /// Where the first byte lies behind which nothing can make the text valid, by trying: a prefix
-    /// is still possible if some continuation of up to three bytes completes it.
+    /// is still possible if up to three continuation bytes complete it. Only the least and the
+    /// greatest of each range of the table can make a difference.
     fn first_hopeless(bytes: &[u8]) -> Option<usize> {
+        fn completes(tail: &mut Vec<u8>, more: usize) -> bool {
+            std::str::from_utf8(tail).is_ok()
+                || more > 0
+                    && [0x80, 0x8F, 0x90, 0x9F, 0xA0, 0xBF].iter().any(|&byte| {
+                        tail.push(byte);
+                        let completes = completes(tail, more - 1);
+                        tail.pop();
+                        completes
+                    })
+        }
         (0..bytes.len()).find(|&i| match std::str::from_utf8(&bytes[..=i]) {
             Ok(_) => false,
-            Err(error) => {
-                let tail = &bytes[error.valid_up_to()..=i];
-                !(0..=char::MAX as u32)
-                    .filter_map(char::from_u32)
-                    .any(|c| c.encode_utf8(&mut [0; 4]).as_bytes().starts_with(tail))
-            }
+            Err(error) => !completes(&mut bytes[error.valid_up_to()..=i].to_vec(), 3),
         })
     }
 
