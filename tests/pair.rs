@@ -382,6 +382,10 @@ fn endless_timeouts() {
 fn a_deadline_alone() {
     let start = Instant::now();
     let (_, _, mut deadline) = timed(CLIENT, start).split();
+    // Quiet for 20 s, and 10 s for the pong.
+    assert_eq!(deadline.patience(), Some(30 * SECOND));
+    let endless = Timeouts::default();
+    assert_eq!(Deadline::new(endless, start).patience(), None);
     assert_eq!(deadline.handle(false, start + 19 * SECOND), None);
     assert_eq!(deadline.handle(false, start + 20 * SECOND), Some(Due::Ping));
     assert_eq!(deadline.handle(false, start + 29 * SECOND), None);

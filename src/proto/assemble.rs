@@ -133,7 +133,7 @@ impl Assembler {
         let (len, limit) = (payload.len() as u64, limits.max_message_size as u64);
         let room = |there: usize| {
             let there = there as u64;
-            to_come.min(limit.saturating_sub(there)).min(there + 2 * len) as usize
+            to_come.min(limit.saturating_sub(there)).min(there + len) as usize
         };
         match &mut self.store {
             Store::Text(text) => text.push(payload, room(text.as_str().len()))?,

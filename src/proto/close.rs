@@ -181,6 +181,7 @@ mod tests {
     #[test]
     fn numbers_in_and_out() {
         assert_eq!(u16::from(CloseCode::from(4711)), 4711);
+        assert!(CloseCode::NORMAL == 1000 && CloseCode::NORMAL != 1001);
         assert_eq!(CloseCode::NORMAL.to_string(), "1000");
         assert_eq!(format!("{:?}", CloseCode::NORMAL), "CloseCode(1000)");
     }

@@ -238,6 +238,19 @@ fn s13_the_limit_is_per_message_and_inflated() {
         let code = violation.map(Violation::code);
         assert_eq!(code, Some(CloseCode::MESSAGE_TOO_BIG), "{violation:?}");
     }
+    // Of a text what comes before the limit counts, and what comes behind it does not.
+    for (len, at) in [(15, 5), (15, 9), (30, 9), (15, 12), (30, 10)] {
+        let mut config = default();
+        config.limits.max_message_size = 10;
+        let mut text = vec![b'a'; len];
+        text[at] = 0xFF;
+        let expected = match at {
+            ..10 => Violation::InvalidUtf8 { offset: at as u64 },
+            _ => Violation::MessageTooLarge { len: len as u64, limit: 10 },
+        };
+        let run = run(CLIENT, &config, Way::Recv, [&*frame_rsv1(1, &deflate(&text))]);
+        assert_eq!(run.violation, Some(expected), "{len} {at}");
+    }
     // What does not shrink may be a little longer on the wire than the limit.
     let mut config = default();
     config.limits.max_message_size = 5;

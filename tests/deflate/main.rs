@@ -9,6 +9,7 @@ mod support;
 #[cfg(feature = "net")]
 mod chat;
 mod codec;
+mod kept;
 mod negotiation;
 mod prepared;
 #[cfg(feature = "net")]

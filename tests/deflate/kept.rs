@@ -1,0 +1,191 @@
+//! What stays between messages: windows, engines, counters; in bytes, as the allocator counts them.
+
+use allocation_counter::measure;
+use bowstring::proto::*;
+
+use crate::support::*;
+
+fn compression(takeover: bool, window_bits: u8, pooled: bool) -> Compression {
+    let context = Context { takeover, window_bits };
+    Compression { send: context, receive: context, level: 6, threshold: 20, pooled }
+}
+
+/// A server's sender and a client's receiver.
+fn pair(compression: &Compression) -> (Sender, Receiver) {
+    (
+        Sender::new(Role::Server).with_compression(Some(compression)),
+        Receiver::new(CLIENT, Limits::default()).with_compression(Some(compression)),
+    )
+}
+
+fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
+    let mut out = Vec::new();
+    sender.send(event, &mut out).unwrap();
+    out
+}
+
+fn text(number: usize) -> String {
+    let mut dice = Dice::new(number as u64);
+    (0..300).map(|_| format!("{:x}", dice.roll(16))).collect()
+}
+
+/// Once the thread has its engines and buffers, a message allocates nothing beyond what it is.
+#[test]
+fn messages_allocate_nothing() {
+    for (takeover, pooled) in [(false, true), (true, true), (true, false)] {
+        let (mut sender, mut receiver) = pair(&compression(takeover, 12, pooled));
+        let mut wire = Vec::with_capacity(10_000);
+        let mut allocations = 0;
+        for number in 0..100 {
+            let text = text(number % 10);
+            wire.clear();
+            let sending = measure(|| sender.send(&*text, &mut wire).unwrap());
+            assert_eq!(wire[0], 0xC1);
+            let mut input = &mut *wire;
+            let receiving = measure(|| {
+                assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(&text))));
+                assert_eq!(receiver.recv(&mut input), Ok(None));
+            });
+            if number >= 50 {
+                // The text that was inflated lies in one piece of memory, and with a window the
+                // engine is lent in another.
+                let sending = sending.count_total;
+                let receiving = receiving.count_total;
+                allocations = allocations.max(sending * 100 + receiving);
+            }
+        }
+        println!("{takeover} {pooled}: {allocations}");
+        assert!(allocations <= 2, "{takeover} {pooled}: {allocations}");
+    }
+}
+
+/// S37: with pooled engines each direction keeps its window and no more.
+#[test]
+fn s37_windows_are_what_is_kept() {
+    for bits in 9..=12 {
+        for len in [7, 20, 300, 511, 513, 5000] {
+            let (mut sender, mut receiver) = pair(&compression(true, bits, true));
+            // The thread's own.
+            let (mut other, mut another) = pair(&compression(true, bits, true));
+            let text = text(1).repeat(20);
+            let said = sent(&mut other, &*text);
+            another.recv(&mut &mut *said.clone()).unwrap();
+
+            let (mut wire, mut kept) = (Vec::with_capacity(10_000), [0; 2]);
+            let mut said = 0;
+            for number in 0..200 {
+                let text = &self::text(number).repeat(20)[..len];
+                wire.clear();
+                kept[0] += measure(|| sender.send(text, &mut wire).unwrap()).bytes_current;
+                let mut input = &mut *wire;
+                let heard = measure(|| {
+                    assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(text))));
+                    assert_eq!(receiver.recv(&mut input), Ok(None));
+                });
+                kept[1] += heard.bytes_current;
+                // What is too short to be compressed is not referred to.
+                said += if len < 20 { 0 } else { len as i64 };
+                let most = (1 << bits).min(2 * said.max(len as i64));
+                for kept in kept {
+                    assert!(kept <= most, "{bits} bits, {len} bytes, {number}: {kept}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn both_ends_count() {
+    let (mut sender, mut receiver) = pair(&compression(true, 15, false));
+    let large = text(3).repeat(100);
+    let noise: Vec<u8> = (0..300).map(|n: u32| (n * n * 26_543 >> 9) as u8).collect();
+    let (mut plain, mut wire) = (0, 0);
+    for message in [text(1), text(1), "short".to_owned(), large, text(2)] {
+        let bytes = sent(&mut sender, &*message);
+        plain += message.len() as u64;
+        let header = if bytes[1] < 126 { 2 } else { 4 };
+        wire += bytes.len() as u64 - header;
+        receiver.recv(&mut &mut *bytes.clone()).unwrap();
+    }
+    for noise in [&noise[..], &noise[..50]] {
+        let bytes = sent(&mut sender, noise);
+        assert_eq!(bytes[0], 0x82);
+        plain += noise.len() as u64;
+        wire += noise.len() as u64;
+        receiver.recv(&mut &mut *bytes.clone()).unwrap();
+    }
+    for ratio in [sender.ratio(), receiver.ratio()] {
+        assert_eq!((ratio.plain, ratio.wire), (plain, wire));
+    }
+}
+
+/// A message as long as the threshold is compressed, a shorter one is not; nor what would not shrink.
+#[test]
+fn what_is_compressed() {
+    let (mut sender, _) = pair(&compression(false, 15, false));
+    assert_eq!(sent(&mut sender, "a".repeat(20))[0], 0xC1);
+    assert_eq!(sent(&mut sender, "a".repeat(19))[0], 0x81);
+    // One that comes out exactly as long goes out as it is.
+    let as_long = (0..20_000).map(|n| text(n)[..20 + n % 30].to_owned()).find(|text| {
+        let mut out = Vec::new();
+        let mut parts =
+            Sender::new(Role::Server).with_compression(Some(&compression(false, 15, false)));
+        parts.send_part(&**text, true, &mut out).unwrap();
+        out.len() == text.len() + 2
+    });
+    let as_long = as_long.expect("there are such");
+    assert_eq!(sent(&mut sender, &*as_long)[0], 0x81);
+    assert_eq!(sent(&mut sender, Prepared::text(&as_long))[0], 0x81);
+}
+
+/// A compressor rests when nothing was said since it was last asked to; then nothing is referred to.
+#[test]
+fn a_rest_forgets_the_window() {
+    for pooled in [false, true] {
+        let (mut sender, mut receiver) = pair(&compression(true, 15, pooled));
+        let text = text(5);
+        let mut say = |sender: &mut Sender| {
+            let mut wire = sent(sender, &*text);
+            let len = wire.len();
+            assert_eq!(receiver.recv(&mut &mut *wire), Ok(Some(Event::Text(&text))));
+            len
+        };
+        let first = say(&mut sender);
+        assert!(say(&mut sender) < first / 2);
+        sender.rest();
+        assert!(say(&mut sender) < first / 2, "it was used");
+        sender.rest();
+        sender.rest();
+        assert_eq!(say(&mut sender), first, "it was not");
+        // Not within a message in parts, whose parts refer to each other.
+        let mut out = Vec::new();
+        sender.send_part(&*text, false, &mut out).unwrap();
+        sender.rest();
+        sender.rest();
+        sender.send_part(&*text, true, &mut out).unwrap();
+        let mut input = &mut *out;
+        let whole = text.repeat(2);
+        assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(&whole))));
+    }
+}
+
+/// What an engine makes of the last bytes of a message may end anywhere in the buffer it makes it in.
+#[test]
+fn lengths_about_the_size_of_a_buffer() {
+    let (mut sender, mut receiver) = pair(&compression(false, 15, false));
+    for buffers in [1, 2] {
+        for len in (16_384 * buffers - 300)..(16_384 * buffers + 300) {
+            let zeros = vec![0; len];
+            let wire = sent(&mut sender, &zeros);
+            for cut in [wire.len(), wire.len() - 1, wire.len() - 2] {
+                let mut wire = wire.clone();
+                let (mut front, mut back) = wire.split_at_mut(cut);
+                let heard = match receiver.recv_message(&mut front).unwrap() {
+                    None => receiver.recv_message(&mut back).unwrap(),
+                    heard => heard,
+                };
+                assert!(heard == Some(Message::from(zeros.clone())), "{len} cut at {cut}");
+            }
+        }
+    }
+}

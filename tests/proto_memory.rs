@@ -1,0 +1,121 @@
+//! What receiving and sending cost in memory, counted by the allocator: what can be lent is not
+//! copied, what must be gathered takes what arrives and not much more, and what repeats allocates
+//! nothing.
+
+#![allow(missing_docs)]
+
+mod support;
+
+use allocation_counter::{AllocationInfo, measure};
+use bowstring::proto::*;
+use bytes::BufMut;
+use support::*;
+
+const KIB: usize = 1 << 10;
+
+fn receiver() -> Receiver {
+    Receiver::new(CLIENT, Limits::default())
+}
+
+/// What is received of a stream that comes in pieces, and what that costs.
+fn receive(receiver: &mut Receiver, stream: &[u8], piece: usize) -> (usize, AllocationInfo) {
+    let mut stream = stream.to_vec();
+    let mut events = 0;
+    let cost = measure(|| {
+        for piece in stream.chunks_mut(piece) {
+            let mut input = piece;
+            while receiver.recv(&mut input).unwrap().is_some() {
+                events += 1;
+            }
+        }
+    });
+    (events, cost)
+}
+
+#[test]
+fn whole_messages_are_lent_from_where_they_lie() {
+    let stream = [frame(true, 1, b"text"), frame(true, 2, &[7; 70_000]), frame(true, 9, b"?")];
+    let (events, cost) = receive(&mut receiver(), &stream.concat(), usize::MAX);
+    assert_eq!(events, 3);
+    // The pong that is owed.
+    assert!(cost.bytes_total < 20, "{}", cost.bytes_total);
+}
+
+#[test]
+fn binary_parts_are_lent_from_where_they_lie() {
+    let mut stream = [frame(false, 2, &[7; 70_000]), frame(true, 0, &[8; 70_000])].concat();
+    let (range, mut receiver) = (stream.as_ptr_range(), receiver());
+    let mut lent = Vec::new();
+    for piece in stream.chunks_mut(10_000) {
+        let mut input = piece;
+        while let Some(Part { event, fin }) = receiver.recv_part(&mut input).unwrap() {
+            let Event::Binary(data) = event else { panic!("{event:?}") };
+            assert!(range.contains(&data.as_ptr()));
+            lent.push((data.len(), fin));
+        }
+    }
+    // A part for each piece of a frame; none is empty, and only the last ends the message.
+    assert_eq!(lent.iter().map(|(len, _)| len).sum::<usize>(), 140_000);
+    assert!(lent.iter().all(|(len, fin)| *len > 0 && *fin == (*len == lent[lent.len() - 1].0)));
+    assert_eq!(lent.len(), 16);
+}
+
+/// Text in parts comes as whole characters: none that is empty, though half a character may wait.
+#[test]
+fn text_parts_are_never_empty() {
+    let mut stream = frame(true, 1, "활".as_bytes());
+    let mut receiver = receiver();
+    let mut parts = Vec::new();
+    let (front, back) = stream.split_at_mut(3);
+    for piece in std::iter::once(front).chain(back.chunks_mut(1)) {
+        let mut input = piece;
+        while let Some(Part { event, fin }) = receiver.recv_part(&mut input).unwrap() {
+            parts.push((Message::from(event), fin));
+        }
+    }
+    assert_eq!(parts, [(Message::text("활"), true)]);
+}
+
+/// S07, S08: never more than was declared, nor than twice what has arrived, and moved so seldom that
+/// a byte costs no more for many of them.
+#[test]
+fn what_is_gathered_costs_what_arrives() {
+    // What is larger this thread keeps for the next message, and is lent from the last.
+    let mut stream = frame(true, 2, &[7; 60_000]);
+    for piece in [100, 7000, 40_000] {
+        let mut receiver = receiver();
+        let (mut arrived, mut kept, mut moved) = (0, 0, 0);
+        for piece in stream[..60_000].chunks_mut(piece) {
+            arrived += piece.len() as i64;
+            let cost = measure(|| assert_eq!(receiver.recv(&mut &mut *piece), Ok(None)));
+            kept += cost.bytes_current;
+            moved += cost.bytes_total;
+            assert!(kept <= 60_000.min(2 * arrived), "{kept} for {arrived}, by {}", piece.len());
+        }
+        assert!(moved <= 3 * 60_000, "{moved}");
+        let rest = &mut stream[60_000..].to_vec()[..];
+        assert_eq!(receiver.recv(&mut &mut *rest), Ok(Some(Event::Binary(&[7; 60_000]))));
+    }
+}
+
+/// Room to read into is offered from 16 KiB on, as much as has arrived and no more than is to come.
+#[test]
+fn room_to_read_into() {
+    const ENOUGH: usize = 16 * KIB;
+    let room_behind = |len: usize, arrived: usize| {
+        let mut stream = frame(true, 2, &vec![7; len]);
+        stream.truncate(stream.len() - len + arrived);
+        let mut receiver = receiver();
+        assert_eq!(receiver.recv(&mut &mut *stream), Ok(None));
+        receiver.read_straight(|room| room.remaining_mut())
+    };
+    assert_eq!(room_behind(100_000, ENOUGH - 1), None);
+    assert_eq!(room_behind(100_000, ENOUGH), Some(ENOUGH));
+    assert_eq!(room_behind(100_000, 30_000), Some(30_000));
+    assert_eq!(room_behind(150_000, 80_000), Some(70_000));
+    // Not for text, which must be looked at, and not behind a part that is lent.
+    let mut text = frame(true, 1, &[b'a'; 100_000]);
+    let mut receiver = receiver();
+    assert_eq!(receiver.recv(&mut &mut text[..50_000]), Ok(None));
+    assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
+}
