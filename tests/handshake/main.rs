@@ -54,7 +54,8 @@ fn scanned(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
     let limits = HeadLimits::default();
     let whole = HeadScanner::new(&limits).scan(bytes);
     let mut trickle = HeadScanner::new(&limits);
-    for end in 0..bytes.len() {
+    // Miri would take hours to cut everywhere.
+    for end in (0..bytes.len()).step_by(if cfg!(miri) { 29 } else { 1 }) {
         let early = trickle.scan(&bytes[..end]);
         assert!(early == Ok(None) || early == whole, "{early:?} at {end}, {whole:?} in the end");
         assert!(trickle.scanned() <= end);
