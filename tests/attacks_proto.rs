@@ -343,6 +343,28 @@ fn s09_a_busy_sender_still_answers() {
     }
 }
 
+/// However much waits: behind the peer's close frame no pong has a later chance.
+#[test]
+fn s09_a_close_frame_brings_the_pong_with_it() {
+    for role in BOTH {
+        let mut victim = Victim::new(role, &Config::default());
+        victim.connection.send(vec![7; 100 << 10], &mut victim.out).unwrap();
+        let waiting = frames(&victim.out).len();
+        for n in 0..3u8 {
+            victim.feed(&mut from_peer_of(role, &bytes![0x89, 1, i32::from(n)])).unwrap();
+            victim.settle();
+        }
+        // The first pings are answered, behind them newer ones replace each other.
+        victim.feed(&mut from_peer_of(role, &bytes![0x89, 4, b"last", 0x88, 0])).unwrap();
+        victim.settle();
+        let said = frames(&victim.out);
+        let [.., pong, close] = &said[waiting..] else { panic!("{} frames", said.len()) };
+        assert_eq!((pong.opcode, &pong.payload[..]), (0xA, &b"last"[..]));
+        assert_eq!((close.opcode, close.payload.len()), (8, 0));
+        assert!(said.len() - waiting < 5, "{}", said.len() - waiting);
+    }
+}
+
 /// 10 M unasked pongs, and data behind a close frame: ignored, nothing kept, nothing said.
 #[test]
 fn s10_unasked_pongs_and_data_behind_a_close() {

@@ -114,8 +114,46 @@ fn room_to_read_into() {
     assert_eq!(room_behind(100_000, 30_000), Some(30_000));
     assert_eq!(room_behind(150_000, 80_000), Some(70_000));
     // Not for text, which must be looked at, and not behind a part that is lent.
-    let mut text = frame(true, 1, &[b'a'; 100_000]);
-    let mut receiver = receiver();
-    assert_eq!(receiver.recv(&mut &mut text[..50_000]), Ok(None));
-    assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
+    let mut text = frame(true, 1, &[b'a'; 200_000]);
+    let mut texts = receiver();
+    assert_eq!(texts.recv(&mut &mut text[..50_000]), Ok(None));
+    assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
+    let mut data = frame(true, 2, &[7; 300_000]);
+    let (front, back) = data.split_at_mut(100_000);
+    let mut parts = receiver();
+    assert_eq!(parts.recv(&mut &mut *front), Ok(None));
+    assert!(parts.recv_part(&mut &mut back[..50_000]).unwrap().is_some_and(|part| !part.fin));
+    assert_eq!(parts.read_straight(|room| room.remaining_mut()), None);
+    // And not where nothing is received any more.
+    text[60_000] = 0xFF;
+    assert!(texts.recv(&mut &mut text[50_000..100_000]).is_err());
+    assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
+}
+
+/// A thread keeps the memory of large messages for the next; what is given away is not much larger
+/// than its message, and a thread that only drops messages keeps nothing.
+#[test]
+fn large_messages_leave_their_memory_behind() {
+    let message = |len: usize| {
+        let mut stream = frame(true, 2, &vec![7; len]);
+        let (mut receiver, mut message) = (receiver(), None);
+        let cost = measure(|| {
+            for piece in stream.chunks_mut(50_000) {
+                message = receiver.recv_message(&mut &mut *piece).unwrap();
+            }
+        });
+        (message.unwrap(), cost)
+    };
+    let (first, cost) = message(1000 * KIB);
+    assert!(cost.bytes_current >= 1000 * KIB as i64);
+    drop(first);
+    let (second, cost) = message(1000 * KIB);
+    assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+    drop(second);
+    // Far smaller: the rest goes back to the allocator.
+    let (_third, cost) = message(100 * KIB);
+    assert!(cost.bytes_current < -800 * KIB as i64, "{}", cost.bytes_current);
+    let (fourth, _) = message(1000 * KIB);
+    let elsewhere = std::thread::spawn(move || measure(|| drop(fourth)).bytes_current);
+    assert!(elsewhere.join().unwrap() < -900 * KIB as i64);
 }

@@ -162,11 +162,10 @@ impl Assembler {
     /// Room for what comes next of a frame of which so much is to come, behind what was gathered of
     /// its message: as much as that was.
     pub(super) fn room(&mut self, to_come: u64) -> Option<Limit<&mut Vec<u8>>> {
-        let goes_on = self.under_way == Some(Kind::Binary) && !self.compressed && !self.lent;
         let Store::Binary(buffer) = &mut self.store else { return None };
         let data = &mut **buffer;
         // From a few bytes on, room for as much again would mean many small reads.
-        if !goes_on || data.len() < ENOUGH {
+        if self.compressed || self.lent || data.len() < ENOUGH {
             return None;
         }
         let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);

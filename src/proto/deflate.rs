@@ -153,7 +153,7 @@ impl Inflater {
         }
         self.empty = last;
         let Self { context, kept, inflated, .. } = self;
-        let engine = self.engine.get_or_insert_with(|| lend_inflate(*context, kept));
+        let mut engine = self.engine.take().unwrap_or_else(|| lend_inflate(*context, kept));
         self.ratio.wire += bytes.len() as u64;
         let mut take = |piece: &[u8]| {
             *inflated += piece.len() as u64;
@@ -162,18 +162,20 @@ impl Inflater {
         };
         with_buffer(Buffers::inflated, |buffer| {
             buffer.resize(PIECE, 0);
-            inflate(engine, bytes, buffer, &mut take)?;
+            inflate(&mut engine, bytes, buffer, &mut take)?;
             if !last {
                 return Ok(());
             }
             // Behind whole blocks the tail makes nothing: what it makes was cut off before its end.
-            inflate(engine, &TAIL, buffer, &mut |_| Err(Violation::InvalidDeflate))
+            inflate(&mut engine, &TAIL, buffer, &mut |_| Err(Violation::InvalidDeflate))
         })?;
         if last {
             self.ratio.plain += std::mem::take(&mut self.inflated);
-            if !matches!(self.kept, Kept::Engine) {
-                give_inflate(self.engine.take());
-            }
+        }
+        if last && !matches!(self.kept, Kept::Engine) {
+            give_inflate(*engine);
+        } else {
+            self.engine = Some(engine);
         }
         Ok(())
     }
@@ -419,16 +421,13 @@ impl Context {
     }
 }
 
-fn give_inflate(engine: Option<Box<Inflate>>) {
-    if let Some(engine) = engine {
-        let mut engine = *engine;
-        engine.reset(false);
-        INFLATES.with_borrow_mut(|kept| {
-            if kept.len() < KEPT {
-                kept.push(engine);
-            }
-        });
-    }
+fn give_inflate(mut engine: Inflate) {
+    engine.reset(false);
+    INFLATES.with_borrow_mut(|kept| {
+        if kept.len() < KEPT {
+            kept.push(engine);
+        }
+    });
 }
 
 /// Lends one of the thread's buffers; one that grew past what most messages need is not kept.

@@ -38,8 +38,9 @@ pub(super) fn take<'b>(input: &mut &'b mut [u8], masked: bool, too_long: u16) ->
     let start = if masked { start + 4 } else { start };
     let frame = input.split_off_mut(..start + usize::from(len))?;
     let (head, payload) = frame.split_at_mut(start);
-    if masked && let Some(key) = head.last_chunk() {
-        Mask::new(*key).apply(payload);
+    if masked {
+        // It ends with the key.
+        Mask::new(head.last_chunk().copied().unwrap_or_default()).apply(payload);
     }
     Some(if first == 0x81 { Plain::Text(payload) } else { Plain::Binary(payload) })
 }

@@ -366,8 +366,8 @@ impl Receiver {
         let Self { assembler, limits, .. } = self;
         let whole = piece.ends_message();
         #[cfg(feature = "deflate")]
-        if assembler.is_compressed()
-            && let Some(inflater) = &mut self.inflater
+        if let Some(inflater) = &mut self.inflater
+            && assembler.is_compressed()
         {
             inflater.push(piece.payload, whole, |plain, len| {
                 assembler.gather_inflated(plain, len, limits)

@@ -25,7 +25,7 @@ impl Utf8 {
         mut piece: &'p [u8],
     ) -> Result<(Option<char>, &'p str), Violation> {
         let mut completed = None;
-        while self.len > 0 && completed.is_none() {
+        while self.len > 0 {
             let Some((&byte, rest)) = piece.split_first() else { return Ok((None, "")) };
             completed = self.complete(byte)?;
             piece = rest;

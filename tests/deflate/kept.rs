@@ -2,6 +2,7 @@
 
 use allocation_counter::measure;
 use bowstring::proto::*;
+use bytes::BufMut;
 
 use crate::support::*;
 
@@ -117,6 +118,85 @@ fn both_ends_count() {
     for ratio in [sender.ratio(), receiver.ratio()] {
         assert_eq!((ratio.plain, ratio.wire), (plain, wire));
     }
+}
+
+/// A thread keeps four engines of a kind for the next, however many were at work at once; and no
+/// buffer that one large message has made.
+#[test]
+fn a_thread_keeps_little() {
+    let agreed = compression(false, 15, true);
+    let mut wire = Vec::new();
+    let (mut sender, _) = pair(&agreed);
+    sender.send_part(&*text(1), false, &mut wire).unwrap();
+    let half = wire.len();
+    sender.send_part(&*text(2), true, &mut wire).unwrap();
+    let kept = |at_once: usize| {
+        std::thread::scope(|scope| {
+            let work = || {
+                let mut receivers: Vec<_> = (0..at_once).map(|_| pair(&agreed).1).collect();
+                let before = measure(|| {
+                    for receiver in &mut receivers {
+                        assert_eq!(receiver.recv(&mut &mut wire.clone()[..half]), Ok(None));
+                    }
+                    for mut receiver in receivers.drain(..) {
+                        assert!(receiver.recv(&mut &mut wire.clone()[half..]).unwrap().is_some());
+                    }
+                });
+                before.bytes_current
+            };
+            scope.spawn(work).join().unwrap()
+        })
+    };
+    let (four, twenty) = (kept(4), kept(20));
+    assert!(four > 4 * 30_000 && twenty < four, "{four} {twenty}");
+
+    let mut dice = Dice::new(3);
+    let noise: Vec<u8> = (0..400_000).map(|_| dice.roll(256) as u8).collect();
+    let after = |len: usize| {
+        let cost = measure(|| drop(sent(&mut pair(&agreed).0, &noise[..len])));
+        cost.bytes_current
+    };
+    after(100);
+    assert!(after(100) == 0, "all that is kept is there");
+    assert!(after(400_000) < 0, "a large buffer is not kept");
+    assert!(after(100) < 300, "but one for what is small");
+    assert!(after(100_000) >= 100_000, "one of a usual size is");
+}
+
+/// What comes uncompressed may be read straight into its message, and counts all the same; what is
+/// compressed may not.
+#[test]
+fn straight_into_a_message() {
+    let agreed = compression(false, 15, true);
+    let mut dice = Dice::new(3);
+    let noise: Vec<u8> = (0..400_000).map(|_| dice.roll(256) as u8).collect();
+    let (_, mut receiver) = pair(&agreed);
+    let mut wire = frame(true, 2, &noise);
+    let (mut front, back) = wire.split_at_mut(100_000);
+    assert_eq!(receiver.recv(&mut front), Ok(None));
+    let mut rest = &*back;
+    while !rest.is_empty() {
+        let read = receiver.read_straight(|room| {
+            let (piece, behind) = rest.split_at(room.remaining_mut().min(rest.len()));
+            room.put_slice(piece);
+            rest = behind;
+        });
+        // What is left is too little.
+        if read.is_none() {
+            break;
+        }
+    }
+    assert!(rest.len() < 64 << 10, "{}", rest.len());
+    let mut rest = rest.to_vec();
+    assert_eq!(receiver.recv(&mut &mut *rest), Ok(Some(Event::Binary(&noise))));
+    assert_eq!((receiver.ratio().plain, receiver.ratio().wire), (400_000, 400_000));
+
+    let (mut sender, mut receiver) = pair(&agreed);
+    let mut wire = Vec::new();
+    sender.send_part(&*noise, true, &mut wire).unwrap();
+    assert_eq!(wire[0], 0xC2);
+    assert_eq!(receiver.recv(&mut &mut wire[..100_000]), Ok(None));
+    assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
 }
 
 /// A message as long as the threshold is compressed, a shorter one is not; nor what would not shrink.
