@@ -3,7 +3,6 @@
 #
 #   autobahn   all 517 cases in both roles                           a quarter of an hour
 #   miri       the core's unit tests and the handshake's, by Miri     half an hour
-#   branches   branch coverage of proto and handshake                 a minute or two
 #   mutants    mutants of proto that no test notices                  hours; SHARD=K/N does a part of them
 #   fuzz       every fuzz target for FUZZ_SECONDS (300) each          an hour
 #
@@ -12,7 +11,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-(($#)) || set -- autobahn miri branches mutants fuzz
+(($#)) || set -- autobahn miri mutants fuzz
 
 nightly() {
     for component; do
@@ -28,14 +27,6 @@ run_miri() {
     nightly miri rust-src
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=4 \
         cargo +nightly miri test --quiet --no-default-features --lib --test handshake
-}
-
-run_branches() {
-    nightly llvm-tools
-    command -v cargo-llvm-cov >/dev/null || cargo install cargo-llvm-cov --locked
-    cargo +nightly llvm-cov --branch --quiet --no-report --lib --test 'proto_*' --test handshake \
-        --test pair --test properties --test deflate --test fuzz_corpus
-    cargo +nightly llvm-cov report --branch --ignore-filename-regex '/(net|server|bin|tests|fuzz)/'
 }
 
 run_mutants() {

@@ -169,11 +169,10 @@ mod tests {
             assert_eq!(CloseCode::new(code).may_be_sent(), legal, "{code}");
             let payload = code.to_be_bytes();
             match Close::parse(&payload) {
-                Ok(Some(close)) => assert!(legal && close.code == code),
+                Ok(close) => assert_eq!((legal, close.unwrap().code), (true, code.into())),
                 Err(violation) => {
-                    assert!(!legal && violation == Violation::InvalidCloseCode(code));
+                    assert_eq!((legal, violation), (false, Violation::InvalidCloseCode(code)));
                 }
-                Ok(None) => unreachable!(),
             }
         }
     }
@@ -181,7 +180,8 @@ mod tests {
     #[test]
     fn numbers_in_and_out() {
         assert_eq!(u16::from(CloseCode::from(4711)), 4711);
-        assert!(CloseCode::NORMAL == 1000 && CloseCode::NORMAL != 1001);
+        assert_eq!(CloseCode::NORMAL, 1000);
+        assert_ne!(CloseCode::NORMAL, 1001);
         assert_eq!(CloseCode::NORMAL.to_string(), "1000");
         assert_eq!(format!("{:?}", CloseCode::NORMAL), "CloseCode(1000)");
     }
