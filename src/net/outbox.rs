@@ -20,7 +20,7 @@ pub(super) struct Outbox {
     /// `bytes[..written]` has been taken by the stream.
     written: usize,
     /// The rest of a frame that others write as well; it comes behind `bytes`. Boxed, for it is rare.
-    shared: Option<Box<Bytes>>,
+    shared: Option<Box<Shared>>,
     /// The stream took bytes that it may still buffer itself.
     unflushed: bool,
     /// The stream was full when it was last asked.
@@ -38,11 +38,22 @@ pub(super) struct Outbox {
     pub(super) sent: Count,
 }
 
+/// See [`Outbox::put`].
+#[derive(Debug, Default)]
+struct Shared {
+    /// Never empty.
+    frame: Bytes,
+    /// What was framed since.
+    behind: Vec<u8>,
+}
+
 impl Outbox {
     /// How many bytes wait.
     #[inline]
     pub(super) fn len(&self) -> usize {
-        self.bytes.len() - self.written + self.shared.as_ref().map_or(0, |shared| shared.len())
+        let shared = self.shared.as_ref();
+        self.bytes.len() - self.written
+            + shared.map_or(0, |shared| shared.frame.len() + shared.behind.len())
     }
 
     /// Whether everything is written, as far as the stream can tell.
@@ -61,29 +72,30 @@ impl Outbox {
             self.bytes.clear();
             return &mut self.bytes;
         }
-        if self.bytes.capacity() == 0 {
-            self.bytes = pool::take_buffer();
-        }
-        if self.shared.is_some() {
-            self.own();
-        }
-        &mut self.bytes
-    }
-
-    /// Something comes behind the shared frame: from now on there is a copy of it.
-    #[cold]
-    fn own(&mut self) {
-        if let Some(shared) = self.shared.take() {
-            self.bytes.extend_from_slice(&shared);
+        match &mut self.shared {
+            Some(shared) => &mut shared.behind,
+            None => {
+                if self.bytes.capacity() == 0 {
+                    self.bytes = pool::take_buffer();
+                }
+                &mut self.bytes
+            }
         }
     }
 
-    /// Puts a frame behind what waits, and copies it only if something comes behind it before it is
-    /// written.
+    /// Puts a frame behind what waits, where it is not copied but for another that comes behind it.
     pub(super) fn put(&mut self, frame: Bytes) {
         self.own();
-        if !self.broken {
-            self.shared = Some(Box::new(frame));
+        if !self.broken && !frame.is_empty() {
+            self.shared = Some(Box::new(Shared { frame, behind: Vec::new() }));
+        }
+    }
+
+    /// Copies the shared frame: something else comes behind it that is not to be copied.
+    fn own(&mut self) {
+        if let Some(shared) = self.shared.take() {
+            self.bytes.extend_from_slice(&shared.frame);
+            self.bytes.extend_from_slice(&shared.behind);
         }
     }
 
@@ -173,7 +185,7 @@ impl Outbox {
     #[inline]
     fn next(&self) -> &[u8] {
         match &self.shared {
-            Some(shared) if self.written == self.bytes.len() => shared,
+            Some(shared) if self.written == self.bytes.len() => &shared.frame,
             _ => &self.bytes[self.written..],
         }
     }
@@ -185,8 +197,13 @@ impl Outbox {
             self.written += len;
             self.compact();
         } else if let Some(shared) = &mut self.shared {
-            shared.advance(len);
-            if shared.is_empty() {
+            shared.frame.advance(len);
+            if shared.frame.is_empty() {
+                pool::give_buffer(std::mem::replace(
+                    &mut self.bytes,
+                    std::mem::take(&mut shared.behind),
+                ));
+                self.written = 0;
                 self.shared = None;
             }
         }
