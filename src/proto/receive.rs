@@ -34,7 +34,6 @@ pub struct Receiver {
     masked: bool,
     /// A pong came since somebody last asked.
     ponged: bool,
-    end: Option<End>,
     replies: Replies,
     /// Boxed, because most connections have none.
     #[cfg(feature = "deflate")]
@@ -43,14 +42,14 @@ pub struct Receiver {
 
 /// Why nothing more is read.
 #[derive(Clone, Copy, Debug)]
-enum End {
+pub(super) enum End {
     /// The peer's close frame came, with this code; 1005 where it has none (§7.1.5).
     Closed(CloseCode),
     /// The peer broke a rule (§7.1.7).
     Failed(Violation),
 }
 
-/// What the receiving half owes the peer.
+/// What the receiving half owes the peer: pongs, and at the end a close frame.
 ///
 /// §5.5.3 lets a pong answer only the most recent ping. Peers expect one for each, so each gets one
 /// as long as there is room; in a flood, or where the peer takes no bytes, only the newest does.
@@ -58,16 +57,11 @@ enum End {
 pub struct Replies {
     /// Payloads of pings without a pong, oldest first, each behind a byte with its length.
     pongs: Vec<u8>,
-    pub(super) close: Option<CloseReply>,
-}
-
-/// The close frame that is owed.
-#[derive(Clone, Copy, Debug)]
-pub(super) enum CloseReply {
-    /// Answers the peer's, with its code if it had one (§5.5.1).
-    Echo(Option<CloseCode>),
-    /// Tells which rule the peer broke (§7.1.7).
-    Fail(Violation),
+    /// The end is answered with a close frame: the peer's own code (§5.5.1), or which rule it broke
+    /// (§7.1.7).
+    end: Option<End>,
+    /// And was not yet.
+    owes_close: bool,
 }
 
 /// If less of a frame is to come, reading on into an input may find the next frame behind it.
@@ -79,7 +73,22 @@ const PONGS: usize = 2 << 10;
 impl Replies {
     /// Whether nothing is owed.
     pub const fn is_empty(&self) -> bool {
-        self.pongs.is_empty() && self.close.is_none()
+        self.pongs.is_empty() && !self.owes_close
+    }
+
+    /// Whether the last thing that is owed is.
+    pub(super) const fn owes_close(&self) -> bool {
+        self.owes_close
+    }
+
+    /// What the close frame that is owed answers.
+    pub(super) const fn take_close(&mut self) -> Option<End> {
+        if std::mem::replace(&mut self.owes_close, false) { self.end } else { None }
+    }
+
+    const fn end(&mut self, end: End) {
+        self.end = Some(end);
+        self.owes_close = true;
     }
 
     fn add_pong(&mut self, payload: &[u8]) {
@@ -120,7 +129,6 @@ impl Receiver {
             limits: limits.into(),
             masked: matches!(role, Role::Server),
             ponged: false,
-            end: None,
             replies: Replies::default(),
             #[cfg(feature = "deflate")]
             inflater: None,
@@ -220,7 +228,7 @@ impl Receiver {
         read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> T,
     ) -> Option<T> {
         let to_come = self.frames.to_come();
-        if to_come < STRAIGHT || self.end.is_some() {
+        if to_come < STRAIGHT || self.replies.end.is_some() {
             return None;
         }
         let mut room = self.assembler.room(to_come)?;
@@ -242,13 +250,13 @@ impl Receiver {
 
     /// Whether the peer's close frame has arrived.
     pub const fn has_closed(&self) -> bool {
-        matches!(self.end, Some(End::Closed(_)))
+        matches!(self.replies.end, Some(End::Closed(_)))
     }
 
     /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it came
     /// without one. `None` before it has arrived.
     pub const fn close_code(&self) -> Option<CloseCode> {
-        match self.end {
+        match self.replies.end {
             Some(End::Closed(code)) => Some(code),
             _ => None,
         }
@@ -261,7 +269,7 @@ impl Receiver {
 
     /// The rule that the peer broke, if it did.
     pub const fn violation(&self) -> Option<Violation> {
-        match self.end {
+        match self.replies.end {
             Some(End::Failed(violation)) => Some(violation),
             _ => None,
         }
@@ -269,7 +277,7 @@ impl Receiver {
 
     /// Whether bytes that arrive can still mean anything.
     pub const fn is_done(&self) -> bool {
-        self.end.is_some()
+        self.replies.end.is_some()
     }
 
     #[inline]
@@ -281,7 +289,7 @@ impl Receiver {
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
     #[inline]
     fn check_end(&self, input: &mut &mut [u8]) -> Result<(), Violation> {
-        match self.end {
+        match self.replies.end {
             None => Ok(()),
             Some(End::Closed(_)) => {
                 *input = &mut [];
@@ -294,8 +302,7 @@ impl Receiver {
     #[cold]
     fn fail(&mut self, violation: Violation) -> Violation {
         self.assembler.clear();
-        self.end = Some(End::Failed(violation));
-        self.replies.close = Some(CloseReply::Fail(violation));
+        self.replies.end(End::Failed(violation));
         violation
     }
 
@@ -430,10 +437,9 @@ impl Receiver {
             }
             _ => {
                 let close = Close::parse(payload)?;
-                let code = close.map(|close| close.code);
-                self.end = Some(End::Closed(code.unwrap_or(CloseCode::NO_STATUS)));
+                let code = close.map_or(CloseCode::NO_STATUS, |close| close.code);
                 self.assembler.clear();
-                self.replies.close = Some(CloseReply::Echo(code));
+                self.replies.end(End::Closed(code));
                 Event::Close(close)
             }
         })

@@ -20,7 +20,7 @@ use super::header::Header;
 use super::message::Event;
 use super::opcode::Opcode;
 use super::prepared::{Framed, Prepared};
-use super::receive::{CloseReply, Replies};
+use super::receive::{End, Replies};
 use super::role::{KeySource, Role};
 
 /// The sending half of a connection.
@@ -249,15 +249,15 @@ impl Sender {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
-        } else if out.len() < PONG_ROOM.max(self.ponged as usize) || replies.close.is_some() {
+        } else if out.len() < PONG_ROOM.max(self.ponged as usize) || replies.owes_close() {
             replies.take_pongs(|payload| self.frame(Opcode::Pong, true, 0, payload, out));
             let waiting = u32::try_from(out.len()).unwrap_or(u32::MAX);
             self.ponged = if out.len() < PONG_ROOM { u32::MAX } else { waiting };
         }
-        match replies.close.take() {
+        match replies.take_close() {
             None => {}
-            Some(CloseReply::Echo(code)) => self.echo_close(code, out),
-            Some(CloseReply::Fail(violation)) => self.fail(violation, out),
+            Some(End::Closed(code)) => self.echo_close(code, out),
+            Some(End::Failed(violation)) => self.fail(violation, out),
         }
     }
 
@@ -283,9 +283,10 @@ impl Sender {
         debug_assert_eq!(sent, Ok(()));
     }
 
-    /// §5.5.1: answers a close frame, typically with the code that it carried.
-    fn echo_close(&mut self, code: Option<CloseCode>, out: &mut Vec<u8>) {
-        let sent = self.send_close(code.map(|code| Close { code, reason: "" }), out);
+    /// §5.5.1: answers a close frame, typically with the code that it carried, if it had one.
+    fn echo_close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
+        let close = (code != CloseCode::NO_STATUS).then_some(Close { code, reason: "" });
+        let sent = self.send_close(close, out);
         debug_assert_eq!(sent, Ok(()));
     }
 
