@@ -42,6 +42,8 @@ pub(super) struct Driver<L> {
     timer: Timer,
     turn: Turn,
     server: bool,
+    /// Writing failed: reported once all is read that the peer has said before.
+    failed: Option<io::Error>,
     /// The reading direction has ended.
     eof: bool,
     /// The end was reported: nothing happens any more.
@@ -92,7 +94,7 @@ impl<L> Driver<L> {
     /// The same connection over another link.
     pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
-        let Self { turn, server, eof, finished, handle, received, .. } = self;
+        let Self { turn, server, failed, eof, finished, handle, received, .. } = self;
         Driver {
             link: relink(link),
             receiver,
@@ -102,6 +104,7 @@ impl<L> Driver<L> {
             timer,
             turn,
             server,
+            failed,
             eof,
             finished,
             handle,
@@ -127,6 +130,7 @@ impl<L: Link> Driver<L> {
             timer: Timer::default(),
             turn: Turn::default(),
             server: matches!(role, Role::Server),
+            failed: None,
             eof: false,
             finished: false,
             handle: None,
@@ -216,9 +220,11 @@ impl<L: Link> Driver<L> {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            if self.link.is_full() {
+            // Behind our close frame nothing is added: then it is read on, so that a peer that writes
+            // before it reads comes to it.
+            if self.link.is_full() && !self.link.poll_closed(cx) {
                 match self.link.poll_write(cx) {
-                    Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                    Poll::Ready(Err(error)) => self.failed = Some(error),
                     Poll::Pending if self.link.is_full() => {
                         self.input.park();
                         ready!(self.poll_deadline(cx))?;
@@ -233,7 +239,8 @@ impl<L: Link> Driver<L> {
                     // The answer to its close frame may still reach a peer that only stopped
                     // sending; and §7.1.4 wants TCP closed in both directions.
                     let _ = self.link.poll_shutdown(cx);
-                    return Poll::Ready(self.finish(None));
+                    let failed = self.failed.take();
+                    return Poll::Ready(self.finish(failed));
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
@@ -242,9 +249,15 @@ impl<L: Link> Driver<L> {
                     }
                     self.input.clear();
                 }
-                Poll::Ready(Err(error)) => return Poll::Ready(self.finish(Some(error))),
+                Poll::Ready(Err(error)) => {
+                    let first = self.failed.take().unwrap_or(error);
+                    return Poll::Ready(self.finish(Some(first)));
+                }
                 Poll::Pending => {
                     self.input.park();
+                    if let Some(error) = self.failed.take() {
+                        return Poll::Ready(self.finish(Some(error)));
+                    }
                     let mut written = self.link.poll_write(cx);
                     if let Poll::Ready(Ok(())) = written
                         && !self.receiver.replies().is_empty()

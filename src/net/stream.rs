@@ -280,7 +280,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         loop {
             self.check()?;
             let writing = &self.driver.link.writing;
-            if !writing.is_full() {
+            // Behind a close frame nothing may be framed, which is said at once.
+            if !writing.is_full() || writing.sender.has_closed() {
                 return Poll::Ready(Ok(()));
             }
             match self.driver.link.poll_write(cx)? {

@@ -10,7 +10,7 @@ use super::config::Config;
 use super::error::Error;
 use super::outbox::Outbox;
 use super::overflow::{Backlog, Overflow};
-use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse, Replies, Sender};
+use crate::proto::{AsEvent, Close, CloseCode, Misuse, Replies, Sender};
 
 /// See the module. The stream itself is lent to each call, for it may be shared with the reading
 /// direction or not.
@@ -35,8 +35,8 @@ impl Writing {
     /// Frames an event.
     #[inline]
     pub(super) fn send(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
-        if self.backlog.is_some() && matches!(event.as_event(), Event::Close(_)) {
-            // Nothing that was said before the close is lost by it.
+        if self.backlog.is_some() && !event.as_event().is_ping_or_pong() {
+            // Nothing overtakes what was said before it, and no close frame makes it be lost.
             self.frame_backlog(usize::MAX);
         }
         frame(&mut self.sender, &mut self.outbox, &event)
@@ -150,6 +150,9 @@ impl Writing {
     /// Frames a part of a message.
     pub(super) fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
         let control = part.as_event().is_control();
+        if self.backlog.is_some() && !part.as_event().is_ping_or_pong() {
+            self.frame_backlog(usize::MAX);
+        }
         self.sender.send_part(part, fin, self.outbox.buffer())?;
         if fin && !control {
             self.outbox.sent.message();

@@ -2,7 +2,10 @@
 
 use std::pin::pin;
 
-use bowstring::{Config, Error, Event};
+use bowstring::net::Overflow;
+use bowstring::proto::{Misuse, Role};
+use bowstring::{CloseCode, Config, Error, Event, WebSocket};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::*;
 
@@ -165,4 +168,124 @@ async fn pings_are_answered_again_once_there_is_room() {
     assert_eq!(frames.last().unwrap().payload, format!("{:0125}", 999).as_bytes(), "the newest");
     now(ws.send(Event::Ping(b"x"))).unwrap();
     assert_eq!(peer.frames().len(), 1);
+}
+
+/// A peer that writes before it reads comes to our close frame only if we read: so we do, for behind it
+/// nothing is added to what waits.
+#[tokio::test(start_paused = true)]
+async fn a_full_socket_that_closes_reads_on() {
+    for door in ["close", "handle", "reader"] {
+        let (near, far) = tokio::io::duplex(1000);
+        let mut ws = WebSocket::from_raw(near, Role::Server, [], &quiet());
+        while ws.try_send([7; MESSAGE]).is_ok() {}
+        let peer = async {
+            let (mut reading, mut writing) = tokio::io::split(far);
+            let message = said(BINARY, [8; MESSAGE]);
+            for _ in 0..100 {
+                writing.write_all(&message).await.unwrap();
+            }
+            let mut heard = Vec::new();
+            while !heard.ends_with(&told(CLOSE, close_payload(1001, ""))) {
+                assert!(reading.read_buf(&mut heard).await.unwrap() > 0);
+            }
+            writing.write_all(&said(CLOSE, close_payload(1001, ""))).await.unwrap();
+            let end = reading.read_to_end(&mut heard).await;
+            assert_eq!(end.unwrap(), 0);
+            parse(&heard).0.len()
+        };
+        let closing = async {
+            match door {
+                "close" => ws.close(1001, "").await.unwrap(),
+                "handle" => {
+                    ws.handle().close(1001, "");
+                    while ws.recv().await.unwrap().is_some() {}
+                }
+                _ => {
+                    let (mut reader, _writer) = ws.split();
+                    reader.handle().close(1001, "");
+                    while reader.recv().await.unwrap().is_some() {}
+                }
+            }
+        };
+        let both = async { tokio::join!(peer, closing).0 };
+        // All that was framed, and the close frame.
+        assert_eq!(in_time(both).await, (64 << 10) / (MESSAGE + 4) + 3, "{door}");
+    }
+}
+
+/// Who is full and has closed is told so at once, and waits for nobody.
+#[tokio::test(start_paused = true)]
+async fn a_full_socket_that_has_closed_takes_nothing_more() {
+    let (mut ws, peer) = server(&config(100));
+    peer.room(0);
+    now(ws.feed([7; MESSAGE])).unwrap();
+    not_yet(ws.feed("waits"));
+    ws.handle().close(1001, "");
+    not_yet(ws.recv());
+    assert!(matches!(now(ws.feed("late")), Err(Error::Misuse(Misuse::Closed))));
+}
+
+/// What the peer said before its transport failed is heard, though the failure is found while a write
+/// waits; then the failure is told.
+#[tokio::test(start_paused = true)]
+async fn a_failing_write_while_full_does_not_hide_what_was_said() {
+    for closes in [true, false] {
+        let (mut ws, peer) = server(&config(100));
+        peer.room(0);
+        now(ws.feed([7; MESSAGE])).unwrap();
+        not_yet(ws.flush());
+        peer.send(said(TEXT, "goodbye"));
+        if closes {
+            peer.send(said(CLOSE, close_payload(1001, "")));
+        }
+        let next = peer.state().acts + 1;
+        peer.state().fail = Some((next, std::io::ErrorKind::BrokenPipe));
+        peer.state().dead = false;
+        peer.room(1);
+        assert_eq!(now(ws.recv()).unwrap(), Some("goodbye".into()));
+        let handle = ws.handle();
+        if closes {
+            assert!(now(ws.recv()).unwrap().is_some_and(|message| message.is_close()));
+            peer.end();
+            assert_eq!(now(ws.recv()).unwrap(), None);
+            assert_eq!(handle.ended().map(|ending| ending.code), Some(CloseCode::GOING_AWAY));
+        } else {
+            let failed = now(ws.recv()).unwrap_err();
+            assert!(
+                matches!(&failed, Error::Io(error) if error.kind() == std::io::ErrorKind::BrokenPipe)
+            );
+            assert_eq!(now(ws.recv()).unwrap(), None);
+        }
+    }
+}
+
+/// Messages that wait to be framed are not overtaken by those that a batch frames, or by parts.
+#[tokio::test(start_paused = true)]
+async fn what_waits_is_not_overtaken() {
+    for parts in [false, true] {
+        let mut config = config(100);
+        config.overflow = Overflow::DropOldest;
+        let (mut ws, peer) = server(&config);
+        peer.room(0);
+        peer.send([said(TEXT, "one"), said(TEXT, "two")].concat());
+        {
+            let (mut events, _) = now(ws.batch()).unwrap().unwrap();
+            assert_eq!(events.next(), Some(Event::Text("one")));
+        }
+        now(ws.feed([7; MESSAGE])).unwrap();
+        now(ws.feed("waits")).unwrap();
+        {
+            let (mut events, mut outgoing) = now(ws.batch()).unwrap().unwrap();
+            assert_eq!(events.next(), Some(Event::Text("two")));
+            if parts {
+                outgoing.send_part("behind", true).unwrap();
+            } else {
+                outgoing.send("behind").unwrap();
+            }
+        }
+        peer.room(usize::MAX);
+        now(ws.flush()).unwrap();
+        let said: Vec<_> = peer.frames().into_iter().skip(1).map(|frame| frame.payload).collect();
+        assert_eq!(said, [&b"waits"[..], b"behind"], "{parts}");
+    }
 }
