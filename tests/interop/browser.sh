@@ -2,7 +2,7 @@
 # The echo server's own page in a real browser: Korean text typed into it and 1 MiB of bytes must
 # come back identical.
 #
-#   tests/interop/browser.sh chromium|firefox http://HOST:PORT/ [SCREENSHOT.png]      (ws:// will do)
+#   tests/interop/browser.sh chromium|firefox http[s]://HOST:PORT/ [SCREENSHOT.png]      (ws[s]:// will do)
 . "$(dirname "$0")/lib.sh"
 if (($# != 2 && $# != 3)) || [[ ! $1 =~ ^(chromium|firefox)$ ]]; then
     die "usage: browser.sh chromium|firefox URL [SCREENSHOT.png]"

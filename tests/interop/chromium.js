@@ -6,14 +6,16 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { WebSocket } = require("ws");
+const { trust } = require("./tls.js");
 
 const ALL = { recursive: true, force: true };
 
 async function startBrowser(chromium, profile) {
+  trust(path.join(profile, ".pki/nssdb"));
   const browser = spawn(chromium, [
     "--headless=new", "--no-sandbox", "--disable-gpu", "--disable-background-networking", "--disable-component-update",
     "--disable-sync", "--no-first-run", "--window-size=1100,760", `--user-data-dir=${profile}`, "--remote-debugging-port=0", "about:blank",
-  ], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, TMPDIR: profile } });
+  ], { stdio: ["ignore", "ignore", "pipe"], env: { ...process.env, HOME: profile, TMPDIR: profile } });
   process.on("exit", () => browser.kill("SIGKILL"));
   const address = await new Promise((yes, no) => {
     let said = "";

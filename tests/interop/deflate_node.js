@@ -3,11 +3,12 @@
 //
 // undici is a client only; it leaves every choice to the server, and compresses nothing itself.
 "use strict";
-const { once } = require("node:events");
+const { subscribe } = require("node:diagnostics_channel");
 const undici = require("undici");
 const ws = require("ws");
-const { MODES, exercise, makeClient, ourClient, runAll, servers } = require("./deflate.js");
+const { MODES, exercise, makeClient, ourClient, refuses, runAll, servers } = require("./deflate.js");
 const { showTerms, terms, within } = require("./wire.js");
+const { serve } = require("./ws_server.js");
 
 const OPEN = terms(15, true);
 const PEERS = [9, 12, 15].flatMap(bits => [terms(bits, true), terms(bits, false)]);
@@ -41,24 +42,33 @@ const connect = open => async url => {
   return { extensions: socket.extensions, ...makeClient(socket) };
 };
 
+const openWs = connect(url => new ws.WebSocket(url));
+
+// undici's WebSocket does not say why there is no connection; its channel does.
+async function openUndici(url) {
+  let why;
+  subscribe("undici:client:connectError", ({ error }) => { why = error; });
+  return connect(url => new undici.WebSocket(url))(url).catch(error => { throw why ?? error; });
+}
+
 // ---- bowstring is the client
 
 async function wsServer(program, mode, limit, agreed) {
-  const server = new ws.WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: options(limit) });
-  await once(server, "listening");
+  const { server, url } = await serve({ perMessageDeflate: options(limit) });
   server.on("connection", ws => {
     ws.on("message", (data, binary) => ws.send(data, { binary }));
     ws.on("error", error => console.log(`deflate node: ws complains: ${error.message}`)); // and our client will fail
   });
   try {
-    return await ourClient(program, `ws://127.0.0.1:${server.address().port}/`, mode, agreed);
+    return await ourClient(program, url, mode, agreed);
   } finally {
     server.close();
   }
 }
 
 function* scenarios([program, ...args]) {
-  for (const [mode, url] of servers(args)) {
+  const ours = servers(args);
+  for (const [mode, url] of ours) {
     for (const wish of wishes(MODES[mode])) {
       const agreed = both(MODES[mode], wish);
       const open = connect(url => new ws.WebSocket(url, { perMessageDeflate: options(wish) }));
@@ -68,12 +78,14 @@ function* scenarios([program, ...args]) {
     const open = connect(url => new undici.WebSocket(url));
     yield [`server ${mode}, undici`, agreed, () => exercise(url, open, agreed, Infinity)];
   }
-  for (const [mode, allowed] of Object.entries(MODES)) {
-    for (const wish of wishes(allowed)) {
-      const agreed = both(allowed, wish);
+  for (const [mode] of ours) {
+    for (const wish of wishes(MODES[mode])) {
+      const agreed = both(MODES[mode], wish);
       yield [`client ${mode}, ws ${showTerms(wish)}`, agreed, () => wsServer(program, mode, wish, agreed)];
     }
   }
+  yield* refuses("ws", openWs, /certificate/);
+  yield* refuses("undici", openUndici, /certificate/);
 }
 
 runAll("node", [...scenarios(process.argv.slice(2))]).then(failed => process.exit(failed ? 1 : 0));

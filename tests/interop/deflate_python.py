@@ -18,7 +18,8 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 
-from wire import Relay, Terms, answered
+import tls
+from wire import Terms, answered, through
 
 KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹! ".encode()
 LENGTHS = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20]
@@ -69,14 +70,15 @@ def same(got, want, what):
 
 
 async def exercise(echo, relay, agreed):
-    """Sends everything through `echo` and looks at the wire; `agreed` is the Terms of client and
-    server, or None. Gives the number of messages."""
+    """Sends everything through `echo` and looks at the wire, unless it is sealed; `agreed` is the Terms
+    of client and server, or None. Gives the number of messages."""
 
     async def echoes(messages):
         relay.lap()
         for message in messages:
             same(await echo(message), message, f"a message of {len(message)}")
-        return zip(("client", "server"), relay.lap(), agreed or (None, None), strict=True)
+        lap = relay.lap()
+        return [] if relay.sealed else zip(("client", "server"), lap, agreed or (None, None), strict=True)
 
     plain = sum(len(m) if isinstance(m, bytes) else len(m.encode()) for m in SHRINKING)
     for side, wire, terms in await echoes(SHRINKING):
@@ -133,11 +135,20 @@ async def aiohttp_client(url, offer):
 async def our_server(url, allowed, client, offers):
     """`offers` is what the client offers for itself and for the server."""
     agreed = allowed and tuple(offer.within(allowed) for offer in offers)
-    async with Relay(url) as relay, client(relay.url, offers[1]) as (echo, seen):
-        check(answered(relay.answer) == agreed, f"answered {relay.answer!r}")
+    async with through(url) as relay, client(relay.url, offers[1]) as (echo, seen):
+        check(relay.sealed or answered(relay.answer) == agreed, f"answered {relay.answer!r}")
         check(seen == (agreed and agreed[: len(seen or ())]), f"the client believes in {seen}")
         count = await exercise(echo, relay, agreed)
     return count, agreed
+
+
+async def refuses(client):
+    try:
+        async with client(tls.STRANGER, OPEN):
+            raise AssertionError("it connected")
+    except (OSError, aiohttp.ClientError) as error:
+        check("certificate verify failed" in str(error), f"it was another error: {error}")
+    return 0, None
 
 
 # --- bowstring is the client -------------------------------------------------------------------
@@ -153,8 +164,9 @@ async def websockets_server(limit):
     bits = {"server_max_window_bits": limit.bits, "client_max_window_bits": limit.bits}
     extension = ServerPerMessageDeflateFactory(**takeover, **bits)
     async with serve(
-        echo, "127.0.0.1", 0, compression=None, extensions=[extension], max_size=LARGE, ping_interval=None
-    ) as server:
+        echo, "127.0.0.1", 0, compression=None, extensions=[extension], max_size=LARGE, ping_interval=None,
+        ssl=tls.server_context(),
+    ) as server:  # fmt: skip
         yield server.sockets[0].getsockname()[1]
 
 
@@ -172,7 +184,7 @@ async def aiohttp_server(_):
     runner = web.AppRunner(app, handle_signals=False)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", 0, ssl_context=tls.server_context()).start()
         yield runner.addresses[0][1]
     finally:
         await runner.cleanup()
@@ -183,7 +195,7 @@ async def our_client(program, mode, server, limit):
     agreed = offered and (offered.within(limit),) * 2
     async with server(limit) as port:
         process = await asyncio.create_subprocess_exec(
-            program, f"ws://127.0.0.1:{port}/", mode, stdout=asyncio.subprocess.PIPE
+            program, f"{tls.SCHEME}://127.0.0.1:{port}/", mode, stdout=asyncio.subprocess.PIPE
         )
         try:
             said = (await process.communicate())[0].decode()
@@ -218,15 +230,18 @@ def scenarios(program, urls):
         for bits in (9, 12, 15):
             offers = OPEN, Terms(bits, True)
             yield f"server {mode}, aiohttp {bits}", our_server(url, allowed, aiohttp_client, offers)
-    for mode, allowed in MODES.items():
-        for limit in wishes(allowed):
+    for mode in urls:
+        for limit in wishes(MODES[mode]):
             yield f"client {mode}, websockets {limit}", our_client(program, mode, websockets_server, limit)
         yield f"client {mode}, aiohttp", our_client(program, mode, aiohttp_server, OPEN)
+    if tls.STRANGER:
+        for client in (websockets_client, aiohttp_client):
+            yield f"a stranger's certificate, {client.__name__}", refuses(client)
 
 
 async def main(program, *servers):
     urls = dict(server.rsplit("=", 1) for server in servers)
-    check(urls.keys() == MODES.keys(), f"servers wanted for {[*MODES]}")
+    check(urls and urls.keys() <= MODES.keys(), f"the modes of the servers: {[*urls]}")
     ran = messages = failed = 0
     for name, scenario in scenarios(program, urls):
         ran += 1

@@ -7,6 +7,7 @@ const fs = require("node:fs");
 const os = require("node:os");
 const path = require("node:path");
 const { WebSocket } = require("ws");
+const { trust } = require("./tls.js");
 
 const ALL = { recursive: true, force: true };
 const ENTER = "\uE007";
@@ -20,6 +21,7 @@ const QUIET = [
 ];
 
 async function startBrowser(firefox, profile) {
+  trust(profile);
   fs.writeFileSync(path.join(profile, "user.js"), QUIET.map(name => `user_pref("${name}", ${name.endsWith("disablePrefetch")});\n`).join(""));
   const browser = spawn(firefox, [
     "--headless", "--no-remote", "--width", "1100", "--height", "760", "--profile", profile, "--remote-debugging-port=0", "about:blank",

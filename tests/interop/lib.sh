@@ -60,3 +60,47 @@ need_debian() {
         die "apt-get could not install $2"
     command -v "$1" >/dev/null || die "apt-get installed $2, but there is no $1"
 }
+
+# start_server NAME PROGRAM ARGUMENT…: starts an echo server; what it says is in $work/NAME.out and .err.
+# Adds its process to servers, and sets url to where it listens.
+start_server() {
+    local out=$work/$1.out err=$work/$1.err server tries
+    shift
+    : >"$out" # or the address of the last run is read before the server empties it
+    "$@" >"$out" 2>"$err" &
+    server=$!
+    servers+=("$server")
+    for ((tries = 0; tries < 100; tries++)); do
+        grep -q '^listening on wss\?://' "$out" && break
+        kill -0 "$server" 2>/dev/null || break
+        sleep 0.1
+    done
+    url=$(sed -n '1s/^listening on //p' "$out")
+    [[ -n $url ]] || {
+        cat "$err" >&2
+        die "the server did not say 'listening on ws://…' on its first line"
+    }
+}
+
+# end_server PROCESS: asked to end, a server ends well, and soon. If not, sets fault to what it did.
+end_server() {
+    local tries status=0
+    fault=
+    kill -TERM "$1" 2>/dev/null || { fault="was gone before it was asked to go"; return 1; }
+    for ((tries = 0; tries < 150; tries++)); do
+        kill -0 "$1" 2>/dev/null || break
+        sleep 0.1
+    done
+    kill -KILL "$1" 2>/dev/null && fault="did not end within 15 s of SIGTERM"
+    wait "$1" 2>/dev/null || status=$?
+    [[ -n $fault ]] || ((status == 0)) || fault="ended with exit code $status"
+    [[ -z $fault ]]
+}
+
+# count FILE…: what the last lines of these files count together.
+count() {
+    local file
+    for file; do tail -n 1 "$file"; done |
+        sed -nE 's/^.*: ([0-9]+) scenarios, ([0-9]+) messages, 0 failed$/\1 \2/p' |
+        awk -v files=$# '{ s += $1; m += $2 } END { print s " scenarios, " m " messages"; exit NR != files }'
+}

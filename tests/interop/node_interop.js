@@ -4,7 +4,8 @@ const assert = require("node:assert/strict");
 const { randomBytes } = require("node:crypto");
 const { once } = require("node:events");
 const { spawn } = require("node:child_process");
-const { WebSocket, WebSocketServer } = require("ws");
+const { WebSocket } = require("ws");
+const { serve } = require("./ws_server.js");
 
 const KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!";
 const SIZES = [0, 1, 125, 126, 127, 65535, 65536, 65537, 1 << 20, 4 << 20];
@@ -105,8 +106,7 @@ const asServer = {
 // ---- bowstring is the client
 
 async function ourClient(program) {
-  const server = new WebSocketServer({ host: "127.0.0.1", port: 0, perMessageDeflate: false });
-  await once(server, "listening");
+  const { server, url } = await serve({ perMessageDeflate: false });
   let largest = 0, count = 0, pings = 0;
   const codes = [];
   server.on("connection", ws => {
@@ -115,7 +115,7 @@ async function ourClient(program) {
     ws.on("close", code => codes.push(code));
     ws.on("error", error => codes.push(error.message));
   });
-  const child = spawn(program, [`ws://127.0.0.1:${server.address().port}/`], { stdio: "inherit" });
+  const child = spawn(program, [url], { stdio: "inherit" });
   process.on("exit", () => child.kill());
   const [exit] = await once(child, "exit");
   server.close();

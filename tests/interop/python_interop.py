@@ -8,6 +8,8 @@ from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
+import tls
+
 KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!"
 SIZES = [0, 1, 125, 126, 127, 65535, 65536, 65537, 1 << 20, 4 << 20]
 LARGE = 8 << 20
@@ -169,9 +171,11 @@ async def our_client(program):
             await ws.wait_closed()
             ends.append(ws.protocol.close_rcvd and ws.protocol.close_rcvd.code)
 
-    async with serve(echo, "127.0.0.1", 0, compression=None, max_size=LARGE, ping_interval=None) as server:
+    async with serve(
+        echo, "127.0.0.1", 0, ssl=tls.server_context(), compression=None, max_size=LARGE, ping_interval=None
+    ) as server:
         port = server.sockets[0].getsockname()[1]
-        process = await asyncio.create_subprocess_exec(program, f"ws://127.0.0.1:{port}/")
+        process = await asyncio.create_subprocess_exec(program, f"{tls.SCHEME}://127.0.0.1:{port}/")
         try:
             same(await process.wait(), 0, "the client's exit code")
         finally:

@@ -11,6 +11,10 @@
 #   ECHO_SERVER      a server to test instead of target/release/echo-server; it is given an address
 #                    and --compression MODE
 #   INTEROP_CLIENT   a client to test instead of target/release/examples/interop-client
+#   MODES            those of the server's modes to go through; shared must be one
+#   INTEROP_CA, INTEROP_CERT, INTEROP_KEY, INTEROP_STRANGER
+#                    for wss://, as tls.sh sets them: the certificate of an authority, one that it has issued to
+#                    every server, the key to that, and the address of a server that another has issued one to
 #   SCREENSHOT       where the browser's picture goes (tests/interop/.work/browser.png)
 . "$(dirname "$0")/lib.sh"
 cd "$here/../.."
@@ -30,35 +34,30 @@ build=()
 [[ -n ${INTEROP_CLIENT:-} ]] || build+=(--example interop-client)
 ((${#build[@]} == 0)) || cargo build --release "${build[@]}"
 
+tls=()
+if [[ -n ${INTEROP_CA:-} ]]; then
+    tls=(--cert "$INTEROP_CERT" --key "$INTEROP_KEY")
+    # Whom to trust, for OpenSSL and rustls, for Node and Bun, and for Deno. Browsers and curl are told by their scripts.
+    export SSL_CERT_FILE=$INTEROP_CA NODE_EXTRA_CA_CERTS=$INTEROP_CA DENO_CERT=$INTEROP_CA
+    [[ ! " ${peers[*]} " =~ \ (browser|firefox)\  ]] || need_debian certutil libnss3-tools
+fi
+
 mkdir -p "$work"
-modes=(off shared window=9 window=12 full)
+read -ra modes <<<"${MODES:-off shared window=9 window=12 full}"
 servers=()
 trap 'kill "${servers[@]}" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 urls=()
 for mode in "${modes[@]}"; do
-    out=$work/server-$mode.out
-    : >"$out" # or the address of the last run is read before the server empties it
-    "$server_program" 127.0.0.1:0 --compression "$mode" >"$out" 2>"$work/server-$mode.err" &
-    servers+=($!)
-    for ((tries = 0; tries < 100; tries++)); do
-        grep -q '^listening on ws://' "$out" && break
-        kill -0 $! 2>/dev/null || break
-        sleep 0.1
-    done
-    url=$(sed -n '1s/^listening on //p' "$out")
-    [[ -n $url ]] || {
-        cat "$work/server-$mode.err" >&2
-        die "the server did not say 'listening on ws://…' on its first line"
-    }
+    start_server "server-$mode" "$server_program" 127.0.0.1:0 --compression "$mode" "${tls[@]}"
     urls+=("$mode=$url")
     if [[ $mode == shared ]]; then
         usual=$url # what it does unless told otherwise
     fi
 done
 
-failed=()
+failed=() outs=()
 for peer in "${peers[@]}"; do
     case $peer in
         browser) "$here/browser.sh" chromium "$usual" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
@@ -66,30 +65,21 @@ for peer in "${peers[@]}"; do
         python | node) "$here/$peer.sh" "$usual" "$client_program" || failed+=("$peer") ;;
         *) ;; # what follows has all of it
     esac
+    outs+=("$work/deflate-$peer.out")
     "$here/deflate.sh" "$peer" "$client_program" "${urls[@]}" | tee "$work/deflate-$peer.out" ||
         failed+=("$peer, against every mode of ours")
 done
 
-# Asked to end, they end well, and soon.
 for i in "${!modes[@]}"; do
-    server=${servers[i]} name="the server with ${modes[i]}"
-    kill -TERM "$server" 2>/dev/null || failed+=("$name, which was gone before it was asked to go")
-    for ((tries = 0; tries < 150; tries++)); do
-        kill -0 "$server" 2>/dev/null || break
-        sleep 0.1
-    done
-    if kill -KILL "$server" 2>/dev/null; then
-        wait "$server" 2>/dev/null || true
-        failed+=("$name, which did not end within 15 s of SIGTERM")
-    elif wait "$server"; then
+    name="the server with ${modes[i]}"
+    if end_server "${servers[i]}"; then
         say "$name ended with exit code 0"
     else
-        failed+=("$name, which ended with exit code $?")
+        failed+=("$name, which $fault")
     fi
 done
 
 ((${#failed[@]} == 0)) || die "FAILED: $(IFS=';' && printf '%s' "${failed[*]}"); see $work/server-*.err"
-# Each ends with "deflate PEER: N scenarios, N messages, 0 failed", or plain instead of deflate.
-total=$(for peer in "${peers[@]}"; do tail -n 1 "$work/deflate-$peer.out"; done |
-    awk '{ s += $3; m += $5 } END { print s " scenarios, " m " messages" }')
+total=$(count "${outs[@]}") || die "not every peer said how many failed"
 say "all is well: ${peers[*]}: $total"
+printf '%s\n' "run: $total, 0 failed" >"$work/run.out"

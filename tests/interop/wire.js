@@ -72,4 +72,9 @@ async function relay(url) {
   };
 }
 
-module.exports = { terms, within, remembers, show, showTerms, answered, relay };
+// TLS hides the wire from a relay, which would only be in the way.
+const sealed = url => ({ url, sealed: true, lap: () => ({}), close() {} });
+
+const through = async url => url.startsWith("wss:") ? sealed(url) : relay(url);
+
+module.exports = { terms, within, remembers, show, showTerms, answered, through };
