@@ -5,4 +5,4 @@
 . "$(dirname "$0")/lib.sh"
 (($# == 1 || $# == 2)) || die "usage: python.sh URL [INTEROP_CLIENT]"
 need_python
-exec timeout --kill-after=10 180 "$work/venv/bin/python" "$here/python_interop.py" "$@"
+exec timeout --kill-after=10 180 "$work/venv/bin/python" -B "$here/python_interop.py" "$@"
