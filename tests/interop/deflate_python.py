@@ -19,6 +19,7 @@ from websockets.asyncio.server import serve
 from websockets.extensions.permessage_deflate import ClientPerMessageDeflateFactory, ServerPerMessageDeflateFactory
 
 import tls
+from report import check, report, same
 from wire import Terms, answered, through
 
 KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹! ".encode()
@@ -27,7 +28,6 @@ LENGTHS = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20]
 REPEATED = [200, 3000, 20000]
 TIMES = 10
 LARGE = 8 << 20
-PATIENCE = 30
 
 # What a mode of ours allows, to either side.
 MODES = {
@@ -55,15 +55,6 @@ def numbers(length):
 SHRINKING = [make(length) for length in LENGTHS for make in (text, numbers)]
 RANDOM = [os.urandom(length) for length in LENGTHS]
 REPETITIONS = [os.urandom(length // 2).hex() for length in REPEATED]
-
-
-def check(holds, what):
-    if not holds:
-        raise AssertionError(what)
-
-
-def same(got, want, what):
-    check(type(got) is type(want) and got == want, f"{what} differs: {got!r:.60} for {want!r:.60}")
 
 
 # --- bowstring is the server -------------------------------------------------------------------
@@ -132,14 +123,11 @@ async def aiohttp_client(url, offer):
         yield echo, (Terms(ws.compress, not ws.client_notakeover),) if ws.compress else None
 
 
-async def our_server(url, allowed, client, offers):
-    """`offers` is what the client offers for itself and for the server."""
-    agreed = allowed and tuple(offer.within(allowed) for offer in offers)
-    async with through(url) as relay, client(relay.url, offers[1]) as (echo, seen):
+async def our_server(url, agreed, client, offer):
+    async with through(url) as relay, client(relay.url, offer) as (echo, seen):
         check(relay.sealed or answered(relay.answer) == agreed, f"answered {relay.answer!r}")
         check(seen == (agreed and agreed[: len(seen or ())]), f"the client believes in {seen}")
-        count = await exercise(echo, relay, agreed)
-    return count, agreed
+        return await exercise(echo, relay, agreed)
 
 
 async def refuses(client):
@@ -148,7 +136,7 @@ async def refuses(client):
             raise AssertionError("it connected")
     except (OSError, aiohttp.ClientError) as error:
         check("certificate verify failed" in str(error), f"it was another error: {error}")
-    return 0, None
+    return 0
 
 
 # --- bowstring is the client -------------------------------------------------------------------
@@ -190,9 +178,7 @@ async def aiohttp_server(_):
         await runner.cleanup()
 
 
-async def our_client(program, mode, server, limit):
-    offered = MODES[mode]
-    agreed = offered and (offered.within(limit),) * 2
+async def our_client(program, mode, agreed, server, limit):
     async with server(limit) as port:
         process = await asyncio.create_subprocess_exec(
             program, f"{tls.SCHEME}://127.0.0.1:{port}/", mode, stdout=asyncio.subprocess.PIPE
@@ -205,13 +191,13 @@ async def our_client(program, mode, server, limit):
                 await process.wait()
     check(process.returncode == 0, f"our client's exit code is {process.returncode}")
     answer = re.search("^answer: (.*)$", said, re.M)[1]
-    check(answered(answer, offered) == agreed, f"answered {answer!r}")
+    check(answered(answer, MODES[mode]) == agreed, f"answered {answer!r}")
     repeated = re.findall(r"^(\d+) times (\d+): (\d+) sent, (\d+) received$", said, re.M)
     check(len(repeated) >= 3, f"our client said {said!r}")
     for times, size, *wires in [map(int, line) for line in repeated] if agreed else []:
         for side, wire, terms in zip(("client", "server"), wires, agreed, strict=True):
             check((wire < 2 * size) == terms.remembers(size), f"the {side} made {wire} bytes of {times} times {size}")
-    return int(re.search(r"^(\d+) messages came back", said, re.M)[1]), agreed
+    return int(re.search(r"^(\d+) messages came back", said, re.M)[1])
 
 
 # -----------------------------------------------------------------------------------------------
@@ -222,18 +208,27 @@ def wishes(allowed):
     return [peer for peer in PEERS if peer == OPEN or allowed and peer == peer.within(allowed)]
 
 
+def agreement(allowed, client, server):
+    """What comes of what client and server ask of a mode, and in words."""
+    agreed = allowed and (client.within(allowed), server.within(allowed))
+    return agreed, "agreed on client {}, server {}".format(*agreed) if agreed else "agreed on nothing"
+
+
 def scenarios(program, urls):
     for mode, url in urls.items():
-        allowed = MODES[mode]
-        for offer in wishes(allowed):
-            yield f"server {mode}, websockets {offer}", our_server(url, allowed, websockets_client, (offer, offer))
+        for offer in wishes(MODES[mode]):
+            agreed, words = agreement(MODES[mode], offer, offer)
+            yield f"server {mode}, websockets {offer}", our_server(url, agreed, websockets_client, offer), words
         for bits in (9, 12, 15):
-            offers = OPEN, Terms(bits, True)
-            yield f"server {mode}, aiohttp {bits}", our_server(url, allowed, aiohttp_client, offers)
+            agreed, words = agreement(MODES[mode], OPEN, Terms(bits, True))
+            yield f"server {mode}, aiohttp {bits}", our_server(url, agreed, aiohttp_client, Terms(bits, True)), words
     for mode in urls:
         for limit in wishes(MODES[mode]):
-            yield f"client {mode}, websockets {limit}", our_client(program, mode, websockets_server, limit)
-        yield f"client {mode}, aiohttp", our_client(program, mode, aiohttp_server, OPEN)
+            agreed, words = agreement(MODES[mode], limit, limit)
+            run = our_client(program, mode, agreed, websockets_server, limit)
+            yield f"client {mode}, websockets {limit}", run, words
+        agreed, words = agreement(MODES[mode], OPEN, OPEN)
+        yield f"client {mode}, aiohttp", our_client(program, mode, agreed, aiohttp_server, OPEN), words
     if tls.STRANGER:
         for client in (websockets_client, aiohttp_client):
             yield f"a stranger's certificate, {client.__name__}", refuses(client)
@@ -242,22 +237,7 @@ def scenarios(program, urls):
 async def main(program, *servers):
     urls = dict(server.rsplit("=", 1) for server in servers)
     check(urls and urls.keys() <= MODES.keys(), f"the modes of the servers: {[*urls]}")
-    ran = messages = failed = 0
-    for name, scenario in scenarios(program, urls):
-        ran += 1
-        try:
-            count, agreed = await asyncio.wait_for(scenario, PATIENCE)
-            messages += count
-            what = "client {}, server {}".format(*agreed) if agreed else "nothing"
-            print(f"deflate python: ok      {name}: agreed on {what}")
-        except TimeoutError:
-            failed += 1
-            print(f"deflate python: FAILED  {name}: not done within {PATIENCE} s")
-        except Exception as error:
-            failed += 1
-            print(f"deflate python: FAILED  {name}: {type(error).__name__}: {error}")
-    print(f"deflate python: {ran} scenarios, {messages} messages, {failed} failed")
-    return 1 if failed else 0
+    return await report("deflate python", scenarios(program, urls))
 
 
 if __name__ == "__main__":

@@ -17,8 +17,9 @@ import websocket
 from curl_cffi import CurlECode, CurlError, CurlInfo, CurlWsFlag
 from websocket import ABNF
 
-from deflate_python import MODES, PATIENCE, RANDOM, REPETITIONS, SHRINKING, TIMES, check, same
 import tls
+from deflate_python import MODES, RANDOM, REPETITIONS, SHRINKING, TIMES
+from report import PATIENCE, check, report, same
 from wire import through
 
 KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!"
@@ -229,19 +230,7 @@ async def main(peer, *servers):
         scenarios.append((scenario.__name__, asyncio.to_thread(scenario, client, urls["shared"])))
     if tls.STRANGER:
         scenarios.append(("a stranger's certificate", asyncio.to_thread(refuses, client)))
-    total = failed = 0
-    for name, scenario in scenarios:
-        try:
-            total += await asyncio.wait_for(scenario, PATIENCE)
-            print(f"plain {peer}: ok      {name}")
-        except TimeoutError:
-            failed += 1
-            print(f"plain {peer}: FAILED  {name}: not done within {PATIENCE} s")
-        except Exception as error:
-            failed += 1
-            print(f"plain {peer}: FAILED  {name}: {type(error).__name__}: {error}")
-    print(f"plain {peer}: {len(scenarios)} scenarios, {total} messages, {failed} failed")
-    return 1 if failed else 0
+    return await report(f"plain {peer}", scenarios)
 
 
 if __name__ == "__main__":

@@ -9,22 +9,11 @@ from websockets.asyncio.server import serve
 from websockets.exceptions import ConnectionClosed
 
 import tls
+from report import check, report, same
 
 KOREAN = "화살은 시위를 떠났다. 안녕하세요, 🏹!"
 SIZES = [0, 1, 125, 126, 127, 65535, 65536, 65537, 1 << 20, 4 << 20]
 LARGE = 8 << 20
-PATIENCE = 30
-
-
-def same(got, want, what):
-    if type(got) is not type(want) or got != want:
-        raise AssertionError(f"{what}: sent {describe(want)}, got {describe(got)}")
-
-
-def describe(value):
-    if isinstance(value, (str, bytes)) and len(value) > 60:
-        return f"{type(value).__name__} of {len(value)}"
-    return repr(value)
 
 
 def open_to(url, **options):
@@ -32,18 +21,18 @@ def open_to(url, **options):
     return connect(url, **options)
 
 
-# --- bowstring is the server -------------------------------------------------------------------
+# --- bowstring is the server; each gives the number of messages --------------------------------
 
 
 async def messages(url):
+    texts = ["hello", "", KOREAN, "\0", "\u007f\u0080\u07ff\u0800\uffff\U00010000\U0010ffff"]
+    all_messages = [*texts, b"hello", b"", bytes(range(256))]
     async with open_to(url) as ws:
         same(ws.subprotocol, None, "a subprotocol nobody offered")
-        for text in ["hello", "", KOREAN, "\0", "\u007f\u0080\u07ff\u0800\uffff\U00010000\U0010ffff"]:
-            await ws.send(text)
-            same(await ws.recv(), text, "text")
-        for data in [b"hello", b"", bytes(range(256))]:
-            await ws.send(data)
-            same(await ws.recv(), data, "binary")
+        for message in all_messages:
+            await ws.send(message)
+            same(await ws.recv(), message, "a message")
+    return len(all_messages)
 
 
 async def sizes(url):
@@ -55,11 +44,13 @@ async def sizes(url):
             text = (KOREAN * (size // 40 + 1))[: size // 3]
             await ws.send(text)
             same(await ws.recv(), text, f"text of {len(text)} characters")
+    return 2 * len(SIZES)
 
 
 async def fragments(url):
+    all_parts = [list(KOREAN), ["", "a", "", "b", ""], [b"\0" * 70000, b"", b"\xff" * 5], [b"x"] * 1000]
     async with open_to(url) as ws:
-        for parts in [list(KOREAN), ["", "a", "", "b", ""], [b"\0" * 70000, b"", b"\xff" * 5], [b"x"] * 1000]:
+        for parts in all_parts:
             await ws.send(parts)
             same(await ws.recv(), parts[0][:0].join(parts), f"{len(parts)} fragments")
 
@@ -73,6 +64,7 @@ async def fragments(url):
         await ws.send(pings_between())
         same(await ws.recv(), KOREAN, "fragments with pings between them")
         await asyncio.gather(*pongs)
+    return len(all_parts) + 1
 
 
 async def pings(url):
@@ -82,6 +74,7 @@ async def pings(url):
         await ws.pong(b"nobody asked for this one")
         await ws.send("still there")
         same(await ws.recv(), "still there", "text after an unsolicited pong")
+    return 1
 
 
 async def pipeline(url):
@@ -97,6 +90,7 @@ async def pipeline(url):
                 same(await ws.recv(), message, f"message {n} of a pipeline")
 
         await asyncio.gather(send_all(), receive_all())
+    return len(sent)
 
 
 async def many(url):
@@ -105,7 +99,9 @@ async def many(url):
             await ws.send(f"{n} {KOREAN}")
             same(await ws.recv(), f"{n} {KOREAN}", f"connection {n} of many")
 
-    await asyncio.gather(*(one(n) for n in range(100)))
+    count = 100
+    await asyncio.gather(*(one(n) for n in range(count)))
+    return count
 
 
 async def offers(url):
@@ -114,6 +110,7 @@ async def offers(url):
     async with open_to(url, compression="deflate") as ws:
         await ws.send(KOREAN * 100)
         same(await ws.recv(), KOREAN * 100, "text after an offer of compression")
+    return 1
 
 
 async def closes_answered(url):
@@ -122,6 +119,7 @@ async def closes_answered(url):
             await ws.close(code, reason)
             answer = ws.protocol.close_rcvd
             same(answer and answer.code, code, f"the answer to a close with {code}")
+    return 0
 
 
 def masked(first, payload):
@@ -147,11 +145,12 @@ async def faults_named(url):
             ws.transport.write(wire)
             try:
                 got = await asyncio.wait_for(ws.recv(), 5)
-                raise AssertionError(f"{what} was answered with {describe(got)}")
+                raise AssertionError(f"{what} was answered with {got!r:.60}")
             except TimeoutError:
                 raise AssertionError(f"{what} was not noticed") from None
             except ConnectionClosed as closed:
                 same(closed.rcvd and closed.rcvd.code, code, f"the close code for {what}")
+    return 0
 
 
 # --- bowstring is the client -------------------------------------------------------------------
@@ -175,35 +174,27 @@ async def our_client(program):
         echo, "127.0.0.1", 0, ssl=tls.server_context(), compression=None, max_size=LARGE, ping_interval=None
     ) as server:
         port = server.sockets[0].getsockname()[1]
-        process = await asyncio.create_subprocess_exec(program, f"{tls.SCHEME}://127.0.0.1:{port}/")
+        process = await asyncio.create_subprocess_exec(
+            program, f"{tls.SCHEME}://127.0.0.1:{port}/", stdout=asyncio.subprocess.DEVNULL
+        )
         try:
             same(await process.wait(), 0, "the client's exit code")
         finally:
             if process.returncode is None:
                 process.kill()
                 await process.wait()
-    same(bool(ends) and set(ends) == {1000}, True, f"closed with 1000 (closed with {ends})")
-    same(count >= 2 and largest >= 1 << 20, True, f"a table up to 1 MiB ({count} messages, the largest {largest} bytes)")
+    check(ends and set(ends) == {1000}, f"closed with {ends}")
+    check(count >= 2 and largest >= 1 << 20, f"a table up to 1 MiB: {count} messages, the largest of {largest} bytes")
+    return count
 
 
 async def main(url, program=None):
-    checks = [(check.__name__, check(url)) for check in (
+    scenarios = [(scenario.__name__, scenario(url)) for scenario in (
         messages, sizes, fragments, pings, pipeline, many, offers, closes_answered, faults_named
     )]  # fmt: skip
     if program:
-        checks.append(("our_client", our_client(program)))
-    failed = 0
-    for name, check in checks:
-        try:
-            await asyncio.wait_for(check, PATIENCE)
-            print(f"python: ok      {name}")
-        except TimeoutError:
-            failed += 1
-            print(f"python: FAILED  {name}: nothing for {PATIENCE} s")
-        except Exception as error:
-            failed += 1
-            print(f"python: FAILED  {name}: {type(error).__name__}: {error}")
-    return 1 if failed else 0
+        scenarios.append(("our_client", our_client(program)))
+    return await report("python", scenarios)
 
 
 if __name__ == "__main__":

@@ -11,7 +11,7 @@ import sys
 from websockets.asyncio.client import connect
 from websockets.asyncio.server import serve
 
-from deflate_python import PATIENCE, check, same
+from report import check, report, same
 
 SIZES = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20]
 OPTIONS = {"max_size": 8 << 20, "ping_interval": None}
@@ -77,19 +77,7 @@ async def main(name, url, cert, key, program):
             what = f"{version.name}, {host}"
             scenarios.append((f"server, {what}", our_server(host, port, version)))
             scenarios.append((f"client, {what}", our_client(program, host, (cert, key), version)))
-    total = failed = 0
-    for what, scenario in scenarios:
-        try:
-            total += await asyncio.wait_for(scenario, PATIENCE)
-            print(f"tls {name}: ok      {what}")
-        except TimeoutError:
-            failed += 1
-            print(f"tls {name}: FAILED  {what}: not done within {PATIENCE} s")
-        except Exception as error:
-            failed += 1
-            print(f"tls {name}: FAILED  {what}: {type(error).__name__}: {error}")
-    print(f"tls {name}: {len(scenarios)} scenarios, {total} messages, {failed} failed")
-    return 1 if failed else 0
+    return await report(f"tls {name}", scenarios)
 
 
 if __name__ == "__main__":
