@@ -5,6 +5,7 @@
 const assert = require("node:assert/strict");
 const { once } = require("node:events");
 const { spawn } = require("node:child_process");
+const { report } = require("./report.js");
 const { stranger } = require("./tls.js");
 const { answered, remembers, show, terms, through } = require("./wire.js");
 
@@ -12,7 +13,6 @@ const LENGTHS = [0, 1, 125, 126, 65535, 65536, 1 << 20, 4 << 20];
 // A repeated message fits a window of 9, 12 or 15 bits; so the last does not fit one of 12.
 const REPEATED = [200, 3000, 20000];
 const TIMES = 10;
-const PATIENCE = 30_000;
 
 // What a mode of ours allows, to either side.
 const MODES = {
@@ -172,24 +172,9 @@ async function ourClient(program, url, mode, agreed) {
   return Number(/^(\d+) messages came back/m.exec(said)[1]);
 }
 
-// Runs [name, agreed, run] one after the other and says how each went. Gives how many failed.
-async function runAll(who, scenarios) {
-  let messages = 0, failed = 0;
-  for (const [name, agreed, run] of scenarios) {
-    let timer;
-    const late = new Promise((_, no) => { timer = setTimeout(no, PATIENCE, Error(`not done within ${PATIENCE / 1000} s`)); });
-    try {
-      messages += await Promise.race([run(), late]);
-      console.log(`deflate ${who}: ok      ${name}: agreed on ${show(agreed)}`);
-    } catch (error) {
-      failed++;
-      console.log(`deflate ${who}: FAILED  ${name}: ${error.message}`);
-    }
-    clearTimeout(timer);
-  }
-  console.log(`deflate ${who}: ${scenarios.length} scenarios, ${messages} messages, ${failed} failed`);
-  return failed;
-}
+// Runs and reports [name, agreed, run]. Gives how many failed.
+const runAll = (who, scenarios) =>
+  report(`deflate ${who}`, scenarios.map(([name, agreed, run]) => [name, run, `agreed on ${show(agreed)}`]));
 
 // MODE=URL… from the command line; the modes are those to go through.
 function servers(args) {

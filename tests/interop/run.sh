@@ -62,11 +62,10 @@ for peer in "${peers[@]}"; do
     case $peer in
         browser) "$here/browser.sh" chromium "$usual" "${SCREENSHOT:-$work/browser.png}" || failed+=(browser) ;;
         firefox) "$here/browser.sh" firefox "$usual" || failed+=(firefox) ;;
-        python)
+        python | node)
             outs+=("$work/$peer.out")
             "$here/$peer.sh" "$usual" "$client_program" | tee "$work/$peer.out" || failed+=("$peer")
             ;;
-        node) "$here/$peer.sh" "$usual" "$client_program" || failed+=("$peer") ;;
         *) ;; # what follows has all of it
     esac
     outs+=("$work/deflate-$peer.out")
