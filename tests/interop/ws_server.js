@@ -6,7 +6,8 @@ const https = require("node:https");
 const { WebSocketServer } = require("ws");
 const { address, identity } = require("./tls.js");
 
-// Gives it and where it listens.
+// Gives it and where it listens. It is always given the server below: one that it makes itself says that it is
+// closed, it may be, before its connections say how they were.
 async function serve(options) {
   const below = identity ? https.createServer(identity) : http.createServer();
   const server = new WebSocketServer({ ...options, server: below });
