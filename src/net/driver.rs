@@ -244,6 +244,7 @@ impl<L: Link> Driver<L> {
                 }
                 Poll::Ready(Ok(_)) => {
                     self.deadline.heard();
+                    self.link.heard();
                     if !self.receiver.is_done() {
                         return Poll::Ready(Ok(true));
                     }

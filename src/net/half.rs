@@ -22,11 +22,14 @@ use crate::proto::{Event, Replies};
 pub(super) struct Half<R, W> {
     reading: R,
     shared: Arc<Shared<W>>,
+    /// How much may be read at a time, in bytes.
+    most: usize,
 }
 
 impl<R, W: AsyncWrite + Unpin + Send + 'static> Half<R, W> {
     pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
-        Self { reading, shared: Shared::new(stream, writing, patience) }
+        let most = writing.most();
+        Self { reading, shared: Shared::new(stream, writing, patience), most }
     }
 
     pub(super) fn shared(&self) -> &Arc<Shared<W>> {
@@ -83,9 +86,10 @@ where
         false
     }
 
-    /// What it is answered with is for the writers to see to.
+    /// What it is answered with is for the writers to see to; but a reader that is busy elsewhere should
+    /// not hold more than one that writes.
     fn room(&self) -> usize {
-        usize::MAX
+        self.most
     }
 
     /// Writing, which comes before, has left word whom to wake.
@@ -95,6 +99,10 @@ where
 
     fn took_bytes(&mut self) -> bool {
         self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+    }
+
+    fn heard(&mut self) {
+        self.shared.heard();
     }
 
     #[cfg(feature = "metrics")]

@@ -51,6 +51,9 @@ pub(super) trait Link {
     /// Whether the transport took bytes that had to wait, since this was last asked.
     fn took_bytes(&mut self) -> bool;
 
+    /// Notes that bytes came from the peer.
+    fn heard(&mut self) {}
+
     /// What was sent.
     #[cfg(feature = "metrics")]
     fn sent(&self) -> Count;

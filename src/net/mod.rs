@@ -13,14 +13,16 @@
 //!             └── pool ──────────┘        buffers that a thread's sockets lend each other
 //! ```
 //!
-//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted;
-//! `traffic` counts what goes over it.
+//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted,
+//! `locked` lets others be split; `traffic` counts what goes over it. `both` wakes who polls a socket as a
+//! `Stream` and who as a `Sink`.
 //!
 //! Imports point downwards, and from here to [`proto`](crate::proto) and
 //! [`handshake`](crate::handshake), never back.
 
 mod accept;
 mod batch;
+mod both;
 mod config;
 mod connect;
 mod driver;
@@ -30,6 +32,7 @@ mod handle;
 mod input;
 mod keys;
 mod link;
+mod locked;
 mod opening;
 mod outbox;
 mod overflow;
@@ -58,6 +61,7 @@ pub use error::{Error, TrySendError};
 pub(crate) use handle::close_frame;
 pub use handle::{Ending, Handle};
 pub use keys::masking_key;
+pub use locked::Locked;
 pub use overflow::Overflow;
 pub use split::{Reader, Split, Writer};
 pub use stream::{Parts, WebSocket};

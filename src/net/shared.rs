@@ -5,7 +5,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::{Duration, Instant};
@@ -29,6 +29,8 @@ pub(super) struct Shared<W> {
     pub(super) waiting: Arc<Waiting>,
     /// The transport took bytes; for the reader's clock.
     pub(super) took: AtomicBool,
+    /// How often the peer was heard.
+    heard: AtomicU32,
     /// A close frame was sent, which starts the reader's clock.
     pub(super) closed: AtomicBool,
     /// A writer has given the peer up; the reader ends the connection.
@@ -53,7 +55,7 @@ pub(super) struct Inner<W> {
 pub(super) struct Patience<'a, W: AsyncWrite + Unpin + Send + 'static> {
     shared: &'a Shared<W>,
     timer: Timer,
-    /// Until when, unless the transport takes more than when it had taken this.
+    /// Until when, unless the peer gives another sign of life than what there were by then.
     until: Option<(Instant, u32)>,
     /// Under which it is known to the others.
     waker: Option<Waker>,
@@ -75,6 +77,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
             inner: Mutex::new(Inner { stream: Some(stream), writing, taken: 0 }),
             waiting: Arc::new(waiting),
             took: AtomicBool::new(false),
+            heard: AtomicU32::new(0),
             given_up: AtomicBool::new(false),
             patience,
             pressure: OnceLock::new(),
@@ -149,6 +152,17 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         drop(stream);
         self.waiting.wake_by_ref();
         self.waiting.wake_reader();
+    }
+
+    /// Notes that bytes came from the peer.
+    pub(super) fn heard(&self) {
+        self.heard.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Changes whenever the peer takes or says something. A kernel with megabytes of room tells only
+    /// now and then that something was taken, so that a slow peer may have to speak for itself.
+    fn signs_of_life(&self) -> u32 {
+        self.lock().taken.wrapping_add(self.heard.load(Ordering::Relaxed))
     }
 
     /// For one who begins to wait.
@@ -280,14 +294,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Patience<'_, W> {
         self.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
         let Some(patience) = self.shared.patience else { return Poll::Pending };
         loop {
-            let taken = self.shared.lock().taken;
+            let signs = self.shared.signs_of_life();
             let at = match self.until {
-                Some((at, before)) if before == taken => at,
+                Some((at, before)) if before == signs => at,
                 _ => now() + patience,
             };
-            self.until = Some((at, taken));
+            self.until = Some((at, signs));
             ready!(self.timer.poll(cx, at, || {}));
-            if self.shared.lock().taken == taken {
+            if self.shared.signs_of_life() == signs {
                 self.shared.given_up.store(true, Ordering::Relaxed);
                 self.shared.abandon();
                 return Poll::Ready(Expired::Pong.into());

@@ -33,7 +33,8 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
 /// A transport whose directions can be used by two tasks.
 ///
-/// Implement it with [`tokio::io::split`] where the transport knows no better way.
+/// For a type of yours [`tokio::io::split`] does it where there is no better way; for one of another
+/// crate there is [`Locked`](super::Locked).
 pub trait Split {
     /// The reading direction.
     type Read: AsyncRead + Unpin;
@@ -89,8 +90,8 @@ impl<S: Split> WebSocket<S> {
 /// The receiving direction of a split [`WebSocket`]; a [`Stream`] of `Result<Message, Error>`.
 ///
 /// It must be polled for the connection to live: it answers pings, keeps the deadlines and ends the
-/// connection. (A [`Writer`] that waits gives up a peer that takes nothing for as long as the keep-alive
-/// allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s without a peer that is heard.
+/// connection. (A [`Writer`] that waits gives up a peer of which nothing is heard, and which takes nothing,
+/// for as long as the keep-alive allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s without a peer that is heard.
 pub struct Reader<S: Split> {
     driver: Driver<Half<S::Read, S::Write>>,
 }

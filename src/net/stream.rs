@@ -5,12 +5,14 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
+use super::both::{Both, Side};
 use super::config::Config;
 use super::driver::Driver;
 use super::error::{Error, TrySendError};
@@ -26,13 +28,17 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Se
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
-/// It is at once a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`].
+/// It is at once a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`], which two tasks may
+/// poll, one each: so `futures`' `split` works over any transport. [`split`](Self::split) is the better one
+/// where there is [`Split`](super::Split).
 ///
 /// Pings are answered, and close frames too, while the socket is being read; deadlines run while it
 /// is being polled. Dropping it ends the transport without a closing handshake.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(super) driver: Driver<Whole<S>>,
+    /// For those who poll it as a `Stream` and a `Sink`.
+    both: Option<Arc<Both>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -78,7 +84,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let input = Input::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
         driver.handle = agreed.protocol.map(|name| Handle::new(Some(name.into_boxed_str())));
-        Self { driver }
+        Self { driver, both: None }
     }
 
     /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
@@ -330,6 +336,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    fn waker(&mut self, side: Side, cx: &Context<'_>) -> Waker {
+        self.both.get_or_insert_default().waker(side, cx.waker())
+    }
+
     fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.driver.poll_drain(cx)
     }
@@ -344,7 +354,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+        let this = self.get_mut();
+        let waker = this.waker(Side::Stream, cx);
+        this.driver.poll_recv(&mut Context::from_waker(&waker)).map(Result::transpose)
     }
 }
 
@@ -354,6 +366,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     /// Waits for room, unless [`Config::overflow`] says what becomes of messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
+        let waker = this.waker(Side::Sink, cx);
+        let cx = &mut Context::from_waker(&waker);
         match this.driver.link.writing.policy() {
             Overflow::Wait => this.poll_room(cx),
             _ => Poll::Ready(this.check()),
@@ -371,12 +385,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.get_mut().poll_flushed(cx)
+        let this = self.get_mut();
+        let waker = this.waker(Side::Sink, cx);
+        this.poll_flushed(&mut Context::from_waker(&waker))
     }
 
     /// Closes with 1000 (§7.4.1) if nobody did before.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         let this = self.get_mut();
+        let waker = this.waker(Side::Sink, cx);
+        let cx = &mut Context::from_waker(&waker);
         if !this.driver.is_finished() {
             this.driver.settle();
             this.driver

@@ -178,7 +178,13 @@ impl Writing {
     /// with as much and the peer takes nothing.
     #[inline]
     pub(super) fn room(&self) -> usize {
-        (self.high_water() + SLACK).saturating_sub(self.outbox.len()).max(SLACK)
+        self.most().saturating_sub(self.outbox.len()).max(SLACK)
+    }
+
+    /// The same while nothing waits.
+    #[inline]
+    pub(super) fn most(&self) -> usize {
+        self.high_water().saturating_add(SLACK)
     }
 
     /// See [`Config::high_water`](super::Config::high_water).

@@ -7,10 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
-use bowstring::net::{Reader, Split, Writer, masking_key};
+use bowstring::net::{Locked, Reader, Split, Writer, masking_key};
 use bowstring::proto::{Expired, Misuse, Role};
 use bowstring::{Config, Error, Event, Message, Prepared, WebSocket};
-use futures_util::SinkExt;
+use futures_util::{SinkExt, StreamExt};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, DuplexStream, ReadBuf, duplex};
 use tokio::time::Instant;
 
@@ -427,6 +427,104 @@ async fn a_writer_waits_for_a_peer_that_takes_anything() {
     });
     writer.send(&[0; 20_000]).await.unwrap();
     reading.await.unwrap();
+}
+
+/// Nor one that is heard, though its kernel tells nothing of what it takes.
+#[tokio::test(start_paused = true)]
+async fn a_writer_waits_for_a_peer_that_speaks() {
+    let (server, peer) = server(&Config::default());
+    peer.room(0);
+    let (mut reader, writer) = server.split();
+    tokio::spawn(async move { while let Ok(Some(_)) = reader.recv().await {} });
+    let sent = tokio::spawn(async move { writer.send(&[0; 20_000]).await });
+    for _ in 0..40 {
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        peer.send(said(TEXT, "here"));
+    }
+    peer.room(usize::MAX);
+    in_time(sent).await.unwrap().unwrap();
+}
+
+/// A reader that has something else to do holds no more than a socket that also writes.
+#[tokio::test(start_paused = true)]
+async fn a_reader_holds_what_may_wait_and_no_more() {
+    let (server, peer) = server(&quiet());
+    let (mut reader, _writer) = server.split();
+    peer.flood(said(BINARY, [7; 1000]));
+    assert!(in_time(reader.recv()).await.unwrap().is_some());
+    assert!(peer.state().flooded < (64 << 10) + (4 << 10), "{}", peer.state().flooded);
+}
+
+/// A transport of another crate, without `Split`: its socket can be a `Stream` for one task and a `Sink`
+/// for another, or its directions take turns behind a lock.
+#[tokio::test(start_paused = true)]
+async fn any_transport_for_two_tasks() {
+    for locked in [false, true] {
+        let (near, mut far) = duplex(1000);
+        let near = Foreign(near);
+        let writing: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
+        let reading: Pin<Box<dyn Future<Output = Option<Result<Message, Error>>> + Send>>;
+        let large = Message::binary(vec![7; 100_000]);
+        if locked {
+            let ws = WebSocket::from_raw(Locked(near), Role::Server, [], &Config::default());
+            let (mut reader, writer) = ws.split();
+            writing = Box::pin(async move { writer.send(large).await });
+            reading = Box::pin(async move { reader.recv().await.transpose() });
+        } else {
+            let ws = WebSocket::from_raw(near, Role::Server, [], &Config::default());
+            let (mut sink, mut stream) = StreamExt::split(ws);
+            writing = Box::pin(async move { sink.send(large).await });
+            reading = Box::pin(async move { stream.next().await });
+        }
+        let writing = tokio::spawn(writing);
+        tokio::task::yield_now().await;
+        // The reader is the last to poll the transport and the timer.
+        let reading = tokio::spawn(reading);
+        tokio::task::yield_now().await;
+        let mut heard = vec![0; 100_010];
+        in_time(far.read_exact(&mut heard)).await.unwrap();
+        in_time(writing).await.unwrap().unwrap();
+        // The peer is silent from here on: it gets a ping, and is given up.
+        let mut ping = [0; 2];
+        let start = Instant::now();
+        in_time(far.read_exact(&mut ping)).await.unwrap();
+        assert_eq!((ping, start.elapsed().as_secs()), ([0x89, 0], 20), "{locked}");
+        let ended = in_time(reading).await.unwrap();
+        assert!(matches!(ended, Some(Err(Error::Timeout(Expired::Pong)))), "{ended:?}");
+        assert_eq!(start.elapsed().as_secs(), 40);
+    }
+}
+
+/// One that only the socket's own doors know.
+#[derive(Debug)]
+struct Foreign(DuplexStream);
+
+impl AsyncRead for Foreign {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_read(cx, buf)
+    }
+}
+
+impl AsyncWrite for Foreign {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.0).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_flush(cx)
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.0).poll_shutdown(cx)
+    }
 }
 
 /// Two futures of one task wait; that one is given up does not leave the other waiting.

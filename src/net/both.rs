@@ -1,0 +1,58 @@
+//! Two tasks at one socket: a `Stream` and a `Sink` may be polled by one each, as `futures`' `split`
+//! has them.
+//!
+//! A transport and a timer know one task to wake. So they are given a waker that stands for both.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::{Wake, Waker};
+
+/// See the module.
+#[derive(Debug, Default)]
+pub(super) struct Both(Mutex<Wakers>);
+
+#[derive(Debug, Default)]
+struct Wakers {
+    stream: Option<Waker>,
+    sink: Option<Waker>,
+}
+
+/// As what a task polls the socket.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Side {
+    Stream,
+    Sink,
+}
+
+impl Both {
+    /// Whom to wake when there is something for a side, whoever has polled the other.
+    pub(super) fn waker(self: &Arc<Self>, side: Side, waker: &Waker) -> Waker {
+        let mut wakers = self.lock();
+        let own = match side {
+            Side::Stream => &mut wakers.stream,
+            Side::Sink => &mut wakers.sink,
+        };
+        own.get_or_insert_with(|| waker.clone()).clone_from(waker);
+        drop(wakers);
+        Waker::from(Arc::clone(self))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Wakers> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Wake for Both {
+    fn wake(self: Arc<Self>) {
+        self.wake_by_ref();
+    }
+
+    /// Each looks for itself whether it was meant, and leaves word anew.
+    fn wake_by_ref(self: &Arc<Self>) {
+        let Wakers { stream, sink } = std::mem::take(&mut *self.lock());
+        let one_task = matches!((&stream, &sink), (Some(one), Some(other)) if one.will_wake(other));
+        stream.into_iter().for_each(Waker::wake);
+        if !one_task {
+            sink.into_iter().for_each(Waker::wake);
+        }
+    }
+}
