@@ -32,6 +32,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     ///
+    /// The answer to a close frame goes out with the next batch, so go on until `None`.
+    ///
     /// A batch may hold no event: then the bytes were part of a longer message. It ends behind a
     /// ping (or a pong), so that a pong that is owed goes out before the answers to what follows (§5.5.2).
     ///

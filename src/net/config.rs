@@ -33,8 +33,9 @@ pub struct Config {
     pub handshake_timeout: Duration,
     /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
     pub head: HeadLimits,
-    /// How many bytes may wait to be written before sending waits, and reading stops. One message
-    /// may go beyond it. Default 64 KiB.
+    /// How many bytes may wait to be written before sending waits, and reading stops (but that of
+    /// a [split](crate::WebSocket::split) socket, whose writers wait alone). One message may go beyond
+    /// it. Default 64 KiB.
     pub high_water: usize,
     /// What becomes of a message for which there is no room then. Default: sending waits.
     pub overflow: Overflow,

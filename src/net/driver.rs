@@ -27,7 +27,7 @@ use super::traffic::Count;
 #[cfg(feature = "metrics")]
 use super::traffic::Traffic;
 use crate::proto::{
-    AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role,
+    AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role, Violation,
 };
 
 /// See the module.
@@ -77,11 +77,17 @@ impl Turn {
 impl<L> Driver<L> {
     /// A hand on the connection.
     pub(super) fn handle(&mut self) -> Handle {
-        let timer = &mut self.timer;
+        let Self { timer, receiver, finished, .. } = self;
         let made = self.handle.get_or_insert_with(|| {
             // It is told whom to wake when the timer is.
             timer.forget();
-            Handle::new(None)
+            let handle = Handle::new(None);
+            if *finished {
+                let broken = receiver.violation().map(Violation::code);
+                let code = broken.or(receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
+                handle.end(Ending::new(code, receiver.has_closed()));
+            }
+            handle
         });
         made.clone()
     }

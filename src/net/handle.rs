@@ -95,7 +95,8 @@ impl Handle {
     }
 
     /// How long the peer took to answer the last keep-alive ping, which goes out when it has been
-    /// quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive). `None` before the first.
+    /// quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive). `None` before the first. A pong that
+    /// nobody asked for (§5.5.3) and that comes meanwhile is taken for the answer.
     pub fn latency(&self) -> Option<Duration> {
         let micros = self.0.latency.load(Ordering::Relaxed);
         (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))

@@ -1,9 +1,10 @@
 //! What becomes of messages for which there is no room, because the peer reads more slowly than it is
 //! sent to.
 //!
-//! More than [`high_water`](super::Config::high_water) bytes wait then. Waiting costs nothing but time;
-//! the other policies never make the sender wait, and never keep more than `high_water` bytes again and
-//! one message. Pings, pongs and close frames are exempt: there are few, and they are short.
+//! More than [`high_water`](super::Config::high_water) bytes wait then. Waiting costs nothing but time.
+//! With the other policies no message makes its sender wait (a part of one does, and so does flushing),
+//! and no more is kept than `high_water` bytes again and one message. Pings, pongs and close frames are
+//! exempt: there are few, and they are short.
 
 use std::collections::VecDeque;
 

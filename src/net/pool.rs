@@ -63,20 +63,21 @@ impl Stash {
 /// A read block: `BLOCK` bytes, initialised once in its life, with whatever was in it before.
 #[inline]
 pub(super) fn take_block() -> Vec<u8> {
-    BLOCKS.with(Stash::take).unwrap_or_else(|| vec![0; BLOCK])
+    BLOCKS.try_with(Stash::take).ok().flatten().unwrap_or_else(|| vec![0; BLOCK])
 }
 
 /// Gives a read block back.
 #[inline]
 pub(super) fn give_block(block: Vec<u8>) {
     debug_assert_eq!(block.len(), BLOCK);
-    BLOCKS.with(|blocks| blocks.give(block));
+    // A thread that ends keeps nothing.
+    let _ = BLOCKS.try_with(|blocks| blocks.give(block));
 }
 
 /// An empty buffer, perhaps with room.
 #[inline]
 pub(super) fn take_buffer() -> Vec<u8> {
-    BUFFERS.with(Stash::take).unwrap_or_default()
+    BUFFERS.try_with(Stash::take).ok().flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back, whatever is in it.
@@ -84,6 +85,6 @@ pub(super) fn take_buffer() -> Vec<u8> {
 pub(super) fn give_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() > 0 && buffer.capacity() <= LARGE {
         buffer.clear();
-        BUFFERS.with(|buffers| buffers.give(buffer));
+        let _ = BUFFERS.try_with(|buffers| buffers.give(buffer));
     }
 }

@@ -82,6 +82,7 @@ fn s21_header_lines_are_counted_whether_they_repeat_or_not() {
 
 /// Limits that a caller sets too high meet the bounds of the types behind.
 #[test]
+#[cfg_attr(miri, ignore = "it would take an hour")]
 fn s21_generous_limits_do_not_panic() {
     let limits = HeadLimits { max_bytes: usize::MAX, max_headers: usize::MAX };
     let names: Vec<String> = (0..40_000).map(|n| format!("X{n}:")).collect();
@@ -97,6 +98,7 @@ fn s21_generous_limits_do_not_panic() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it would take an hour")]
 fn s21_single_bytes_cost_one_look_each() {
     let mut bytes = head(&REQUEST, "", &[format!("X: {}", "a".repeat(16_000)).as_bytes()]);
     bytes.truncate(16_384);

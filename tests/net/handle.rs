@@ -8,6 +8,8 @@ use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
 
+use crate::support::*;
+
 fn pair() -> (WebSocket<DuplexStream>, WebSocket<DuplexStream>) {
     let (one, other) = duplex(4096);
     let config = Config::default();
@@ -121,4 +123,23 @@ async fn a_late_handle_wakes_the_reader_too() {
 #[should_panic(expected = "must not be sent")]
 async fn a_code_that_must_not_be_sent_is_a_bug_of_the_caller() {
     pair().0.handle().close(1006, "");
+}
+
+/// One that was asked for too late to see the end knows of it.
+#[tokio::test(start_paused = true)]
+async fn a_handle_of_a_connection_that_has_ended() {
+    for (what, code, clean) in [
+        (told(CLOSE, close_payload(4000, "")), 4000, true),
+        (told(CLOSE, ""), 1005, true),
+        (told(TEXT, b"\xFF"), 1007, false),
+        (vec![], 1006, false),
+    ] {
+        let (mut ws, peer) = client(&quiet());
+        peer.send(what);
+        peer.end();
+        let ended = async { while let Ok(Some(_)) = ws.recv().await {} };
+        in_time(ended).await;
+        let ending = ws.handle().ended().unwrap();
+        assert_eq!((u16::from(ending.code), ending.clean), (code, clean));
+    }
 }

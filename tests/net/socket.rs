@@ -667,3 +667,43 @@ async fn a_flood_does_not_keep_back_a_pong() {
         }
     }
 }
+
+/// A runtime may go with its thread, and its tasks with it, when the memory that the thread's sockets lent
+/// each other is gone already.
+#[test]
+fn a_batch_that_outlives_what_its_thread_lends() {
+    use std::cell::RefCell;
+    use std::sync::mpsc::{Sender, channel};
+
+    thread_local! {
+        static RUNTIME: RefCell<Option<tokio::runtime::Runtime>> = const { RefCell::new(None) };
+    }
+    /// Whether it is dropped while its thread panics.
+    struct Told(Sender<bool>);
+    impl Drop for Told {
+        fn drop(&mut self) {
+            self.0.send(std::thread::panicking()).unwrap();
+        }
+    }
+    let (tell, told) = channel();
+    let thread = std::thread::spawn(move || {
+        RUNTIME.with_borrow_mut(|runtime| {
+            let runtime =
+                runtime.insert(tokio::runtime::Builder::new_current_thread().build().unwrap());
+            runtime.block_on(async {
+                let (mut ws, peer) = server(&quiet());
+                peer.send(said(TEXT, "held"));
+                let held = tokio::spawn(async move {
+                    let _told = Told(tell);
+                    let (mut events, _outgoing) = ws.batch().await.unwrap().unwrap();
+                    assert_eq!(events.next(), Some(Event::Text("held")));
+                    std::future::pending::<()>().await;
+                });
+                tokio::task::yield_now().await;
+                assert!(!held.is_finished());
+            });
+        });
+    });
+    thread.join().unwrap();
+    assert_eq!(told.recv(), Ok(false));
+}
