@@ -316,6 +316,29 @@ fn s09_ping_flood_with_a_stalled_reader() {
     }
 }
 
+/// 2 KiB of pings may wait, each with a byte for its length: all of them are answered. With one more only
+/// the newest is (§5.5.3).
+#[test]
+fn s09_so_many_pings_wait_and_no_more() {
+    for (last, answered) in [(31, 17), (32, 1)] {
+        let mut receiver = Receiver::new(CLIENT, Limits::default());
+        let ping = |len: usize| frame(true, 9, &vec![b'?'; len]);
+        let mut pings = [ping(125).repeat(16), ping(last)].concat();
+        let mut input = &mut *pings;
+        while receiver.recv(&mut input).unwrap().is_some() {}
+        assert!(!receiver.took_pong());
+        let mut out = Vec::new();
+        Sender::new(Role::Server).settle(receiver.replies(), &mut out);
+        let pongs = frames(&out);
+        assert_eq!(pongs.len(), answered);
+        assert_eq!(pongs[answered - 1].payload.len(), last);
+    }
+    let mut receiver = Receiver::new(CLIENT, Limits::default());
+    receiver.recv(&mut &mut *frame(true, 10, b"")).unwrap();
+    assert!(receiver.took_pong());
+    assert!(!receiver.took_pong(), "since this was last asked");
+}
+
 /// A peer that reads, but slower than we write, gets its pongs all the same.
 #[test]
 fn s09_a_busy_sender_still_answers() {

@@ -402,3 +402,18 @@ fn split_halves_fail_too() {
         assert_eq!(said.collect::<Vec<_>>(), bytes![0x8A, 1, "?", complaint(BROKEN)]);
     }
 }
+
+/// §7.1.5: the code that the peer's close frame had, 1005 if it had none, and nothing before.
+#[test]
+fn the_code_of_the_connection() {
+    for (close, code) in [(bytes![0x88, 2, 4000u16], 4000), (bytes![0x88, 0], 1005)] {
+        let mut receiver = Receiver::new(CLIENT, Limits::default());
+        assert_eq!(receiver.close_code(), None);
+        let mut close = close;
+        assert!(receiver.recv(&mut &mut *close).unwrap().is_some());
+        assert_eq!(receiver.close_code(), Some(code.into()));
+    }
+    let mut receiver = Receiver::new(CLIENT, Limits::default());
+    assert!(receiver.recv(&mut &mut *bytes![0x83, 0]).is_err());
+    assert_eq!(receiver.close_code(), None);
+}

@@ -112,6 +112,9 @@ fn room_to_read_into() {
     assert_eq!(room_behind(100_000, ENOUGH - 1), None);
     assert_eq!(room_behind(100_000, ENOUGH), Some(ENOUGH));
     assert_eq!(room_behind(100_000, 30_000), Some(30_000));
+    // Where less than 64 KiB is to come, the next frame may be read along with it.
+    assert_eq!(room_behind(40_000 + (64 << 10), 40_000), Some(40_000));
+    assert_eq!(room_behind(40_000 + (64 << 10) - 1, 40_000), None);
     assert_eq!(room_behind(150_000, 80_000), Some(70_000));
     // Not for text, which must be looked at, and not behind a part that is lent.
     let mut text = frame(true, 1, &[b'a'; 200_000]);

@@ -52,6 +52,13 @@ fn as_a_part_it_is_a_message_like_any_other() {
 }
 
 #[test]
+fn shown_as_what_they_are() {
+    assert_eq!(format!("{:?}", Prepared::text("news")), r#"Prepared(Text("news"))"#);
+    assert_eq!(format!("{:?}", Role::Server), "Server");
+    assert!(format!("{:?}", Role::Client(|| [0; 4])).starts_with("Client"));
+}
+
+#[test]
 fn not_behind_a_close_frame() {
     let (mut sender, mut out) = (server(), Vec::new());
     sender.send(Event::Close(None), &mut out).unwrap();
