@@ -50,7 +50,7 @@ where
 
     fn settle(&mut self, replies: &mut Replies) {
         if !replies.is_empty() {
-            self.shared.with(&mut self.shared.lock(), |writing| writing.settle(replies));
+            self.shared.with(&mut self.shared.lock(), |inner| inner.writing.settle(replies));
         }
     }
 

@@ -93,7 +93,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     pub(super) fn poll_frame(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
-        frame: impl FnOnce(&mut Writing) -> Result<(), Misuse>,
+        frame: impl FnOnce(&mut Inner<W>) -> Result<(), Misuse>,
     ) -> Poll<Result<(), Error>> {
         let mut inner = self.lock();
         inner.check()?;
@@ -113,7 +113,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         event: &impl AsEvent,
     ) -> Poll<Result<(), Error>> {
         match self.policy {
-            Overflow::Wait => self.poll_frame(cx, |writing| writing.send(event)),
+            Overflow::Wait => self.poll_frame(cx, |inner| inner.send(event)),
             policy => Poll::Ready(self.push(event, policy, false).map(drop)),
         }
     }
@@ -132,9 +132,9 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         }
         inner.check()?;
         let pushed = if inner.writing.is_full() {
-            self.with(inner, |writing| writing.overflow(event, policy))
+            self.with(inner, |inner| inner.writing.overflow(event, policy))
         } else {
-            Some(self.with(inner, |writing| writing.send(event)).map_err(Error::from))
+            Some(self.with(inner, |inner| inner.send(event)).map_err(Error::from))
         };
         if write {
             self.write_now(inner);
@@ -184,7 +184,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
 
     /// Frames an event at once.
     pub(super) fn frame(&self, event: Event<'_>) -> Result<(), Misuse> {
-        self.with(&mut self.lock(), |writing| writing.send(event))
+        self.with(&mut self.lock(), |inner| inner.writing.send(event))
     }
 
     /// How many bytes wait to be written, and how many messages were dropped for want of room.
@@ -209,8 +209,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         self.lock().writing.sender.ratio()
     }
 
-    pub(super) fn with<T>(&self, inner: &mut Inner<W>, frame: impl FnOnce(&mut Writing) -> T) -> T {
-        let framed = frame(&mut inner.writing);
+    pub(super) fn with<T>(
+        &self,
+        inner: &mut Inner<W>,
+        frame: impl FnOnce(&mut Inner<W>) -> T,
+    ) -> T {
+        let framed = frame(inner);
         self.waiting.pending.store(true, Ordering::Relaxed);
         if inner.writing.sender.has_closed() && !self.closed.swap(true, Ordering::Relaxed) {
             self.waiting.wake_reader();
@@ -317,6 +321,17 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
             && self.shared.waiting.dismiss(waker)
         {
             waker.wake_by_ref();
+        }
+    }
+}
+
+impl<W: AsyncWrite + Unpin> Inner<W> {
+    /// Frames an event, and writes it at once if it is large, lest it be copied: nobody waits for the
+    /// transport then, for the outbox tries only where it was not full.
+    fn send(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
+        match &mut self.stream {
+            Some(stream) => self.writing.send_apart(event, Pin::new(stream)),
+            None => self.writing.send(event),
         }
     }
 }

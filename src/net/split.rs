@@ -264,7 +264,7 @@ impl<S: Split> Writer<S> {
     /// As for [`send`](Self::send).
     pub async fn feed_part(&self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
         let part = part.as_event();
-        self.patiently(|cx| self.shared.poll_frame(cx, |writing| writing.send_part(part, fin)))
+        self.patiently(|cx| self.shared.poll_frame(cx, |inner| inner.writing.send_part(part, fin)))
             .await
     }
 

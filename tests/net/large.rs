@@ -239,3 +239,35 @@ async fn what_is_shared_arrives_whole() {
         }
     }
 }
+
+/// What is large is written at once, from where it lies, by a socket of one task or two; behind what was
+/// fed before.
+#[tokio::test(start_paused = true)]
+async fn large_messages_do_not_wait_for_a_flush() {
+    let large = Rng(5).bytes(100_000);
+    let all = [frame(false, true, 1, b"before"), frame(false, true, 2, &large)].concat();
+    for split in [false, true] {
+        for room in [0, 50_000, usize::MAX] {
+            let (mut ws, peer) = server(&quiet());
+            peer.room(room);
+            let mut sent;
+            if split {
+                let (mut reader, writer) = ws.split();
+                now(writer.feed("before")).unwrap();
+                now(writer.feed(&large)).unwrap();
+                sent = peer.taken();
+                peer.room(usize::MAX);
+                not_yet(reader.recv());
+            } else {
+                now(ws.feed("before")).unwrap();
+                now(ws.feed(&large)).unwrap();
+                sent = peer.taken();
+                peer.room(usize::MAX);
+                not_yet(ws.recv());
+            }
+            assert_eq!(sent.len(), room.min(all.len()), "{split}");
+            sent.extend(peer.taken());
+            assert!(sent == all, "{split} {room}");
+        }
+    }
+}
