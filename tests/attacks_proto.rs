@@ -366,6 +366,36 @@ fn s09_a_busy_sender_still_answers() {
     }
 }
 
+/// With 16 KiB waiting a pong goes behind them, and the next when some of what waits has gone: which less
+/// of it shows, or who writes says.
+#[test]
+fn s09_when_pongs_have_room() {
+    let (mut server, start) = (Sender::new(Role::Server), 16 << 10);
+    let mut receiver = Receiver::new(CLIENT, Limits::default());
+    let mut answers = |server: &mut Sender, waiting: usize| {
+        receiver.recv(&mut &mut *bytes![0x89, 1, "?"]).unwrap();
+        let mut out = vec![0; waiting];
+        server.settle(receiver.replies(), &mut out);
+        let answers = !receiver.replies().is_empty() || out.len() > waiting;
+        assert!(answers, "it is owed, or it is there");
+        out.len() > waiting
+    };
+    // While little waits all are answered, and so is the first when it is much.
+    for waiting in [0, 0, start - 4, start + 1000] {
+        assert!(answers(&mut server, waiting), "{waiting}");
+    }
+    assert!(!answers(&mut server, start + 1003));
+    assert!(!answers(&mut server, start + 5000));
+    server.wrote();
+    assert!(answers(&mut server, start + 5000), "something has gone");
+    assert!(!answers(&mut server, start + 6000));
+    assert!(answers(&mut server, start + 4000), "it is less");
+    // To the byte: this pong is the last for which there is room.
+    let mut server = Sender::new(Role::Server);
+    assert!(answers(&mut server, start - 3));
+    assert!(!answers(&mut server, start));
+}
+
 /// However much waits: once the peer has closed, pongs have no later chance.
 #[test]
 fn s09_a_close_frame_brings_the_pongs_with_it() {

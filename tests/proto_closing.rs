@@ -303,10 +303,15 @@ fn simultaneous_close() {
     assert!(server.connection.wants_end() && !client.connection.wants_end());
 }
 
+/// All of them; under Miri those about the smallest that are legal.
+fn codes() -> std::ops::RangeInclusive<u16> {
+    if cfg!(miri) { 990..=1020 } else { 0..=u16::MAX }
+}
+
 /// §5.5.1: the answer carries the code that came, or none if none came; not the reason.
 #[test]
 fn every_code_received() {
-    for code in 0..=u16::MAX {
+    for code in codes() {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for role in BOTH {
             let mut side = Side::new(role, Before::Open);
@@ -327,7 +332,7 @@ fn every_code_received() {
 /// §7.4: a code that must not be on the wire is refused, and the connection goes on.
 #[test]
 fn every_code_sent() {
-    for code in 0..=u16::MAX {
+    for code in codes() {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for role in BOTH {
             let mut side = Side::new(role, Before::Open);

@@ -119,14 +119,15 @@ impl Case {
 /// Every place to cut, or a choice of them where there are very many.
 fn cuts(len: usize) -> Vec<usize> {
     if len <= 600 {
-        return (1..len).collect();
+        return (1..len).step_by(if cfg!(miri) { 7 } else { 1 }).collect();
     }
     let mut dice = Dice::new(len as u64);
     (1..40).chain((0..20).map(|_| 1 + dice.roll(len - 1))).chain(len - 8..len).collect()
 }
 
 fn check(cases: impl IntoIterator<Item = Case>) {
-    for case in cases {
+    // Miri would take hours for what is long.
+    for case in cases.into_iter().filter(|case| !cfg!(miri) || case.input.len() <= 200) {
         case.check();
     }
 }

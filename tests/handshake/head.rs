@@ -32,6 +32,7 @@ fn s21_bytes_that_are_ambiguous_are_refused_where_they_show() {
 }
 
 #[test]
+#[cfg_attr(miri, ignore = "it would take an hour")]
 fn s21_a_head_without_end_is_refused_at_its_bound() {
     let limits = HeadLimits::default();
     assert_eq!(limits, HeadLimits { max_bytes: 16384, max_headers: 64 });
