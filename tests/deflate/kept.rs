@@ -99,7 +99,7 @@ fn s37_windows_are_what_is_kept() {
 fn both_ends_count() {
     let (mut sender, mut receiver) = pair(&compression(true, 15, false));
     let large = text(3).repeat(100);
-    let noise: Vec<u8> = (0..300).map(|n: u32| (n * n * 26_543 >> 9) as u8).collect();
+    let noise: Vec<u8> = (0..300).map(|n: u32| ((n * n * 26_543) >> 9) as u8).collect();
     let (mut plain, mut wire) = (0, 0);
     for message in [text(1), text(1), "short".to_owned(), large, text(2)] {
         let bytes = sent(&mut sender, &*message);

@@ -463,8 +463,8 @@ async fn any_transport_for_two_tasks() {
     for locked in [false, true] {
         let (near, mut far) = duplex(1000);
         let near = Foreign(near);
-        let writing: Pin<Box<dyn Future<Output = Result<(), Error>> + Send>>;
-        let reading: Pin<Box<dyn Future<Output = Option<Result<Message, Error>>> + Send>>;
+        let writing: Doing<Result<(), Error>>;
+        let reading: Doing<Option<Result<Message, Error>>>;
         let large = Message::binary(vec![7; 100_000]);
         if locked {
             let ws = WebSocket::from_raw(Locked(near), Role::Server, [], &Config::default());
@@ -495,6 +495,8 @@ async fn any_transport_for_two_tasks() {
         assert_eq!(start.elapsed().as_secs(), 40);
     }
 }
+
+type Doing<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 
 /// One that only the socket's own doors know.
 #[derive(Debug)]
