@@ -71,7 +71,27 @@
 //! needs, and brings `server` and `deflate`; `rustls-tls-native-roots` and `rustls-tls-webpki-roots`
 //! are TLS for both roles, `rustls-tls` the same for those who say whom to trust. With
 //! `default-features = false` the core stands alone.
-
+//!
+// What was not built leads to the table of what there is.
+#![cfg_attr(
+    not(feature = "net"),
+    doc = "
+[`WebSocket::recv`]: #layers
+[`WebSocket::send`]: #layers
+[`WebSocket::split`]: #layers
+[`WebSocket::batch`]: #layers
+[`connect`]: #layers
+[`accept`]: #layers
+[`net`]: #layers
+[`net::Incoming`]: #layers
+[`net::masking_key`]: #layers"
+)]
+#![cfg_attr(
+    not(feature = "server"),
+    doc = "
+[`server`]: #layers
+[`server::Server`]: #layers"
+)]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 

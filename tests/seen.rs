@@ -6,6 +6,8 @@ use std::sync::{Arc, Mutex};
 use bowstring::server::{Accept, Answer, Connection, Request, Server};
 use bowstring::{Error, Message};
 use http::StatusCode;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What a log's file would have got.
@@ -104,3 +106,48 @@ async fn s39_spans_events_and_counters() {
     }
     assert!(lines[3].contains("status=404") && lines[3].contains("path=/nowhere"), "{log}");
 }
+
+/// A handler that still answers when the server has begun to close fails, for it may send no more
+/// (§5.5.1). That is the server's doing, and no cause for alarm.
+#[tokio::test]
+async fn draining_alarms_nobody() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve(async |mut connection: Connection| {
+        while let Some(message) = connection.recv().await? {
+            connection.send(message).await?;
+        }
+        Ok::<_, Error>(())
+    }));
+    let mut stream = TcpStream::connect(address).await.unwrap();
+    stream.write_all(REQUEST).await.unwrap();
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(stream.read_u8().await.unwrap());
+    }
+    handle.drain();
+    let mut farewell = [0; 2];
+    stream.read_exact(&mut farewell).await.unwrap();
+    let mut reason = vec![0; farewell[1].into()];
+    stream.read_exact(&mut reason).await.unwrap();
+    assert_eq!((farewell[0], &reason[..2]), (0x88, &1001_u16.to_be_bytes()[..]));
+    // It was under way; and so is the answer to the close frame.
+    stream.write_all(&[0x81, 0x81, 0, 0, 0, 0, b'x']).await.unwrap();
+    stream.write_all(&[0x88, 0x82, 0, 0, 0, 0, 0x03, 0xe9]).await.unwrap();
+    assert_eq!(stream.read(&mut [0]).await.unwrap(), 0);
+    drop(stream);
+    let report = serving.await.unwrap();
+    assert_eq!((report.closed, report.failed), (1, 0), "{report:?}");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let failed = log.lines().find(|line| line.contains("failed")).expect("it is told all the same");
+    assert!(failed.contains("INFO") && !log.contains("WARN"), "{log}");
+}
+
+const REQUEST: &[u8] =
+    b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+    Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";

@@ -13,7 +13,7 @@
 //!
 //! Each file is one idea: `uri` §3 · `head` the bounded head · `headers` lists and tokens · `key` the proof ·
 //! `protocols`, `extensions` and `deflate` what is negotiated · `request` and `response` the two lists of §4.1 and §4.2 ·
-//! `body` what follows a refusal · `error` whose fault it was.
+//! `origin` whose pages may connect (§10.2) · `body` what follows a refusal · `error` whose fault it was.
 
 mod body;
 mod deflate;
@@ -22,6 +22,7 @@ mod extensions;
 mod head;
 mod headers;
 mod key;
+mod origin;
 mod protocols;
 mod request;
 mod response;
@@ -36,6 +37,7 @@ pub use extensions::{Extension, ExtensionError, Param, format_extensions, parse_
 pub use head::{HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
 pub use headers::{has_token, is_token, list};
 pub use key::{accept_key, encode_nonce, is_key};
+pub use origin::{OriginError, Origins};
 pub use protocols::Protocols;
 pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
 pub use response::{Agreed, check_response, write_accept, write_refusal, write_response};

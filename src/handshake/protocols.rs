@@ -6,12 +6,13 @@
 use super::headers::{is_token, list};
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_PROTOCOL;
+use std::sync::Arc;
 
-/// What a client offers, in its order of preference.
+/// What a client offers, in its order of preference. Clones share it.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Protocols {
     /// Tokens with a comma between them: one allocation, however many names a header holds.
-    joined: String,
+    joined: Arc<str>,
 }
 
 #[derive(Debug, PartialEq)]
@@ -34,7 +35,11 @@ impl Protocols {
         if names.is_empty() && headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
             return Err(ProtocolsError::Malformed);
         }
-        let joined = names.join(",");
+        let joined = match names.is_empty() {
+            // Most offer nothing: not worth joining.
+            true => Arc::default(),
+            false => names.join(",").into(),
+        };
         // The names MUST be unique (§4.1 item 10); sorting keeps thousands of them from costing a square.
         names.sort_unstable();
         if names.windows(2).any(|pair| pair[0] == pair[1]) {

@@ -10,6 +10,8 @@ use super::config::Config;
 use super::error::Error;
 use super::opening::{no_delay, read_head, within, write_last};
 use super::stream::WebSocket;
+#[cfg(feature = "server")]
+use crate::handshake::Protocols;
 #[cfg(feature = "deflate")]
 use crate::handshake::answer_deflate;
 use crate::handshake::{
@@ -20,6 +22,10 @@ use crate::proto::Role;
 
 /// Accepts a WebSocket connection over a fresh transport, with the defaults of [`Config`], no
 /// subprotocol, and whatever the request's path is.
+///
+/// Pages of all sites may connect: browsers let them, with the visitor's cookies, and nothing here looks
+/// at `Origin` (§10.2). Where that matters, read the request with [`Incoming`] and ask
+/// [`Origins`](crate::handshake::Origins), or use the `Server` of feature `server`, which does.
 ///
 /// A request that is no opening handshake is refused with the right status (§4.2.2). A
 /// [`TcpStream`](tokio::net::TcpStream) is set to `TCP_NODELAY`.
@@ -42,12 +48,19 @@ where
 /// A request that was read and is not answered yet.
 ///
 /// It need not be an opening handshake: [`accept`](Self::accept) refuses what is none, and
-/// [`respond`](Self::respond) answers anything.
+/// [`respond`](Self::respond) answers anything. Neither looks at `Origin`: whose pages may connect is
+/// for the caller to decide (§10.2).
 ///
 /// ```no_run
-/// # use bowstring::{Config, Error, net::Incoming};
+/// # use bowstring::{Config, Error, handshake::Origins, net::Incoming};
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Error> {
 /// let incoming = Incoming::read(stream, &Config::default()).await?;
+/// // In the clear, from pages of the same host: else any site acts in its visitors' names.
+/// if !Origins::same_host().allow(incoming.request().headers(), false) {
+///     let mut response = http::Response::new("not from that page\n");
+///     *response.status_mut() = http::StatusCode::FORBIDDEN;
+///     return incoming.respond(response).await;
+/// }
 /// if incoming.request().uri().path() != "/chat" {
 ///     let mut response = http::Response::new("no such place\n");
 ///     *response.status_mut() = http::StatusCode::NOT_FOUND;
@@ -79,7 +92,17 @@ where
     /// # Errors
     ///
     /// As for [`accept`](fn@accept).
-    pub async fn read(mut stream: S, config: &Config) -> Result<Self, Error> {
+    pub async fn read(stream: S, config: &Config) -> Result<Self, Error> {
+        Self::read_noting(stream, config, || {}).await
+    }
+
+    /// The same; `refusing` is called before a head that cannot be read is answered, for that takes as
+    /// long as the peer likes to stay.
+    pub(crate) async fn read_noting(
+        mut stream: S,
+        config: &Config,
+        refusing: impl FnOnce(),
+    ) -> Result<Self, Error> {
         no_delay(&stream);
         let config = config.clone();
         let mut bytes = Vec::new();
@@ -90,7 +113,10 @@ where
         });
         let (len, request) = match read.await {
             Ok(read) => read,
-            Err(Error::Request(error)) => return Err(refuse(stream, error, &config).await),
+            Err(Error::Request(error)) => {
+                refusing();
+                return Err(refuse(stream, error, &config).await);
+            }
             Err(error) => return Err(error),
         };
         let early = bytes.split_off(len);
@@ -141,6 +167,12 @@ where
     /// The subprotocols that the client offers, most wanted first (§4.1).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
         self.upgrade.iter().flat_map(|upgrade| upgrade.protocols().iter())
+    }
+
+    /// The same, to be kept.
+    #[cfg(feature = "server")]
+    pub(crate) fn offered(&self) -> Protocols {
+        self.upgrade.as_ref().map(|upgrade| upgrade.protocols().clone()).unwrap_or_default()
     }
 
     /// The first of `supported` that the client offers.

@@ -1,4 +1,8 @@
 //! What a socket allows, and how long it waits.
+//!
+//! Whom a server lets in is not said here: at [`accept`](fn@super::accept) and
+//! [`Incoming`](super::Incoming) pages of all sites may connect (§10.2), until the caller asks
+//! [`Origins`](crate::handshake::Origins).
 
 use std::time::Duration;
 
@@ -11,7 +15,8 @@ use crate::proto::{Compression, Context, Role};
 use crate::proto::{Limits, Timeouts};
 
 /// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
-/// the internet.
+/// the internet. Which sites' pages may connect to a server is no part of it (§10.2): see
+/// [`Origins`](crate::handshake::Origins).
 ///
 /// ```
 /// let mut config = bowstring::Config::default();

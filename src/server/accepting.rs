@@ -70,10 +70,14 @@ where
             context.registry.set_abort(id, spawned.abort_handle());
         }
         Err(full) => {
+            // A flood of those who find no place takes no handshake from the others.
+            drop(permit);
+            // Beyond as many as may be told so they see the end, without an answer.
+            let Some(refusal) = context.registry.refusal() else { return };
             let config = context.config.clone();
             tokio::spawn(async move {
                 task::refuse(accepted, config, full).await;
-                drop(permit);
+                drop(refusal);
             });
         }
     }

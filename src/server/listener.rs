@@ -190,14 +190,19 @@ impl Shared {
 }
 
 impl Accepted {
-    /// The transport, once it is as secure as it should be; `None` if it never is.
-    pub(super) async fn transport(self, config: &Config) -> Option<Transport> {
+    /// The transport, once it is as secure as it should be; `None` if it never is. `refusing` is
+    /// called before somebody is told so.
+    pub(super) async fn transport(
+        self,
+        config: &Config,
+        refusing: impl FnOnce(),
+    ) -> Option<Transport> {
         #[cfg(feature = "rustls-tls")]
         if let Some(tls) = self.tls {
             // Boxed, for in the clear nobody needs it.
-            return Box::pin(tls.accept(self.stream, config)).await;
+            return Box::pin(tls.accept(self.stream, config, refusing)).await;
         }
-        let _ = config;
+        let _ = (config, refusing);
         Some(self.stream)
     }
 }

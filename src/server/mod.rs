@@ -7,7 +7,7 @@
 //!     │
 //!   task ─── connection         one connection's life · what its handler gets
 //!     ├── request ─── reply     what the hook sees · what it says
-//!     ├── origin ─── auth       whose pages may connect · credentials and cookies
+//!     ├── auth                  credentials and cookies
 //!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
 //!     │
 //!   listener ── tls             where connections come from · how they are encrypted
@@ -22,7 +22,6 @@ mod accepting;
 mod auth;
 mod connection;
 mod listener;
-mod origin;
 mod registry;
 mod reply;
 mod request;
@@ -33,10 +32,10 @@ mod tls;
 mod topic;
 mod trace;
 
+pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{Connection, ConnectionReader};
 pub use listener::{Listener, Peer};
-pub use origin::{OriginError, Origins};
 pub use registry::{Limits, Report};
 pub use reply::{Accept, Answer};
 pub use request::Request;

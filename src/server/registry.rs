@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::listener::Peer;
@@ -15,15 +15,22 @@ use crate::proto::CloseFrame;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// Open connections; what comes beyond is answered with 503. Default 100,000. The system's limit
-    /// on open files is often lower: while that is reached, nothing is accepted.
+    /// Open connections: those that have finished the opening handshake. While there are as many,
+    /// whoever comes, and whoever finishes theirs, is answered with 503. Default 100,000. The system's
+    /// limit on open files is often lower: while that is reached, nothing is accepted.
     pub connections: usize,
-    /// Connections whose opening handshake is under way; what comes beyond waits to be accepted.
-    /// Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
+    /// Connections whose opening handshake is under way, beside those that are open; what comes beyond
+    /// waits to be accepted. Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
+    /// What the peer sends comes on top: its head, twice, and up to 16 KiB behind it, so 48 KiB at
+    /// most with the default [`head`](crate::Config::head).
+    ///
+    /// Beside them as many again, but no more than 1,024, may be under way to a refusal. Beyond that,
+    /// whoever has come to find no room sees the end without an answer, and others who are refused
+    /// keep their place among the handshakes until they have gone.
     pub handshakes: usize,
-    /// Connections from one IP address; what comes beyond is answered with 429. Default: no limit, for
-    /// behind a proxy, or a large office's router, there is one address for all, and with IPv6 one
-    /// household has many.
+    /// Connections from one IP address, open or not yet; what comes beyond is answered with 429.
+    /// Default: no limit, for behind a proxy, or a large office's router, there is one address for
+    /// all, and with IPv6 one household has many.
     pub per_address: Option<usize>,
 }
 
@@ -53,12 +60,16 @@ pub(super) struct Registry {
     /// Told when a connection has gone.
     gone: tokio::sync::Notify,
     pub(super) handshakes: Arc<Semaphore>,
+    /// How many may be told at the same time that they are refused.
+    refusals: Arc<Semaphore>,
     draining: watch::Sender<Option<CloseFrame>>,
 }
 
 #[derive(Default)]
 struct Seats {
     taken: HashMap<u64, Seat>,
+    /// How many of them are open, or are being told so.
+    admitted: usize,
     next_id: u64,
     /// Those that have ended, and how many are open; what has gone over those is in their handles.
     report: Report,
@@ -93,6 +104,8 @@ pub(super) enum End {
 pub(super) struct Place {
     registry: Arc<Registry>,
     id: u64,
+    /// Whether it is one of those that are open, or are being told so.
+    admitted: bool,
     end: Option<End>,
 }
 
@@ -104,13 +117,13 @@ impl Default for Limits {
 
 impl Registry {
     pub(super) fn new(limits: Limits) -> Arc<Self> {
+        let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
         Arc::new(Self {
             limits,
             seats: Mutex::default(),
             gone: tokio::sync::Notify::new(),
-            handshakes: Arc::new(Semaphore::new(
-                limits.handshakes.clamp(1, Semaphore::MAX_PERMITS),
-            )),
+            handshakes: Arc::new(Semaphore::new(handshakes)),
+            refusals: Arc::new(Semaphore::new(handshakes.min(REFUSALS))),
             draining: watch::Sender::new(None),
         })
     }
@@ -120,7 +133,7 @@ impl Registry {
         let mut seats = self.seats();
         // One that is mapped into IPv6 is the same.
         let ip = self.limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
-        let full = if seats.taken.len() >= self.limits.connections {
+        let full = if seats.admitted >= self.limits.connections {
             Some(Full::Everywhere)
         } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
             Some(Full::Address)
@@ -137,7 +150,20 @@ impl Registry {
         if let Some(ip) = ip {
             seats.from.insert(id, ip);
         }
-        Ok(Place { registry: Arc::clone(self), id, end: None })
+        Ok(Place { registry: Arc::clone(self), id, admitted: false, end: None })
+    }
+
+    /// A place among those who are told that they are refused, if there is one.
+    pub(super) fn refusal(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.refusals).try_acquire_owned().ok()
+    }
+
+    /// Somebody will be refused: their place among the handshakes is for another, if there is one for
+    /// them among the refusals.
+    pub(super) fn make_room(&self, handshake: &mut OwnedSemaphorePermit) {
+        if let Some(refusal) = self.refusal() {
+            *handshake = refusal;
+        }
     }
 
     /// How to end the task of a place, if it has not ended.
@@ -242,6 +268,17 @@ impl Place {
         self.id
     }
 
+    /// Whether there may be one more open connection: then it is this.
+    pub(super) fn admit(&mut self) -> Result<(), Full> {
+        let mut seats = self.registry.seats();
+        if seats.admitted >= self.registry.limits.connections {
+            return Err(Full::Everywhere);
+        }
+        seats.admitted += 1;
+        self.admitted = true;
+        Ok(())
+    }
+
     /// The opening handshake has succeeded.
     pub(super) fn open(&mut self, handle: &Handle) {
         let mut seats = self.registry.seats();
@@ -265,6 +302,7 @@ impl Drop for Place {
         let mut seats = self.registry.seats();
         let Some(seat) = seats.taken.remove(&self.id) else { return };
         seats.leave_address(self.id);
+        seats.admitted -= usize::from(self.admitted);
         let report = &mut seats.report;
         let opened = seat.handle.is_some();
         report.open -= u64::from(opened);
@@ -289,3 +327,6 @@ impl Drop for Place {
         self.registry.gone.notify_waiters();
     }
 }
+
+/// How many are told at most that they are refused, however many handshakes there may be.
+const REFUSALS: usize = 1024;

@@ -6,6 +6,7 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 
 use super::auth::{Basic, Cookies, bearer};
 use super::listener::Peer;
+use crate::handshake::Protocols;
 #[cfg(feature = "rustls-tls")]
 use crate::net::TlsInfo;
 
@@ -16,7 +17,7 @@ pub struct Request {
     head: http::Request<()>,
     peer: Peer,
     wants_upgrade: bool,
-    protocols: Vec<String>,
+    protocols: Protocols,
     #[cfg(feature = "rustls-tls")]
     tls: Option<TlsInfo>,
 }
@@ -26,7 +27,7 @@ impl Request {
         head: http::Request<()>,
         peer: Peer,
         wants_upgrade: bool,
-        protocols: Vec<String>,
+        protocols: Protocols,
     ) -> Self {
         Self {
             head,
@@ -68,7 +69,7 @@ impl Request {
 
     /// The subprotocols that the client offers, most wanted first (§4.1).
     pub fn protocols(&self) -> impl Iterator<Item = &str> {
-        self.protocols.iter().map(String::as_str)
+        self.protocols.iter()
     }
 
     /// Where the page came from that a browser's script runs on (§4.1 item 8): browsers send it,

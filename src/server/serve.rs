@@ -18,11 +18,11 @@ use tokio::time::timeout;
 use super::accepting;
 use super::connection::Connection;
 use super::listener::{Listener, Shared};
-use super::origin::Origins;
 use super::registry::{Limits, Registry, Report};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::task::{Context, Hook, Outcome};
+use crate::handshake::Origins;
 use crate::net::{Config, close_frame};
 use crate::proto::{CloseCode, CloseFrame};
 
@@ -151,7 +151,8 @@ impl<D: Send + 'static> Server<D> {
     /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
     ///
     /// Requests whose opening handshake is not legal (§4.2.1), or that come from a page of a foreign
-    /// origin, were refused before. It has [`handshake_timeout`](Config::handshake_timeout) to decide.
+    /// origin, were refused before. It has [`handshake_timeout`](Config::handshake_timeout) to decide;
+    /// if the server is full by then, whoever it accepts gets 503.
     ///
     /// Without a hook every opening handshake is accepted, whatever its path.
     pub fn on_request<E, H, F>(self, hook: H) -> Server<E>

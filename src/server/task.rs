@@ -1,7 +1,8 @@
 //! One connection's life: its request, the answer, the handler, its end.
 //!
 //! ```text
-//! TLS ─▶ request read ─▶ full? 503 429 ─▶ draining? 503 ─▶ legal? 4xx ─▶ origin? 403 ─▶ hook ─▶ 101 ─▶ handler ─▶ close
+//! TLS ─▶ request read ─▶ legal? 4xx ─▶ draining? 503 ─▶ origin? 403 ─▶ hook ─▶ full? 503 ─▶ 101 ─▶ handler ─▶ close
+//!               └─ it was full when they came: 503 429
 //! ```
 
 use std::fmt::Display;
@@ -18,12 +19,11 @@ use tokio::time::{sleep, timeout};
 
 use super::connection::{Connection, Left};
 use super::listener::{Accepted, Peer};
-use super::origin::Origins;
 use super::registry::{End, Full, Place, Registry};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
-use crate::handshake::{RequestError, write_response};
+use crate::handshake::{Origins, RequestError, write_response};
 use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket, close_frame};
 use crate::proto::{CloseCode, CloseFrame};
 
@@ -99,8 +99,12 @@ where
         Err(_) => Err(None),
     };
     if let Err(error) = &handled {
+        // The connection had failed, which is the peer's doing; or it was being closed for everybody
+        // has to go, and what the handler had yet to say could not be sent (§5.5.1).
         let by_peer = handle.ended().is_some_and(|ending| !ending.clean);
-        trace.failed(error.as_ref().map(|error| error as &dyn Display), by_peer);
+        let by_server = error.is_some() && context.registry.is_draining();
+        let error = error.as_ref().map(|error| error as &dyn Display);
+        trace.failed(error, by_peer || by_server);
     }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
@@ -120,15 +124,18 @@ where
 
 /// Answers somebody who cannot be let in.
 pub(super) async fn refuse(accepted: Accepted, config: Config, full: Full) {
-    let Some(stream) = accepted.transport(&config).await else { return };
+    let Some(stream) = accepted.transport(&config, || {}).await else { return };
     let Ok(incoming) = Incoming::read(stream, &config).await else { return };
-    let answer = match full {
+    let _ = incoming.respond(no_room(full).0).await;
+}
+
+fn no_room(full: Full) -> Answer {
+    match full {
         Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
             .text("the server has as many connections as it takes\n"),
         Full::Address => Answer::new(StatusCode::TOO_MANY_REQUESTS)
             .text("there are as many connections from this address as the server takes\n"),
-    };
-    let _ = incoming.respond(answer.0).await;
+    }
 }
 
 /// Makes a connection of it, if it may be one.
@@ -139,7 +146,7 @@ async fn open<D, H>(
 ) -> Option<(Place, Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
     let Arrival { accepted, mut place, permit } = *arrival;
     let peer = accepted.peer;
-    let (mut socket, data) = handshake(context, accepted, permit, trace).await?;
+    let (mut socket, data) = handshake(context, accepted, &mut place, permit, trace).await?;
     let handle = socket.handle();
     trace.opened(&handle);
     place.open(&handle);
@@ -148,11 +155,13 @@ async fn open<D, H>(
     Some((place, connection, handle, home))
 }
 
-/// The opening handshake. How it fails is the peer's business.
+/// The opening handshake. How it fails is the peer's business, and whoever is turned away may take
+/// their time: before they are answered they make room for one more handshake.
 async fn handshake<D, H>(
     context: &Context<D, H>,
     accepted: Accepted,
-    permit: OwnedSemaphorePermit,
+    place: &mut Place,
+    mut permit: OwnedSemaphorePermit,
     trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, .. } = context;
@@ -162,7 +171,10 @@ async fn handshake<D, H>(
         sleep(GRACE).await;
     };
     let peer = accepted.peer;
-    let read = async { Incoming::read(accepted.transport(config).await?, config).await.ok() };
+    let read = async {
+        let stream = accepted.transport(config, || registry.make_room(&mut permit)).await?;
+        Incoming::read_noting(stream, config, || registry.make_room(&mut permit)).await.ok()
+    };
     let mut incoming = {
         // Pinned here: handed over by value they would have room made for them twice.
         let (drained, read) = (pin!(drained), pin!(read));
@@ -172,16 +184,16 @@ async fn handshake<D, H>(
     let fault = incoming.fault().map(RequestError::status);
     if let Some(status) = fault.filter(|_| incoming.wants_upgrade()) {
         trace.refused(status);
+        registry.make_room(&mut permit);
         let _ = incoming.accept().await;
         return None;
     }
-    let decided = decide(context, &mut incoming, peer, trace).await;
-    // Who is being turned away may take their time: there may be one more handshake.
-    drop(permit);
+    let decided = decide(context, &mut incoming, peer, place, trace).await;
     let Accept { data, protocol, headers, config } = match decided {
         Ok(accept) => accept,
         Err(Answer(answer)) => {
             trace.refused(answer.status());
+            registry.make_room(&mut permit);
             if registry.is_draining() {
                 let mut config = config.clone();
                 config.handshake_timeout = GRACE;
@@ -194,6 +206,13 @@ async fn handshake<D, H>(
     if let Some(config) = config {
         incoming.set_config(*config);
     }
+    match fault {
+        Some(status) => {
+            trace.refused(status);
+            registry.make_room(&mut permit);
+        }
+        None => drop(permit),
+    }
     let socket = incoming.accept_with(protocol.as_deref(), &headers).await.ok()?;
     Some((socket, data))
 }
@@ -203,6 +222,7 @@ async fn decide<D, H>(
     context: &Context<D, H>,
     incoming: &mut Incoming<Transport>,
     peer: Peer,
+    place: &mut Place,
     trace: &Trace,
 ) -> Result<Accept<D>, Answer> {
     let Context { registry, config, origins, hook, .. } = context;
@@ -215,8 +235,8 @@ async fn decide<D, H>(
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
         return Err(Answer::new(StatusCode::FORBIDDEN).text(text));
     }
-    let protocols = incoming.protocols().map(str::to_owned).collect();
-    let request = Request::new(incoming.take_request(), peer, wants_upgrade, protocols);
+    let offered = incoming.offered();
+    let request = Request::new(incoming.take_request(), peer, wants_upgrade, offered);
     #[cfg(feature = "rustls-tls")]
     let request = request.with_tls(incoming.get_ref().tls());
     let sorry = || Answer::new(StatusCode::INTERNAL_SERVER_ERROR);
@@ -250,7 +270,9 @@ async fn decide<D, H>(
     // Or choose what was not offered, or a header field that is the handshake's own.
     match incoming.check(accept.protocol.as_deref(), &accept.headers) {
         Err(Error::Build(_)) => Err(sorry()),
-        _ => Ok(accept),
+        // Or accept a plain request, which gets 426 all the same.
+        Err(_) => Ok(accept),
+        Ok(()) => place.admit().map(|()| accept).map_err(no_room),
     }
 }
 

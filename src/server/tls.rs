@@ -89,8 +89,13 @@ impl Tls {
     }
 
     /// Makes the TLS handshake, in at most `handshake_timeout`. Whoever speaks HTTP in the clear is
-    /// told so.
-    pub(super) async fn accept(&self, stream: Transport, config: &Config) -> Option<Transport> {
+    /// told so, after `refusing` was called.
+    pub(super) async fn accept(
+        &self,
+        stream: Transport,
+        config: &Config,
+        refusing: impl FnOnce(),
+    ) -> Option<Transport> {
         let limit = config.handshake_timeout;
         let handshake = async {
             if speaks_http(&stream).await? {
@@ -103,6 +108,7 @@ impl Tls {
         match timeout(limit, handshake).await {
             Ok(Ok(Ok(stream))) => Some(stream),
             Ok(Ok(Err(plain))) => {
+                refusing();
                 Box::pin(say_so(plain, config)).await;
                 None
             }

@@ -6,7 +6,7 @@
 //! | `refused` | info | with the status of the answer |
 //! | `opened` | info | |
 //! | `ended` | info | with code, messages and bytes both ways, round trip |
-//! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed |
+//! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed, or for an error while the server drains |
 //! | `accepting failed` | warn | with the system's error |
 //!
 //! What a peer controls is escaped and cut short: nobody writes lines into a log that are not ours, nor
@@ -87,11 +87,10 @@ impl Trace {
         self.within(|| tracing::info!("opened"));
     }
 
-    /// Without an error, the handler has panicked. If the connection had failed, that is the peer's
-    /// doing, and no cause for alarm.
-    pub(super) fn failed(&self, error: Option<&dyn Display>, by_peer: bool) {
+    /// Without an error, the handler has panicked. What is not its doing is no cause for alarm.
+    pub(super) fn failed(&self, error: Option<&dyn Display>, by_others: bool) {
         let error = error.map_or("it panicked".into(), |error| escaped(&error.to_string()));
-        self.within(|| match by_peer {
+        self.within(|| match by_others {
             true => tracing::info!(%error, "failed"),
             false => tracing::warn!(%error, "failed"),
         });

@@ -1,16 +1,38 @@
 //! How many are let in, and what becomes of the others.
 
-use bowstring::server::Limits;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use allocation_counter::measure;
+use bowstring::server::{Accept, Answer, Limits, Request};
 use bowstring::{Config, Error};
 use http::StatusCode;
-use tokio::net::TcpStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 
-use crate::{Running, local, soon, start};
+use crate::{Running, local, soon, start, upgrade};
 
 async fn limited(set: impl FnOnce(&mut Limits)) -> Running {
     let mut limits = Limits::default();
     set(&mut limits);
     start(local().await.limits(limits), crate::echo)
+}
+
+/// A connection from another address of this machine.
+async fn from(local: &str, server: SocketAddr) -> TcpStream {
+    let socket = TcpSocket::new_v4().unwrap();
+    socket.bind(local.parse().unwrap()).unwrap();
+    socket.connect(server).await.unwrap()
+}
+
+/// Handshakes that are waited for longer than any test takes.
+fn patient() -> Config {
+    let mut config = Config::default();
+    config.handshake_timeout = Duration::from_secs(3600);
+    config
 }
 
 async fn refused(server: &Running) -> StatusCode {
@@ -49,9 +71,7 @@ async fn s36_as_many_from_one_address_as_there_may_be() {
     let _second = server.connect().await;
     assert_eq!(refused(&server).await, StatusCode::TOO_MANY_REQUESTS);
     // Who comes from elsewhere is let in.
-    let socket = tokio::net::TcpSocket::new_v4().unwrap();
-    socket.bind("127.0.0.2:0".parse().unwrap()).unwrap();
-    let stream = socket.connect(server.address).await.unwrap();
+    let stream = from("127.0.0.2:0", server.address).await;
     let request = format!("ws://{}/", server.address).parse().unwrap();
     let request = bowstring::handshake::ClientRequest::new(request);
     bowstring::net::connect_over(stream, &request, &Config::default()).await.unwrap();
@@ -62,7 +82,7 @@ async fn s36_as_many_from_one_address_as_there_may_be() {
 #[tokio::test]
 async fn s23_as_many_handshakes_as_there_may_be() {
     let mut config = Config::default();
-    config.handshake_timeout = std::time::Duration::from_millis(200);
+    config.handshake_timeout = Duration::from_millis(200);
     let mut limits = Limits::default();
     limits.handshakes = 2;
     let server = start(local().await.config(config).limits(limits), crate::echo);
@@ -76,4 +96,191 @@ async fn s23_as_many_handshakes_as_there_may_be() {
     ws.send("at last").await.unwrap();
     assert!(ws.recv().await.unwrap().is_some());
     drop(silent);
+}
+
+/// Whoever finds no place keeps nobody else waiting: as many as there may be handshakes are told so,
+/// the others see the end.
+#[tokio::test]
+async fn s36_one_address_does_not_take_every_handshake() {
+    let mut limits = Limits::default();
+    (limits.handshakes, limits.per_address) = (2, Some(1));
+    let server = start(local().await.config(patient()).limits(limits), crate::echo);
+    let _open = server.connect().await;
+    let mut silent = Vec::new();
+    for _ in 0..6 {
+        silent.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let mut elsewhere = from("127.0.0.2:0", server.address).await;
+    elsewhere.write_all(upgrade("").as_bytes()).await.unwrap();
+    assert_eq!(status(&mut elsewhere).await, "101");
+    for unheard in &mut silent[2..] {
+        let read = soon("the end", unheard.read(&mut [0])).await;
+        assert!(!matches!(read, Ok(1)), "not an answer");
+    }
+    // Who is told has all the time of a handshake to ask.
+    for told in &mut silent[..2] {
+        told.write_all(upgrade("").as_bytes()).await.unwrap();
+        assert_eq!(status(told).await, "429");
+    }
+    assert_eq!(server.handle.report().refused, 6);
+}
+
+/// Who was refused may stay as long as a refusal waits: meanwhile there may be one more handshake.
+#[tokio::test]
+async fn s23_who_is_refused_keeps_nobody_waiting() {
+    let plain = "GET /page HTTP/1.1\r\nHost: here\r\n\r\n".to_owned();
+    for (request, expected) in [
+        ("GET / HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), "400"),
+        (upgrade(&format!("X: {}\r\n", "x".repeat(17_000))), "431"),
+        (upgrade("").replace("Version: 13", "Version: 12"), "426"),
+        (upgrade("Origin: http://evil.com\r\n"), "403"),
+        (plain.replace("page", "nowhere"), "404"),
+        (plain, "426"),
+    ] {
+        let mut limits = Limits::default();
+        limits.handshakes = 1;
+        let server = local().await.config(patient()).limits(limits);
+        let server = server.on_request(async |request: Request| match request.path() {
+            "/nowhere" => Err(Answer::new(StatusCode::NOT_FOUND)),
+            _ => Ok(Accept::default()),
+        });
+        let server = start(server, crate::echo);
+        let mut lingering = TcpStream::connect(server.address).await.unwrap();
+        lingering.write_all(request.as_bytes()).await.unwrap();
+        assert_eq!(status(&mut lingering).await, expected);
+        let mut ws = server.connect().await;
+        ws.send("nobody is in the way").await.unwrap();
+        assert!(ws.recv().await.unwrap().is_some());
+        drop(lingering);
+    }
+}
+
+/// Open is who has finished the handshake: those who do not even begin one take no place.
+#[tokio::test]
+async fn s36_the_silent_fill_no_server() {
+    let mut limits = Limits::default();
+    limits.connections = 1;
+    let server = start(local().await.config(patient()).limits(limits), crate::echo);
+    let mut silent = Vec::new();
+    for _ in 0..5 {
+        silent.push(TcpStream::connect(server.address).await.unwrap());
+    }
+    let mut ws = server.connect().await;
+    assert_eq!(refused(&server).await, StatusCode::SERVICE_UNAVAILABLE);
+    // Nor do they get in behind it, though they came before.
+    silent[0].write_all(upgrade("").as_bytes()).await.unwrap();
+    assert_eq!(status(&mut silent[0]).await, "503");
+    ws.close(1000, "").await.unwrap();
+    server.open(0).await;
+    silent[1].write_all(upgrade("").as_bytes()).await.unwrap();
+    assert_eq!(status(&mut silent[1]).await, "101");
+    let report = server.handle.report();
+    assert_eq!((report.open, report.closed), (1, 1), "{report:?}");
+}
+
+/// Of those whose hooks answer at the same time, as many get in as there is room for.
+#[tokio::test]
+async fn s36_hooks_that_answer_at_once() {
+    let mut limits = Limits::default();
+    limits.connections = 2;
+    let (asked, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
+    let (counting, waiting) = (Arc::clone(&asked), Arc::clone(&go));
+    let server = local().await.limits(limits).on_request(move |_| {
+        counting.fetch_add(1, Ordering::Relaxed);
+        let waiting = Arc::clone(&waiting);
+        async move {
+            let _ = waiting.acquire().await.unwrap();
+            Ok(Accept::default())
+        }
+    });
+    let server = start(server, crate::echo);
+    let mut clients = Vec::new();
+    for _ in 0..5 {
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        client.write_all(upgrade("").as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    until(&asked, 5).await;
+    go.add_permits(1);
+    let mut answers = Vec::new();
+    for client in &mut clients {
+        answers.push(status(client).await);
+    }
+    answers.sort();
+    assert_eq!(answers, ["101", "101", "503", "503", "503"]);
+}
+
+/// What is kept of a request while the hook thinks: its head, not an allocation for each of its words.
+#[test]
+fn s22_a_request_costs_its_head_and_not_its_words() {
+    const COUNT: usize = 20;
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().build().unwrap();
+    let asked = Arc::new(AtomicUsize::new(0));
+    let counting = Arc::clone(&asked);
+    let server = runtime.block_on(async {
+        let server = local().await.config(patient()).on_request(move |request: Request| {
+            counting.fetch_add(1, Ordering::Relaxed);
+            async move {
+                std::future::pending::<()>().await;
+                drop(request);
+                Ok(Accept::default())
+            }
+        });
+        start(server, crate::echo)
+    });
+    let mut held = Vec::new();
+    let mut cost = |lines: &str| {
+        let head = upgrade(lines);
+        assert!(head.len() < 16 << 10, "{}", head.len());
+        let before = asked.load(Ordering::Relaxed);
+        let used = measure(|| {
+            runtime.block_on(async {
+                for _ in 0..COUNT {
+                    let mut stream = TcpStream::connect(server.address).await.unwrap();
+                    stream.write_all(head.as_bytes()).await.unwrap();
+                    held.push(stream);
+                }
+                until(&asked, before + COUNT).await;
+            });
+        });
+        let each = used.bytes_current / COUNT as i64;
+        println!("S22: {each} bytes for a head of {} with {} words", head.len(), words(lines));
+        each
+    };
+    // What the thread's sockets share is there afterwards.
+    cost("");
+    let least = cost("");
+    let names: Vec<_> = (0..3200).map(|number| format!("{number:x}")).collect();
+    for lines in [
+        format!("Sec-WebSocket-Protocol: {}\r\n", names.join(",")),
+        format!("Sec-WebSocket-Protocol: {}\r\n", "x".repeat(15_900)),
+        format!("Sec-WebSocket-Extensions: {}a\r\n", "a,".repeat(255)),
+        (0..58).map(|number| format!("X{number}: {}\r\n", "x".repeat(250))).collect(),
+    ] {
+        let more = cost(&lines) - least;
+        // In the fields, and once more as what is offered.
+        assert!(more < 32 << 10, "{more} bytes for {} words", words(&lines));
+    }
+}
+
+fn words(lines: &str) -> usize {
+    lines.split([',', '\n']).count()
+}
+
+/// Until a hook was asked so often.
+async fn until(asked: &AtomicUsize, count: usize) {
+    soon("the hook", async {
+        while asked.load(Ordering::Relaxed) != count {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await;
+}
+
+/// The status of the answer that comes next.
+async fn status(stream: &mut TcpStream) -> String {
+    let mut line = [0; 12];
+    soon("the answer", stream.read_exact(&mut line)).await.unwrap();
+    String::from_utf8_lossy(&line[9..]).into_owned()
 }

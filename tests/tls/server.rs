@@ -212,6 +212,28 @@ async fn a_certificate_is_changed_while_connections_stay() {
     says(&mut ws, "by hand").await;
 }
 
+/// S23: nor does whoever was told so keep others waiting.
+#[tokio::test]
+async fn s23_a_plain_request_that_stays_keeps_nobody_waiting() {
+    let authority = Authority::new();
+    let mut config = Config::default();
+    config.handshake_timeout = Duration::from_secs(3600);
+    let mut limits = Limits::default();
+    limits.handshakes = 1;
+    let tls = authority.issue(&["localhost"]).tls();
+    let server =
+        Echo::on("127.0.0.1:0", |server| server.tls(tls).config(config).limits(limits)).await;
+    let mut lingering = tcp(server.port).await;
+    // Half of it: whoever speaks in the clear is refused from the first letter on.
+    lingering.write_all(&REQUEST[..20]).await.unwrap();
+    let mut ws = server.connect("localhost", &trusting([&authority])).await.unwrap();
+    says(&mut ws, "not in the way").await;
+    lingering.write_all(&REQUEST[20..]).await.unwrap();
+    let mut answer = [0; 12];
+    in_time(lingering.read_exact(&mut answer)).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
 /// A ClientHello and no more.
 fn client_hello(authority: &Authority) -> Vec<u8> {
     let name = ServerName::try_from("localhost").unwrap();

@@ -1,7 +1,8 @@
 //! Whose pages may connect (§10.2): the defence against cross-site WebSocket hijacking.
 //!
 //! A browser lets any page connect anywhere, with the visitor's cookies, and tells where the page came
-//! from in `Origin`. A server that ignores it lets every site act in its visitors' names.
+//! from in `Origin`. A server that ignores it lets every site act in its visitors' names. The `server` of
+//! this crate asks before its hook; whoever makes the handshake without it asks here.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -42,7 +43,8 @@ impl Origins {
     ///
     /// # Errors
     ///
-    /// The first that is no origin: one with a path, a wildcard or a user.
+    /// The first that is no origin: one with a path, a wildcard, a user, or a port as no browser
+    /// writes it.
     pub fn list<O: AsRef<str>>(origins: impl IntoIterator<Item = O>) -> Result<Self, OriginError> {
         let parse = |origin: O| {
             let origin = origin.as_ref();
@@ -61,14 +63,12 @@ impl Origins {
     pub fn allow(&self, headers: &HeaderMap, tls: bool) -> bool {
         let mut values = headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else { return true };
-        if self.0 == Allowed::Any {
-            return true;
-        }
         // Two of them, or one that is malformed, come from no browser.
-        if values.next().is_some() {
-            return false;
-        }
-        let Some(origin) = value.to_str().ok().and_then(canonical) else { return false };
+        let origin = match values.next() {
+            Some(_) => None,
+            None => value.to_str().ok().and_then(canonical),
+        };
+        let Some(origin) = origin else { return self.0 == Allowed::Any };
         match &self.0 {
             Allowed::Any => true,
             Allowed::Listed(listed) => listed.contains(&origin),
@@ -103,8 +103,13 @@ fn canonical(origin: &str) -> Option<String> {
     let bracketed = host.strip_prefix('[').and_then(|host| host.strip_suffix(']'));
     let legal = word(scheme, b"+-.")
         && bracketed.map_or_else(|| word(host, b"-._"), |address| word(address, b":."))
-        && port.is_none_or(|port| port.parse::<u16>().is_ok());
+        && port.is_none_or(is_port);
     legal.then(|| format!("{scheme}://{}", without_default_port(scheme, authority)))
+}
+
+/// Whether a browser writes a port so: a number without a sign and zeros in front.
+fn is_port(port: &str) -> bool {
+    port.starts_with(|first| matches!(first, '1'..='9')) && port.parse::<u16>().is_ok()
 }
 
 fn without_default_port<'a>(scheme: &str, authority: &'a str) -> &'a str {
@@ -178,6 +183,8 @@ mod tests {
             "capacitor://good.com",
             "http://good.com:",
             "http://good.com:99999",
+            "http://good.com:+80",
+            "http://good.com:080",
         ] {
             assert!(!allows(&origins, "good.com", &[origin]), "{origin}");
         }
@@ -211,8 +218,21 @@ mod tests {
         }
         assert!(allows(&Origins::list(["null"]).unwrap(), "h", &["null"]));
         assert!(!allows(&Origins::list::<&str>([]).unwrap(), "h", &["http://h"]));
-        for wrong in ["", "*", "https://*.good.com", "good.com", "https://good.com/", "https://a@b"]
-        {
+        for wrong in [
+            "",
+            "*",
+            "https://*.good.com",
+            "good.com",
+            "https://good.com/",
+            "https://a@b",
+            // Ports that no browser writes would never match.
+            "https://good.com:",
+            "https://good.com:+443",
+            "https://good.com:0443",
+            "https://good.com:0",
+            "https://good.com:65536",
+            "https://good.com:4 3",
+        ] {
             let error = Origins::list([wrong]).unwrap_err();
             assert!(error.to_string().starts_with(&format!("{wrong:?} is no origin")), "{error}");
         }
