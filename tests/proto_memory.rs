@@ -98,6 +98,30 @@ fn what_is_gathered_costs_what_arrives() {
     }
 }
 
+/// Twice what has arrived: as much again finds room, to the byte.
+#[test]
+fn what_is_gathered_has_room_for_as_much_again() {
+    for opcode in [1, 2] {
+        let (mut receiver, mut stream) = (receiver(), frame(true, opcode, &[b'a'; 9000]));
+        let header = stream.len() - 9000;
+        let mut from = 0;
+        let mut grown = |to: usize| {
+            let mut piece = &mut stream[from..header + to];
+            from = header + to;
+            measure(|| assert_eq!(receiver.recv(&mut piece), Ok(None))).count_total
+        };
+        assert_eq!([grown(1000), grown(2000), grown(3000), grown(6000)], [1, 1, 0, 1], "{opcode}");
+    }
+}
+
+/// So much is reserved as is framed.
+#[test]
+fn what_is_sent_takes_what_it_is() {
+    let (mut sender, mut out) = (Sender::new(Role::Server), Vec::new());
+    sender.send(&[7; 10_000][..], &mut out).unwrap();
+    assert!(out.capacity() < 10_020, "{}", out.capacity());
+}
+
 /// Room to read into is offered from 16 KiB on, as much as has arrived and no more than is to come.
 #[test]
 fn room_to_read_into() {
@@ -159,4 +183,42 @@ fn large_messages_leave_their_memory_behind() {
     let (fourth, _) = message(1000 * KIB);
     let elsewhere = std::thread::spawn(move || measure(|| drop(fourth)).bytes_current);
     assert!(elsewhere.join().unwrap() < -900 * KIB as i64);
+}
+
+/// From 64 KiB on; of more than five, four; and so on for ever, for what was lent comes back.
+#[test]
+fn what_is_kept_of_what() {
+    std::thread::spawn(|| {
+        let hear = |len: usize| {
+            let (mut receiver, mut stream) = (receiver(), frame(true, 2, &vec![7; len]));
+            let mut message = None;
+            let cost = measure(|| {
+                for piece in stream.chunks_mut(len / 2) {
+                    message = receiver.recv_message(&mut &mut *piece).unwrap().or(message.take());
+                }
+            });
+            (message.unwrap(), cost)
+        };
+        hear(1024 * KIB);
+        // What it lies in is twice as large, and not more.
+        let (half, cost) = hear(512 * KIB);
+        assert!(cost.bytes_total < KIB as u64, "{}", cost.bytes_total);
+        drop(half);
+        assert!(hear(512 * KIB - 1).1.bytes_current < -500 * KIB as i64);
+        hear(1024 * KIB);
+        assert!(hear(64 * KIB - 1).1.bytes_total >= 64 * KIB as u64 - 1);
+        let (exact, cost) = hear(64 * KIB);
+        assert!(cost.bytes_current < -900 * KIB as i64, "{}", cost.bytes_current);
+        drop(exact);
+        let held: Vec<_> = (0..6).map(|_| hear(1024 * KIB).0).collect();
+        let mut left = held.into_iter();
+        let mut dropped = || measure(|| drop(left.next())).bytes_current;
+        let kept: Vec<_> = (0..6).map(|_| dropped() > -1000 * KIB as i64).collect();
+        assert_eq!(kept, [true, true, true, true, false, false]);
+        for _ in 0..40 {
+            assert!(hear(1024 * KIB).1.bytes_total < KIB as u64);
+        }
+    })
+    .join()
+    .unwrap();
 }

@@ -95,6 +95,90 @@ fn s37_windows_are_what_is_kept() {
     }
 }
 
+/// A window grows to twice what was said: as much again finds room.
+#[test]
+fn a_window_has_room_for_as_much_again() {
+    let (mut sender, _) = pair(&compression(true, 15, true));
+    // The thread's own.
+    sent(&mut pair(&compression(true, 15, true)).0, &*text(1).repeat(10));
+    let mut wire = Vec::with_capacity(10_000);
+    let mut grown = |times: usize| {
+        let said = measure(|| sender.send(&*text(2).repeat(times), &mut wire).unwrap());
+        said.bytes_current
+    };
+    assert_eq!([grown(1), grown(1), grown(2), grown(4), grown(1)], [600, 0, 1800, 0, 3000]);
+}
+
+/// More memory would make no message smaller.
+#[test]
+fn what_an_engine_is_made_of() {
+    std::thread::spawn(|| {
+        let (mut sender, _) = pair(&compression(true, 9, false));
+        let small = measure(|| drop(sent(&mut sender, &*text(1)))).bytes_current;
+        let (mut sender, _) = pair(&compression(true, 15, false));
+        let large = measure(|| drop(sent(&mut sender, &*text(1)))).bytes_current;
+        println!("an engine of 9 bits has {small} bytes, of 15 bits {large}");
+        assert!(small < 150_000 && large < 310_000, "{small} {large}");
+    })
+    .join()
+    .unwrap();
+}
+
+/// Windows that cannot be are as those nearest to them (RFC 7692 §7.1.2.1).
+#[test]
+fn windows_that_cannot_be() {
+    for bits in [0, 7, 16, 255] {
+        for pooled in [false, true] {
+            let (mut sender, mut receiver) = pair(&compression(true, bits, pooled));
+            for text in [text(1), text(1)] {
+                let wire = sent(&mut sender, &*text);
+                let mut input = &mut *wire.clone();
+                assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(&text))), "{bits}");
+            }
+        }
+    }
+}
+
+/// Inflated, a message may lie in a buffer that is far too large for it: then it is copied, if it is
+/// small, and the buffer stays for the next; else what is too much goes back.
+#[test]
+fn what_lies_in_too_much_is_copied_or_cut() {
+    const LARGE: usize = 1 << 20;
+    let cost = |len: usize| {
+        let (mut sender, mut receiver) = pair(&compression(false, 15, false));
+        let mut large = frame(true, 2, &[7; LARGE]);
+        let mut wire = Vec::new();
+        sender.send_part(&vec![7; len][..], true, &mut wire).unwrap();
+        // The thread's own.
+        receiver.recv_message(&mut &mut *wire.clone()).unwrap();
+        for piece in large.chunks_mut(LARGE / 4) {
+            receiver.recv_message(&mut &mut *piece).unwrap();
+        }
+        let mut message = None;
+        let cost = measure(|| message = receiver.recv_message(&mut &mut *wire).unwrap());
+        assert_eq!(message, Some(Message::from(vec![7; len])));
+        cost.bytes_current
+    };
+    for len in [100, 60_000, 65_535] {
+        assert!((0..70_000).contains(&(cost(len) - len as i64)), "{len}: {}", cost(len));
+    }
+    for len in [65_536, 100_000] {
+        assert!(cost(len) < -900_000, "{len}: {}", cost(len));
+    }
+}
+
+#[test]
+fn what_it_looks_like() {
+    let (sender, receiver) = pair(&compression(true, 11, true));
+    for (name, shown) in
+        [("Deflater", format!("{sender:?}")), ("Inflater", format!("{receiver:?}"))]
+    {
+        let context =
+            format!("{name} {{ context: Context {{ takeover: true, window_bits: 11 }}, .. }}");
+        assert!(shown.contains(&context), "{shown}");
+    }
+}
+
 #[test]
 fn both_ends_count() {
     let (mut sender, mut receiver) = pair(&compression(true, 15, false));
