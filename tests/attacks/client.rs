@@ -484,6 +484,45 @@ fn s29_nothing_is_smuggled_into_the_request() {
     }
 }
 
+/// A redirect is told, with where it leads, and goes nowhere: no byte, and so no credential, reaches
+/// another server, whatever its scheme.
+#[test]
+fn s30_redirects_are_told_and_not_followed() {
+    let elsewhere = TcpListener::bind("127.0.0.1:0").unwrap();
+    let there = elsewhere.local_addr().unwrap();
+    for status in [300, 301, 302, 303, 305, 307, 308] {
+        for scheme in ["ws", "wss", "http", "https", "file"] {
+            let location = format!("{scheme}://{there}/");
+            let answer = format!(
+                "HTTP/1.1 {status} Over There\r\nLocation: {location}\r\nContent-Length: 0\r\n\r\n"
+            );
+            let seen = against(
+                move |mut peer, request| {
+                    assert!(request.contains("Authorization: Bearer secret\r\n"), "{request}");
+                    peer.send(answer.as_bytes());
+                    // Nor does it ask again.
+                    assert_eq!(peer.read_out(PATIENCE), b"");
+                },
+                async |port| {
+                    let uri = format!("ws://127.0.0.1:{port}/").parse().unwrap();
+                    let request = ClientRequest::new(uri).header("Authorization", "Bearer secret");
+                    connect_with(&request, &config()).await.map(drop)
+                },
+            );
+            let Err(Error::Status(response)) = seen else { panic!("{status}: {seen:?}") };
+            assert_eq!(response.status().as_u16(), status);
+            assert_eq!(response.headers()["location"].to_str().unwrap(), location);
+        }
+    }
+    elsewhere.set_nonblocking(true).unwrap();
+    assert!(elsewhere.accept().is_err(), "nobody came");
+    // What a URI must not have is not silently left out, least of all a password (§3).
+    for uri in ["ws://user:secret@localhost/", "ws://localhost/#part", "http://localhost/"] {
+        let error = uri.parse::<bowstring::handshake::Uri>().unwrap_err().to_string();
+        assert!(!error.contains("secret"), "{error}");
+    }
+}
+
 /// A close reason is no line of text: whatever is in it stays in its frame.
 #[test]
 fn s29_a_close_reason_stays_in_its_frame() {
