@@ -226,18 +226,8 @@ impl<L: Link> Driver<L> {
                 ready!(self.poll_end(cx));
                 return Poll::Ready(self.finish(None));
             }
-            // Behind our close frame nothing is added: then it is read on, so that a peer that writes
-            // before it reads comes to it.
-            if self.link.is_full() && !self.link.poll_closed(cx) {
-                match self.link.poll_write(cx) {
-                    Poll::Ready(Err(error)) => self.failed = Some(error),
-                    Poll::Pending if self.link.is_full() => {
-                        self.input.park();
-                        ready!(self.poll_deadline(cx))?;
-                        continue;
-                    }
-                    _ => {}
-                }
+            if !ready!(self.poll_room(cx))? {
+                continue;
             }
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
@@ -260,25 +250,46 @@ impl<L: Link> Driver<L> {
                     let first = self.failed.take().unwrap_or(error);
                     return Poll::Ready(self.finish(Some(first)));
                 }
-                Poll::Pending => {
-                    self.input.park();
-                    if let Some(error) = self.failed.take() {
-                        return Poll::Ready(self.finish(Some(error)));
-                    }
-                    let mut written = self.link.poll_write(cx);
-                    if let Poll::Ready(Ok(())) = written
-                        && !self.receiver.replies().is_empty()
-                    {
-                        // There is room for what had to stay behind.
-                        self.link.settle(self.receiver.replies());
-                        written = self.link.poll_write(cx);
-                    }
-                    if let Poll::Ready(Err(error)) = written {
-                        return Poll::Ready(self.finish(Some(error)));
-                    }
-                    ready!(self.poll_deadline(cx))?;
-                }
+                Poll::Pending => ready!(self.poll_wait(cx))?,
             }
+        }
+    }
+
+    /// Waits until so little waits to be written that the peer may be read; `false` where something
+    /// else is to be looked at first.
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+        // Behind our close frame nothing is added: then it is read on, so that a peer that writes
+        // before it reads comes to it.
+        if self.link.is_full() && !self.link.poll_closed(cx) {
+            match self.link.poll_write(cx) {
+                Poll::Ready(Err(error)) => self.failed = Some(error),
+                Poll::Pending if self.link.is_full() => {
+                    self.input.park();
+                    return self.poll_deadline(cx).map_ok(|()| false);
+                }
+                _ => {}
+            }
+        }
+        Poll::Ready(Ok(true))
+    }
+
+    /// Nothing is there to be read: writes what is framed, looks at the clock, and waits.
+    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.input.park();
+        if let Some(error) = self.failed.take() {
+            return Poll::Ready(self.finish(Some(error)).map(drop));
+        }
+        let mut written = self.link.poll_write(cx);
+        if let Poll::Ready(Ok(())) = written
+            && !self.receiver.replies().is_empty()
+        {
+            // There is room for what had to stay behind.
+            self.link.settle(self.receiver.replies());
+            written = self.link.poll_write(cx);
+        }
+        match written {
+            Poll::Ready(Err(error)) => Poll::Ready(self.finish(Some(error)).map(drop)),
+            _ => self.poll_deadline(cx),
         }
     }
 

@@ -4,9 +4,9 @@
 //!   accept  connect         the opening handshake over a transport
 //!        └──┬──┘
 //!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
-//!           └──────────┼─────────┤
-//!                   driver    half       the reading loop and the end · a split socket's reading task
-//!                      │      shared     a lock between tasks
+//!           └──────────┼─────────┼──── patience
+//!                   driver    half      │     the reading loop and the end · a split socket's reading task
+//!                      │      shared ───┘     a lock between tasks · how long they wait for it
 //!             ┌────────┼─────────┬────────┐
 //!           input    link      timer   handle   waiting     bytes read · writing as it sees it · who waits
 //!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
@@ -36,6 +36,7 @@ mod locked;
 mod opening;
 mod outbox;
 mod overflow;
+mod patience;
 mod pool;
 mod shared;
 mod split;

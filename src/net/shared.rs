@@ -1,14 +1,14 @@
 //! The writing direction between tasks.
 //!
 //! [`Shared`] is the lock: held for framing, and for a write that does not block, never across an
-//! `await`. A writer that waits has [`Patience`], which ends.
+//! `await`.
 
 use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
-use std::time::{Duration, Instant};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 use tokio::sync::watch;
@@ -16,12 +16,11 @@ use tokio::sync::watch;
 use super::error::Error;
 use super::link::at_once;
 use super::overflow::Overflow;
-use super::timer::{Timer, now};
 use super::waiting::Waiting;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Event, Expired, Misuse};
+use crate::proto::{AsEvent, Event, Misuse};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
@@ -38,7 +37,7 @@ pub(super) struct Shared<W> {
     /// What becomes of messages for which there is no room.
     pub(super) policy: Overflow,
     /// How long a peer may take nothing before a writer that waits gives it up.
-    patience: Option<Duration>,
+    pub(super) patience: Option<Duration>,
     /// Whom it is told when much waits to be written, and when little does.
     pressure: OnceLock<Box<Pressure>>,
 }
@@ -49,16 +48,6 @@ pub(super) struct Inner<W> {
     pub(super) writing: Writing,
     /// How often the transport took something.
     taken: u32,
-}
-
-/// A writer that waits: how long it does, and that it is forgotten when it does not any more.
-pub(super) struct Patience<'a, W: AsyncWrite + Unpin + Send + 'static> {
-    shared: &'a Shared<W>,
-    timer: Timer,
-    /// Until when, unless the peer gives another sign of life than what there were by then.
-    until: Option<(Instant, u32)>,
-    /// Under which it is known to the others.
-    waker: Option<Waker>,
 }
 
 /// Two marks, so that what happens between them is told to nobody.
@@ -154,6 +143,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         self.waiting.wake_reader();
     }
 
+    /// Gives the peer up; the reader ends the connection.
+    pub(super) fn give_up(&self) {
+        self.given_up.store(true, Ordering::Relaxed);
+        self.abandon();
+    }
+
     /// Notes that bytes came from the peer.
     pub(super) fn heard(&self) {
         self.heard.fetch_add(1, Ordering::Relaxed);
@@ -161,13 +156,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
 
     /// Changes whenever the peer takes or says something. A kernel with megabytes of room tells only
     /// now and then that something was taken, so that a slow peer may have to speak for itself.
-    fn signs_of_life(&self) -> u32 {
+    pub(super) fn signs_of_life(&self) -> u32 {
         self.lock().taken.wrapping_add(self.heard.load(Ordering::Relaxed))
-    }
-
-    /// For one who begins to wait.
-    pub(super) fn patience(&self) -> Patience<'_, W> {
-        Patience { shared: self, timer: Timer::default(), until: None, waker: None }
     }
 
     /// Counts a message that was not said.
@@ -289,39 +279,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         }
         self.gauge(inner);
         Some(polled)
-    }
-}
-
-impl<W: AsyncWrite + Unpin + Send + 'static> Patience<'_, W> {
-    /// Ready when a peer has taken nothing for too long: then the connection is given up.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
-        self.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
-        let Some(patience) = self.shared.patience else { return Poll::Pending };
-        loop {
-            let signs = self.shared.signs_of_life();
-            let at = match self.until {
-                Some((at, before)) if before == signs => at,
-                _ => now() + patience,
-            };
-            self.until = Some((at, signs));
-            ready!(self.timer.poll(cx, at, || {}));
-            if self.shared.signs_of_life() == signs {
-                self.shared.given_up.store(true, Ordering::Relaxed);
-                self.shared.abandon();
-                return Poll::Ready(Expired::Pong.into());
-            }
-        }
-    }
-}
-
-impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
-    fn drop(&mut self) {
-        // Another future of its task may wait under the same waker, and must be asked again then.
-        if let Some(waker) = &self.waker
-            && self.shared.waiting.dismiss(waker)
-        {
-            waker.wake_by_ref();
-        }
     }
 }
 

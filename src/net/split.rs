@@ -25,6 +25,7 @@ use super::half::Half;
 use super::handle::Handle;
 use super::link::Whole;
 use super::overflow::Overflow;
+use super::patience::Patience;
 use super::shared::Shared;
 use super::stream::WebSocket;
 #[cfg(feature = "deflate")]
@@ -306,7 +307,7 @@ impl<S: Split> Writer<S> {
         &self,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
     ) -> Result<(), Error> {
-        let mut patience = self.shared.patience();
+        let mut patience = Patience::new(&self.shared);
         poll_fn(|cx| match poll(cx) {
             Poll::Pending => patience.poll(cx).map(Err),
             done => done,

@@ -1,20 +1,20 @@
-//! Compressing messages (RFC 7692): the only file that knows the engine.
+//! Compressing messages (RFC 7692).
 //!
 //! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
 //! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
 //! takeover* the next message may refer back to it; without, each stands alone. A connection keeps its
 //! engine between messages, or only the [window](Kept::Window) if it is to be frugal, or nothing if
-//! nothing refers back: then the engine is lent by the thread for as long as a message is under way.
+//! nothing refers back: then the thread [lends](engines) one for as long as a message is under way.
 //!
 //! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
 //! so a limit holds while inflating, not after.
 
-use std::cell::RefCell;
 use std::fmt;
 
-use zlib_rs::{Deflate, DeflateConfig, DeflateFlush, Inflate, InflateFlush, Status};
+use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
 use super::config::{Compression, Context};
+use super::engines::{self, Buffers, with_buffer};
 use super::error::Violation;
 use super::prepared::{Framed, Prepared};
 
@@ -23,39 +23,6 @@ const PIECE: usize = 16 << 10;
 
 /// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
-
-/// The smallest window that the engine can keep within: it makes 8 bits into 9.
-const SMALLEST: u8 = 9;
-
-/// How many engines of a kind, and buffers, a thread keeps for the next message.
-const KEPT: usize = 4;
-
-thread_local! {
-    static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
-    static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers::new()) };
-}
-
-/// Where messages pass through on their way out of an engine.
-struct Buffers {
-    /// `PIECE` bytes, whatever they are: cleared once, not for each message.
-    inflated: Vec<u8>,
-    deflated: Vec<u8>,
-}
-
-impl Buffers {
-    const fn new() -> Self {
-        Self { inflated: Vec::new(), deflated: Vec::new() }
-    }
-
-    fn inflated(&mut self) -> &mut Vec<u8> {
-        &mut self.inflated
-    }
-
-    fn deflated(&mut self) -> &mut Vec<u8> {
-        &mut self.deflated
-    }
-}
 
 /// What of a direction stays between messages.
 enum Kept {
@@ -93,13 +60,14 @@ impl Kept {
     fn window(&self) -> &[u8] {
         if let Self::Window(window) = self { window } else { &[] }
     }
-}
 
-/// A compressor that waits for the next who wants one just like it.
-struct Lent {
-    window_bits: u8,
-    level: u8,
-    engine: Box<Deflate>,
+    /// An engine for the next message.
+    fn inflate(&self, context: Context) -> Box<Inflate> {
+        match self {
+            Self::Engine => Box::new(engines::new_inflate(context.window_bits)),
+            _ => Box::new(engines::lend_inflate(self.window())),
+        }
+    }
 }
 
 /// How many bytes went in and came out, compressed and not.
@@ -153,7 +121,7 @@ impl Inflater {
         }
         self.empty = last;
         let Self { context, kept, inflated, .. } = self;
-        let mut engine = self.engine.take().unwrap_or_else(|| lend_inflate(*context, kept));
+        let mut engine = self.engine.take().unwrap_or_else(|| kept.inflate(*context));
         self.ratio.wire += bytes.len() as u64;
         let mut take = |piece: &[u8]| {
             *inflated += piece.len() as u64;
@@ -173,7 +141,7 @@ impl Inflater {
             self.ratio.plain += std::mem::take(&mut self.inflated);
         }
         if last && !matches!(self.kept, Kept::Engine) {
-            give_inflate(*engine);
+            engines::give_inflate(*engine);
         } else {
             self.engine = Some(engine);
         }
@@ -248,7 +216,7 @@ impl Deflater {
     /// Whether messages can be compressed at all: with a window that is too small for the engine
     /// they go out as they are, which is always allowed (RFC 7692 §6.1).
     pub(super) fn is_able(&self) -> bool {
-        self.context.window_bits >= SMALLEST
+        self.context.window_bits >= engines::SMALLEST
     }
 
     /// Whether a message goes out as it is, without a try.
@@ -330,7 +298,9 @@ impl Deflater {
     fn compress(&mut self, mut plain: &[u8], last: bool, out: &mut Vec<u8>) {
         self.used = true;
         let Self { context, level, kept, .. } = self;
-        let engine = self.engine.get_or_insert_with(|| lend_deflate(*context, *level, kept));
+        let engine = self.engine.get_or_insert_with(|| {
+            engines::lend_deflate(context.window_bits, *level, kept.window())
+        });
         // A little more than what does not shrink needs: enough for a short message in one go.
         let room = PIECE.min(plain.len() + 64);
         loop {
@@ -363,55 +333,10 @@ impl Deflater {
 
     /// Gives the engine to whoever needs one next.
     fn give(&mut self) {
-        let Some(mut engine) = self.engine.take() else { return };
-        engine.reset();
-        let lent = Lent { window_bits: self.context.window_bits, level: self.level, engine };
-        DEFLATES.with_borrow_mut(|kept| {
-            if kept.len() == KEPT {
-                kept.remove(0);
-            }
-            kept.push(lent);
-        });
+        if let Some(engine) = self.engine.take() {
+            engines::give_deflate(self.context.window_bits, self.level, engine);
+        }
     }
-}
-
-fn lend_deflate(context: Context, level: u8, kept: &Kept) -> Box<Deflate> {
-    let window_bits = context.window_bits;
-    let lent = DEFLATES.with_borrow_mut(|kept| {
-        let fits = |lent: &Lent| lent.window_bits == window_bits && lent.level == level;
-        kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
-    });
-    let mut engine = lent.unwrap_or_else(|| {
-        // A smaller window with as much memory for the rest would waste it. More than 6 shrinks no
-        // message further, and has to be cleared for each.
-        let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 6);
-        let config = DeflateConfig {
-            window_bits: -i32::from(window_bits),
-            mem_level,
-            ..DeflateConfig::new(level.into())
-        };
-        Box::new(Deflate::new_with_config(config))
-    });
-    if !kept.window().is_empty() {
-        // It refuses only one with a header, or in the middle of something.
-        let set = engine.set_dictionary(kept.window());
-        debug_assert!(set.is_ok(), "{set:?}");
-    }
-    engine
-}
-
-fn lend_inflate(context: Context, kept: &Kept) -> Box<Inflate> {
-    if let Kept::Engine = kept {
-        return Box::new(Inflate::new(false, context.window_bits.max(SMALLEST)));
-    }
-    // These are shared among all, so they have the window that suits them all.
-    let lent = INFLATES.with_borrow_mut(Vec::pop);
-    let mut engine = lent.unwrap_or_else(|| Inflate::new(false, 15));
-    if !kept.window().is_empty() {
-        let set = engine.set_dictionary(kept.window());
-        debug_assert!(set.is_ok(), "{set:?}");
-    }
-    Box::new(engine)
 }
 
 impl Context {
@@ -419,28 +344,6 @@ impl Context {
     fn legal(self) -> Self {
         Self { window_bits: self.window_bits.clamp(8, 15), ..self }
     }
-}
-
-fn give_inflate(mut engine: Inflate) {
-    engine.reset(false);
-    INFLATES.with_borrow_mut(|kept| {
-        if kept.len() < KEPT {
-            kept.push(engine);
-        }
-    });
-}
-
-/// Lends one of the thread's buffers; one that grew past what most messages need is not kept.
-fn with_buffer<T>(
-    which: fn(&mut Buffers) -> &mut Vec<u8>,
-    work: impl FnOnce(&mut Vec<u8>) -> T,
-) -> T {
-    let mut buffer = BUFFERS.with_borrow_mut(|buffers| std::mem::take(which(buffers)));
-    let done = work(&mut buffer);
-    if buffer.capacity() <= 16 * PIECE {
-        BUFFERS.with_borrow_mut(|buffers| *which(buffers) = buffer);
-    }
-    done
 }
 
 impl fmt::Debug for Inflater {

@@ -9,8 +9,8 @@
 //!             receive     send     deadline  §6.2 · §6.1
 //!        ┌───────┼──────────┤
 //!    assemble  deflate   as_event            §5.4 · RFC 7692 · whatever can be said
-//!        │       └────┬─────┘
-//!        │         prepared                  one message for many
+//!        │       ├────┬─────┘
+//!        │  engines prepared                 what threads lend · one message for many
 //!        │     ┌──────┤
 //!  utf8 spare  │    frame                    pieces of frames, and back      §5.1 §5.2
 //!              │  ┌───┴───┐
@@ -31,6 +31,8 @@ mod connection;
 mod deadline;
 #[cfg(feature = "deflate")]
 mod deflate;
+#[cfg(feature = "deflate")]
+mod engines;
 mod error;
 mod frame;
 mod header;
