@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 mod extensions;
 mod head;
+mod origin;
 mod properties;
 mod request;
 mod response;
