@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bowstring::server::{Accept, Answer, Connection, Request, Server};
+use bowstring::server::{Accept, Answer, Connection, Limits, Request, Server};
 use bowstring::{Error, Message};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -151,3 +151,35 @@ async fn draining_alarms_nobody() {
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// Whoever is answered, in whatever way they failed, leaves word of it.
+#[tokio::test]
+async fn every_refusal_is_told() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let request = String::from_utf8_lossy(REQUEST).into_owned();
+    for (connections, request, status) in [
+        (9, request.replace("Version: 13", "Version: 12"), "426"),
+        (9, "GET / HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), "400"),
+        (0, "GET / HTTP/3.1\r\nHost: here\r\n\r\n".to_owned(), "505"),
+        (0, request, "503"),
+    ] {
+        let mut limits = Limits::default();
+        limits.connections = connections;
+        let server = Server::bind("127.0.0.1:0").await.unwrap().limits(limits);
+        let address = server.local_addrs().next().unwrap();
+        let serving = tokio::spawn(server.serve(async |_: Connection| {}));
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut line = [0; 12];
+        stream.read_exact(&mut line).await.unwrap();
+        assert_eq!(&line[9..], status.as_bytes());
+        serving.abort();
+        let log = String::from_utf8(std::mem::take(&mut *log.0.lock().unwrap())).unwrap();
+        let peer = stream.local_addr().unwrap();
+        let told =
+            log.contains(&format!("peer={peer}")) && log.contains(&format!("status={status}"));
+        assert!(told && log.lines().count() == 1, "{status}: {log}");
+    }
+}

@@ -3,7 +3,7 @@
 //! [`accept`] does it all. [`Incoming`] stops after the request has been read, so that the
 //! application can look at it, choose a subprotocol, or answer something else.
 
-use http::{HeaderMap, Request, Response};
+use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::config::Config;
@@ -93,15 +93,15 @@ where
     ///
     /// As for [`accept`](fn@accept).
     pub async fn read(stream: S, config: &Config) -> Result<Self, Error> {
-        Self::read_noting(stream, config, || {}).await
+        Self::read_noting(stream, config, |_| {}).await
     }
 
-    /// The same; `refusing` is called before a head that cannot be read is answered, for that takes as
-    /// long as the peer likes to stay.
+    /// The same; `refusing` is called before a head that cannot be read is answered with this status, for
+    /// that takes as long as the peer likes to stay.
     pub(crate) async fn read_noting(
         mut stream: S,
         config: &Config,
-        refusing: impl FnOnce(),
+        refusing: impl FnOnce(StatusCode),
     ) -> Result<Self, Error> {
         no_delay(&stream);
         let config = config.clone();
@@ -114,7 +114,7 @@ where
         let (len, request) = match read.await {
             Ok(read) => read,
             Err(Error::Request(error)) => {
-                refusing();
+                refusing(error.status());
                 return Err(refuse(stream, error, &config).await);
             }
             Err(error) => return Err(error),

@@ -7,12 +7,12 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::OwnedSemaphorePermit;
+use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
 use super::connection::Connection;
-use super::listener::{Accepted, Listener};
+use super::listener::{Accepted, BACKLOG, Listener};
 use super::task::{self, Arrival, Context, Outcome, unless};
 use super::trace::Trace;
 
@@ -24,11 +24,18 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let registry = &context.registry;
-    while let Some((accepted, permit)) =
-        unless(registry.draining(), next(&context, &listener)).await
-    {
+    // Whoever has come when it drains is told, rather than reset: no more than may have come, or those
+    // who go on coming would keep it for ever. They are over and above the handshakes, but not for long.
+    let last = Arc::new(Semaphore::new(BACKLOG as usize + 1));
+    while let Some(accepted) = unless(registry.draining(), listener.accept()).await {
         match accepted {
-            Ok(accepted) => admit(&context, accepted, permit),
+            Ok(accepted) => {
+                let permit = Arc::clone(&registry.handshakes).acquire_owned();
+                match unless(registry.draining(), permit).await {
+                    Some(permit) => admit(&context, accepted, permit),
+                    None => admit(&context, accepted, Arc::clone(&last).acquire_owned().await),
+                }
+            }
             // The peer has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system is out of something, such as file descriptors. Asking again at once would
@@ -39,29 +46,23 @@ where
             }
         }
     }
-    // Whoever is in the backlog is told, rather than reset.
-    tokio::task::yield_now().await;
-    while let Some((Ok(accepted), permit)) = at_once(next(&context, &listener)).await {
-        admit(&context, accepted, permit);
+    for _ in 0..BACKLOG {
+        tokio::task::yield_now().await;
+        let Some(Ok(accepted)) = at_once(listener.accept()).await else { break };
+        admit(&context, accepted, Arc::clone(&last).acquire_owned().await);
     }
 }
 
-/// The next connection, once there may be one more handshake.
-async fn next<D, H>(
-    context: &Context<D, H>,
-    listener: &Listener,
-) -> (io::Result<Accepted>, OwnedSemaphorePermit) {
-    let permit = Arc::clone(&context.registry.handshakes).acquire_owned().await;
-    let permit = permit.expect("it is never closed");
-    (listener.accept().await, permit)
-}
-
-fn admit<D, H, F>(context: &Arc<Context<D, H>>, accepted: Accepted, permit: OwnedSemaphorePermit)
-where
+fn admit<D, H, F>(
+    context: &Arc<Context<D, H>>,
+    accepted: Accepted,
+    permit: Result<OwnedSemaphorePermit, AcquireError>,
+) where
     D: Send + 'static,
     H: Fn(Connection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
+    let permit = permit.expect("it is never closed");
     match context.registry.enter(accepted.peer) {
         Ok(place) => {
             let id = place.id();
@@ -69,14 +70,14 @@ where
             let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival));
             context.registry.set_abort(id, spawned.abort_handle());
         }
-        Err(full) => {
+        Err((id, full)) => {
             // A flood of those who find no place takes no handshake from the others.
             drop(permit);
             // Beyond as many as may be told so they see the end, without an answer.
             let Some(refusal) = context.registry.refusal() else { return };
             let config = context.config.clone();
             tokio::spawn(async move {
-                task::refuse(accepted, config, full).await;
+                task::refuse(accepted, id, config, full).await;
                 drop(refusal);
             });
         }

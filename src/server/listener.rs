@@ -8,6 +8,7 @@ use std::os::unix::fs::FileTypeExt;
 #[cfg(unix)]
 use std::path::Path;
 
+use http::StatusCode;
 use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
 #[cfg(unix)]
 use tokio::net::{UnixListener, UnixStream};
@@ -191,11 +192,11 @@ impl Shared {
 
 impl Accepted {
     /// The transport, once it is as secure as it should be; `None` if it never is. `refusing` is
-    /// called before somebody is told so.
+    /// called with the status before somebody is told so.
     pub(super) async fn transport(
         self,
         config: &Config,
-        refusing: impl FnOnce(),
+        refusing: impl FnOnce(StatusCode),
     ) -> Option<Transport> {
         #[cfg(feature = "rustls-tls")]
         if let Some(tls) = self.tls {
@@ -283,4 +284,4 @@ impl fmt::Display for Peer {
 }
 
 /// How many connections may wait to be accepted.
-const BACKLOG: u32 = 4096;
+pub(super) const BACKLOG: u32 = 4096;

@@ -1,6 +1,7 @@
 //! Who is here: the connections that are open, how many there may be, and how they ended.
 
 use std::collections::HashMap;
+use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -22,7 +23,8 @@ pub struct Limits {
     /// Connections whose opening handshake is under way, beside those that are open; what comes beyond
     /// waits to be accepted. Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
     /// What the peer sends comes on top: its head, twice, and up to 16 KiB behind it, so 48 KiB at
-    /// most with the default [`head`](crate::Config::head).
+    /// most with the default [`head`](crate::Config::head); or 72 KiB, for who sends rustls as much of a
+    /// handshake as it takes. Each listener may have accepted one more, who waits for the others.
     ///
     /// Beside them as many again, but no more than 1,024, may be under way to a refusal. Beyond that,
     /// whoever has come to find no room sees the end without an answer, and others who are refused
@@ -128,9 +130,11 @@ impl Registry {
         })
     }
 
-    /// A place for somebody who has come.
-    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, Full> {
+    /// A place for somebody who has come; or the number under which they are told that there is none.
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, (u64, Full)> {
         let mut seats = self.seats();
+        let id = seats.next_id;
+        seats.next_id += 1;
         // One that is mapped into IPv6 is the same.
         let ip = self.limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
         let full = if seats.admitted >= self.limits.connections {
@@ -142,10 +146,8 @@ impl Registry {
         };
         if let Some(full) = full {
             seats.report.refused += 1;
-            return Err(full);
+            return Err((id, full));
         }
-        let id = seats.next_id;
-        seats.next_id += 1;
         seats.taken.insert(id, Seat { abort: None, handle: None });
         if let Some(ip) = ip {
             seats.from.insert(id, ip);
@@ -317,14 +319,21 @@ impl Drop for Place {
             End::Failed => report.failed += 1,
             End::Dropped => report.dropped += 1,
         }
-        // A flood must not leave its table behind.
-        if seats.taken.len() < seats.taken.capacity() / 8 {
-            let keep = seats.taken.len() * 2;
-            seats.taken.shrink_to(keep);
-        }
+        // A flood must not leave its tables behind.
+        let Seats { taken, from, addresses, .. } = &mut *seats;
+        shrink(taken);
+        shrink(from);
+        shrink(addresses);
         drop(seats);
         drop(seat);
         self.registry.gone.notify_waiters();
+    }
+}
+
+/// Gives up what a table has not needed for long, so that it costs nothing on the whole.
+fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
+    if table.len() < table.capacity() / 8 {
+        table.shrink_to(2 * table.len());
     }
 }
 

@@ -300,9 +300,13 @@ where
         let mut accepting = accept_from(&context, listeners);
         super::task::unless(registry.draining(), until).await;
         registry.start_draining(farewell);
-        // They see off whoever was about to be accepted.
-        while accepting.join_next().await.is_some() {}
-        if timeout(drain_within, registry.empty()).await.is_err() {
+        let gone = async {
+            // They see off whoever was about to be accepted.
+            while accepting.join_next().await.is_some() {}
+            registry.empty().await;
+        };
+        if timeout(drain_within, gone).await.is_err() {
+            accepting.shutdown().await;
             registry.abort();
             registry.empty().await;
         }

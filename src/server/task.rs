@@ -123,10 +123,14 @@ where
 }
 
 /// Answers somebody who cannot be let in.
-pub(super) async fn refuse(accepted: Accepted, config: Config, full: Full) {
-    let Some(stream) = accepted.transport(&config, || {}).await else { return };
-    let Ok(incoming) = Incoming::read(stream, &config).await else { return };
-    let _ = incoming.respond(no_room(full).0).await;
+pub(super) async fn refuse(accepted: Accepted, id: u64, config: Config, full: Full) {
+    let trace = Trace::new(id, accepted.peer);
+    let refusing = |status| trace.refused(status);
+    let Some(stream) = accepted.transport(&config, refusing).await else { return };
+    let Ok(incoming) = Incoming::read_noting(stream, &config, refusing).await else { return };
+    let Answer(answer) = no_room(full);
+    refusing(answer.status());
+    let _ = incoming.respond(answer).await;
 }
 
 fn no_room(full: Full) -> Answer {
@@ -161,45 +165,40 @@ async fn handshake<D, H>(
     context: &Context<D, H>,
     accepted: Accepted,
     place: &mut Place,
-    mut permit: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
     trace: &Trace,
 ) -> Option<(WebSocket<Transport>, D)> {
     let Context { registry, config, .. } = context;
-    // Whoever is about to ask when the server drains is told; the silent are not waited for.
-    let drained = async {
+    // Whoever is about to ask, or was answered, when the server drains is told; nobody who stays silent,
+    // or stays, is waited for.
+    let drained = || async {
         registry.draining().await;
         sleep(GRACE).await;
     };
     let peer = accepted.peer;
-    let read = async {
-        let stream = accepted.transport(config, || registry.make_room(&mut permit)).await?;
-        Incoming::read_noting(stream, config, || registry.make_room(&mut permit)).await.ok()
-    };
+    let mut door = Door { registry, trace, permit };
     let mut incoming = {
+        let read = async {
+            let stream = accepted.transport(config, |status| door.turn_away(status)).await?;
+            Incoming::read_noting(stream, config, |status| door.turn_away(status)).await.ok()
+        };
         // Pinned here: handed over by value they would have room made for them twice.
-        let (drained, read) = (pin!(drained), pin!(read));
+        let (drained, read) = (pin!(drained()), pin!(read));
         unless(drained, read).await??
     };
     trace.requested(incoming.request().uri().path());
     let fault = incoming.fault().map(RequestError::status);
     if let Some(status) = fault.filter(|_| incoming.wants_upgrade()) {
-        trace.refused(status);
-        registry.make_room(&mut permit);
-        let _ = incoming.accept().await;
+        door.turn_away(status);
+        unless(drained(), incoming.accept()).await;
         return None;
     }
     let decided = decide(context, &mut incoming, peer, place, trace).await;
     let Accept { data, protocol, headers, config } = match decided {
         Ok(accept) => accept,
         Err(Answer(answer)) => {
-            trace.refused(answer.status());
-            registry.make_room(&mut permit);
-            if registry.is_draining() {
-                let mut config = config.clone();
-                config.handshake_timeout = GRACE;
-                incoming.set_config(config);
-            }
-            let _ = incoming.respond(answer).await;
+            door.turn_away(answer.status());
+            unless(drained(), incoming.respond(answer)).await;
             return None;
         }
     };
@@ -207,14 +206,28 @@ async fn handshake<D, H>(
         incoming.set_config(*config);
     }
     match fault {
-        Some(status) => {
-            trace.refused(status);
-            registry.make_room(&mut permit);
-        }
-        None => drop(permit),
+        Some(status) => door.turn_away(status),
+        None => drop(door),
     }
-    let socket = incoming.accept_with(protocol.as_deref(), &headers).await.ok()?;
+    let accepting = incoming.accept_with(protocol.as_deref(), &headers);
+    let socket = unless(drained(), accepting).await?.ok()?;
     Some((socket, data))
+}
+
+/// Where somebody is who has not been let in.
+struct Door<'a> {
+    registry: &'a Registry,
+    trace: &'a Trace,
+    /// Their place among the handshakes, or among the refusals.
+    permit: OwnedSemaphorePermit,
+}
+
+impl Door<'_> {
+    /// They are about to be told that they are refused.
+    fn turn_away(&mut self, status: StatusCode) {
+        self.trace.refused(status);
+        self.registry.make_room(&mut self.permit);
+    }
 }
 
 /// Whether to accept a request, or what else to answer. Everything it says can be answered.

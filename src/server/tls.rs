@@ -89,12 +89,12 @@ impl Tls {
     }
 
     /// Makes the TLS handshake, in at most `handshake_timeout`. Whoever speaks HTTP in the clear is
-    /// told so, after `refusing` was called.
+    /// told so, after `refusing` was called with the status.
     pub(super) async fn accept(
         &self,
         stream: Transport,
         config: &Config,
-        refusing: impl FnOnce(),
+        refusing: impl FnOnce(StatusCode),
     ) -> Option<Transport> {
         let limit = config.handshake_timeout;
         let handshake = async {
@@ -108,7 +108,7 @@ impl Tls {
         match timeout(limit, handshake).await {
             Ok(Ok(Ok(stream))) => Some(stream),
             Ok(Ok(Err(plain))) => {
-                refusing();
+                refusing(StatusCode::BAD_REQUEST);
                 Box::pin(say_so(plain, config)).await;
                 None
             }

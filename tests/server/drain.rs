@@ -1,12 +1,16 @@
 //! How a server ends: nobody new, everybody told, nothing lost, in time.
 
+use std::collections::VecDeque;
+use std::io::Read;
 use std::sync::Arc;
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
 
-use bowstring::server::Connection;
-use bowstring::{Error, Message};
+use bowstring::server::{Accept, Connection, Limits};
+use bowstring::{Config, Error, Message};
 use http::StatusCode;
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 
@@ -157,4 +161,111 @@ async fn the_backlog_is_told_too() {
     drop(waiting);
     let report = soon("the end", serving).await.unwrap();
     assert_eq!((report.refused, report.open), (300, 0), "{report:?}");
+}
+
+/// Even if no handshake is free: those of the silent are theirs for long.
+#[tokio::test]
+async fn the_backlog_is_told_though_every_handshake_is_taken() {
+    let mut limits = Limits::default();
+    limits.handshakes = 1;
+    let (asked, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (asking, waiting) = (Arc::clone(&asked), Arc::clone(&go));
+    let server = local().await.limits(limits).on_request(move |_| {
+        asking.add_permits(1);
+        let waiting = Arc::clone(&waiting);
+        async move {
+            let _ = waiting.acquire().await.unwrap();
+            Ok(Accept::default())
+        }
+    });
+    let server = start(server, crate::echo);
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        let mut client = TcpStream::connect(server.address).await.unwrap();
+        client.write_all(upgrade("").as_bytes()).await.unwrap();
+        clients.push(client);
+    }
+    soon("the hook", asked.acquire()).await.unwrap().forget();
+    server.handle.drain();
+    for client in &mut clients[1..] {
+        let mut answer = String::new();
+        soon("the answer", client.read_to_string(&mut answer)).await.unwrap();
+        assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
+    }
+    go.add_permits(1);
+    soon("the end", server.task).await.unwrap();
+}
+
+/// Whoever was answered, and stays, is not waited for.
+#[tokio::test]
+async fn who_was_refused_delays_no_drain() {
+    const LONG: Duration = Duration::from_secs(3600);
+    let plain = "GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned();
+    for (request, status) in [
+        (upgrade("Origin: http://evil.com\r\n"), "403"),
+        (upgrade("").replace("Version: 13", "Version: 12"), "426"),
+        ("GET / HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), "400"),
+        (plain, "426"),
+    ] {
+        for drained_before in [false, true] {
+            let mut config = Config::default();
+            config.handshake_timeout = LONG;
+            let server = start(local().await.config(config).drain_within(LONG), crate::echo);
+            let mut stays = TcpStream::connect(server.address).await.unwrap();
+            let (front, back) = request.split_at(20);
+            stays.write_all(front.as_bytes()).await.unwrap();
+            if drained_before {
+                server.handle.drain();
+            }
+            stays.write_all(back.as_bytes()).await.unwrap();
+            let mut line = [0; 12];
+            soon("the answer", stays.read_exact(&mut line)).await.unwrap();
+            let legal = drained_before && !request.contains("Version: 12") && status != "400";
+            let expected = if legal { "503" } else { status };
+            assert_eq!(&line[9..], expected.as_bytes(), "{request}");
+            let report = server.end().await;
+            assert_eq!(report.refused, 1, "{report:?}");
+        }
+    }
+}
+
+/// Nor is a flood of those who find no place: no more are told than may have come before.
+#[test]
+fn a_flood_delays_no_drain() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(local());
+    let mut limits = Limits::default();
+    (limits.connections, limits.handshakes) = (0, 1);
+    let server = server.drain_within(Duration::from_millis(500)).limits(limits);
+    let (address, handle) = (server.local_addrs().next().unwrap(), server.handle());
+    let (begin, ended) = (Instant::now(), AtomicBool::new(false));
+    let flooding = || !ended.load(Ordering::Relaxed) && begin.elapsed() < Duration::from_secs(15);
+    let took = thread::scope(|scope| {
+        for _ in 0..8 {
+            scope.spawn(|| {
+                let mut held = VecDeque::new();
+                while flooding() {
+                    let Ok(stream) = std::net::TcpStream::connect(address) else { break };
+                    let patience = Some(Duration::from_millis(200));
+                    stream.set_read_timeout(patience).unwrap();
+                    held.push_back(stream);
+                    if held.len() > 60 {
+                        // Until the server has let go of it.
+                        let _ = held.pop_front().unwrap().read(&mut [0]);
+                    }
+                }
+            });
+        }
+        scope.spawn(|| {
+            while handle.report().refused < 100 {
+                thread::yield_now();
+            }
+            handle.drain();
+        });
+        let report = runtime.block_on(server.serve(crate::echo));
+        ended.store(true, Ordering::Relaxed);
+        assert!(report.refused >= 100, "{report:?}");
+        begin.elapsed()
+    });
+    assert!(took < Duration::from_secs(10), "{took:?}");
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
-use bowstring::server::{Accept, Answer, Limits, Request};
+use bowstring::server::{Accept, Answer, Limits, Listener, Request};
 use bowstring::{Config, Error};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -96,6 +96,20 @@ async fn s23_as_many_handshakes_as_there_may_be() {
     ws.send("at last").await.unwrap();
     assert!(ws.recv().await.unwrap().is_some());
     drop(silent);
+}
+
+/// A listener to which nobody comes takes none of them.
+#[tokio::test]
+async fn s23_a_quiet_listener_takes_no_handshake() {
+    for busy in [0, 1] {
+        let mut limits = Limits::default();
+        limits.handshakes = 1;
+        let server = local().await.listen(Listener::bind("127.0.0.1:0").await.unwrap());
+        let address = server.local_addrs().nth(busy).unwrap();
+        let _server = start(server.limits(limits), crate::echo);
+        let uri = format!("ws://{address}/");
+        soon("the handshake", bowstring::connect(&uri)).await.unwrap();
+    }
 }
 
 /// Whoever finds no place keeps nobody else waiting: as many as there may be handshakes are told so,
@@ -262,6 +276,31 @@ fn s22_a_request_costs_its_head_and_not_its_words() {
         // In the fields, and once more as what is offered.
         assert!(more < 32 << 10, "{more} bytes for {} words", words(&lines));
     }
+}
+
+/// A flood leaves no tables behind, where addresses count neither.
+#[test]
+fn s36_a_flood_leaves_no_tables() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let left = [None, Some(1_000_000)].map(|per_address| {
+        let server = runtime.block_on(limited(|limits| limits.per_address = per_address));
+        let flood = |count: u64| {
+            runtime.block_on(async {
+                let mut held = Vec::new();
+                for _ in 0..count {
+                    let mut stream = TcpStream::connect(server.address).await.unwrap();
+                    stream.write_all(upgrade("").as_bytes()).await.unwrap();
+                    assert_eq!(status(&mut stream).await, "101");
+                    held.push(stream);
+                }
+                drop(held);
+                server.open(0).await;
+            });
+        };
+        flood(10);
+        measure(|| flood(200)).bytes_current
+    });
+    assert!(left[1] - left[0] < 1024, "{left:?}");
 }
 
 fn words(lines: &str) -> usize {

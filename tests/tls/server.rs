@@ -4,6 +4,7 @@ use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use allocation_counter::measure;
 use bowstring::net::rustls::ClientConnection;
 use bowstring::net::rustls::pki_types::ServerName;
 use bowstring::net::{TlsError, Transport};
@@ -232,6 +233,46 @@ async fn s23_a_plain_request_that_stays_keeps_nobody_waiting() {
     let mut answer = [0; 12];
     in_time(lingering.read_exact(&mut answer)).await.unwrap();
     assert_eq!(&answer, b"HTTP/1.1 400");
+}
+
+/// S23: rustls takes up to 64 KiB of a handshake, and that is all; for a moment they are there half
+/// as often again, while it makes room for more.
+#[test]
+fn s23_what_a_tls_handshake_costs_at_most() {
+    let authority = Authority::new();
+    let tls = authority.issue(&["localhost"]).tls();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let address = runtime.block_on(async {
+        let server = Server::bind("127.0.0.1:0").await.unwrap().tls(tls);
+        let address = server.local_addrs().next().unwrap();
+        tokio::spawn(server.serve(async |_| {}));
+        address
+    });
+    let cost = |len: u32| {
+        let mut hello = [&[1][..], &len.to_be_bytes()[1..]].concat();
+        hello.resize(len as usize + 4, 0);
+        let mut bytes = Vec::new();
+        for piece in hello.chunks(16_000) {
+            bytes.extend_from_slice(&[22, 3, 1]);
+            bytes.extend_from_slice(&(piece.len() as u16).to_be_bytes());
+            bytes.extend_from_slice(piece);
+        }
+        let cost = measure(|| {
+            runtime.block_on(async {
+                let mut stream = TcpStream::connect(address).await.unwrap();
+                // It is no ClientHello, which shows when it is whole, or longer than they are.
+                let _ = stream.write_all(&bytes).await;
+                let mut alert = Vec::new();
+                let _ = in_time(stream.read_to_end(&mut alert)).await;
+                assert!(alert.is_empty() || (alert.len(), alert[0]) == (7, 21), "{alert:?}");
+            });
+        });
+        cost.bytes_max
+    };
+    cost(1);
+    let costs = [cost(1), cost(60_000), cost(65_535), cost(1 << 20)];
+    println!("S23: within TLS up to {costs:?} bytes");
+    assert!(costs.into_iter().all(|cost| cost < 112 << 10), "{costs:?}");
 }
 
 /// A ClientHello and no more.
