@@ -92,7 +92,8 @@ impl<S: Split> WebSocket<S> {
 ///
 /// It must be polled for the connection to live: it answers pings, keeps the deadlines and ends the
 /// connection. (A [`Writer`] that waits gives up a peer of which nothing is heard, and which takes nothing,
-/// for as long as the keep-alive allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s without a peer that is heard.
+/// for as long as the keep-alive allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s
+/// without a peer that is heard.
 pub struct Reader<S: Split> {
     driver: Driver<Half<S::Read, S::Write>>,
 }
