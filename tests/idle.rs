@@ -1,10 +1,10 @@
 //! What an idle connection holds: a few hundred bytes, and no buffer.
 //!
-//! Counted by an allocator for the whole process, which is why there is one test, on a socket that has echoed a message and now waits. The memory that a
-//! thread's sockets share, and what tokio needs for a TCP socket and its registration, are not ours.
+//! Counted by an allocator for the whole process, which is why there is one test, on a socket that has
+//! echoed a message and now waits. The memory that a thread's sockets share, and what tokio needs for a
+//! TCP socket and its registration, are not ours.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+mod heap;
 
 use bowstring::handshake::ClientRequest;
 use bowstring::net::{
@@ -12,21 +12,9 @@ use bowstring::net::{
 };
 use bowstring::proto::Role;
 use bowstring::{Config, WebSocket};
+use heap::{heap, wait};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
-
-#[global_allocator]
-static ALLOC: dhat::Alloc = dhat::Alloc;
-
-fn heap() -> usize {
-    dhat::HeapStats::get().curr_bytes
-}
-
-/// Polls a future until it waits, and drops it.
-fn wait(future: impl Future<Output = impl Sized>) {
-    let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(polled, Poll::Pending));
-}
 
 /// A server's socket that has echoed one message of this length, and its client.
 async fn echoed(

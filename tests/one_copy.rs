@@ -1,25 +1,13 @@
 //! What is sent to many lies in memory once, as an allocator counts it for the whole process.
 
-use std::pin::pin;
-use std::task::{Context, Poll, Waker};
+mod heap;
+
 use std::time::Duration;
 
 use bowstring::proto::Role;
 use bowstring::{Config, Prepared, WebSocket};
+use heap::{heap, wait};
 use tokio::io::AsyncReadExt;
-
-#[global_allocator]
-static ALLOC: dhat::Alloc = dhat::Alloc;
-
-fn heap() -> usize {
-    dhat::HeapStats::get().curr_bytes
-}
-
-/// Polls a future until it waits, and drops it.
-fn wait(future: impl Future<Output = impl Sized>) {
-    let polled = pin!(future).poll(&mut Context::from_waker(Waker::noop()));
-    assert!(matches!(polled, Poll::Pending));
-}
 
 /// S41: what a server sends to many lies in memory once, however little of it they take.
 #[tokio::test(start_paused = true)]

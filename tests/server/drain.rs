@@ -7,14 +7,14 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bowstring::server::{Accept, Connection, Limits};
+use bowstring::server::{Connection, Limits};
 use bowstring::{Config, Error, Message};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{close_of, local, soon, start, upgrade};
+use crate::{Hesitant, close_of, local, soon, start, upgrade};
 
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
@@ -112,22 +112,13 @@ async fn requests_under_way_get_503_and_nobody_is_accepted_any_more() {
 
 #[tokio::test]
 async fn who_comes_while_the_hook_is_asked_gets_503() {
-    let (tell, mut told) = tokio::sync::mpsc::unbounded_channel();
-    let (go, gone) = tokio::sync::watch::channel(false);
-    let server = local().await.on_request(move |_| {
-        let (tell, mut gone) = (tell.clone(), gone.clone());
-        async move {
-            tell.send(()).unwrap();
-            gone.wait_for(|gone| *gone).await.unwrap();
-            Ok(bowstring::server::Accept::default())
-        }
-    });
+    let (server, hook) = Hesitant::of(local().await);
     let server = start(server, crate::echo);
     let uri = format!("ws://{}/", server.address);
     let connecting = tokio::spawn(async move { bowstring::connect(&uri).await });
-    told.recv().await.unwrap();
+    hook.asked(1).await;
     server.handle.drain();
-    go.send(true).unwrap();
+    hook.go();
     match soon("an answer", connecting).await.unwrap() {
         Err(Error::Status(response)) => {
             assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE)
@@ -168,16 +159,7 @@ async fn the_backlog_is_told_too() {
 async fn the_backlog_is_told_though_every_handshake_is_taken() {
     let mut limits = Limits::default();
     limits.handshakes = 1;
-    let (asked, go) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
-    let (asking, waiting) = (Arc::clone(&asked), Arc::clone(&go));
-    let server = local().await.limits(limits).on_request(move |_| {
-        asking.add_permits(1);
-        let waiting = Arc::clone(&waiting);
-        async move {
-            let _ = waiting.acquire().await.unwrap();
-            Ok(Accept::default())
-        }
-    });
+    let (server, hook) = Hesitant::of(local().await.limits(limits));
     let server = start(server, crate::echo);
     let mut clients = Vec::new();
     for _ in 0..4 {
@@ -185,14 +167,14 @@ async fn the_backlog_is_told_though_every_handshake_is_taken() {
         client.write_all(upgrade("").as_bytes()).await.unwrap();
         clients.push(client);
     }
-    soon("the hook", asked.acquire()).await.unwrap().forget();
+    hook.asked(1).await;
     server.handle.drain();
     for client in &mut clients[1..] {
         let mut answer = String::new();
         soon("the answer", client.read_to_string(&mut answer)).await.unwrap();
         assert!(answer.starts_with("HTTP/1.1 503"), "{answer}");
     }
-    go.add_permits(1);
+    hook.go();
     soon("the end", server.task).await.unwrap();
 }
 

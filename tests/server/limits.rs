@@ -11,9 +11,8 @@ use bowstring::{Config, Error};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
-use tokio::sync::Semaphore;
 
-use crate::{Running, local, soon, start, upgrade};
+use crate::{Hesitant, Running, local, soon, start, upgrade};
 
 async fn limited(set: impl FnOnce(&mut Limits)) -> Running {
     let mut limits = Limits::default();
@@ -197,16 +196,7 @@ async fn s36_the_silent_fill_no_server() {
 async fn s36_hooks_that_answer_at_once() {
     let mut limits = Limits::default();
     limits.connections = 2;
-    let (asked, go) = (Arc::new(AtomicUsize::new(0)), Arc::new(Semaphore::new(0)));
-    let (counting, waiting) = (Arc::clone(&asked), Arc::clone(&go));
-    let server = local().await.limits(limits).on_request(move |_| {
-        counting.fetch_add(1, Ordering::Relaxed);
-        let waiting = Arc::clone(&waiting);
-        async move {
-            let _ = waiting.acquire().await.unwrap();
-            Ok(Accept::default())
-        }
-    });
+    let (server, hook) = Hesitant::of(local().await.limits(limits));
     let server = start(server, crate::echo);
     let mut clients = Vec::new();
     for _ in 0..5 {
@@ -214,8 +204,8 @@ async fn s36_hooks_that_answer_at_once() {
         client.write_all(upgrade("").as_bytes()).await.unwrap();
         clients.push(client);
     }
-    until(&asked, 5).await;
-    go.add_permits(1);
+    hook.asked(5).await;
+    hook.go();
     let mut answers = Vec::new();
     for client in &mut clients {
         answers.push(status(client).await);

@@ -9,13 +9,15 @@ mod slow;
 mod topics;
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring::net::Transport;
-use bowstring::server::{Connection, Outcome, Report, Server, ServerHandle};
+use bowstring::server::{Accept, Connection, Outcome, Report, Server, ServerHandle};
 use bowstring::{Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -77,6 +79,39 @@ impl Running {
             }
         })
         .await;
+    }
+}
+
+/// A hook that says when it is asked, and accepts when it is told to go.
+#[derive(Clone)]
+struct Hesitant {
+    asked: Arc<Semaphore>,
+    go: Arc<Semaphore>,
+}
+
+impl Hesitant {
+    fn of(server: Server) -> (Server, Self) {
+        let hook = Self { asked: Arc::new(Semaphore::new(0)), go: Arc::new(Semaphore::new(0)) };
+        let of_server = hook.clone();
+        let server = server.on_request(move |_| {
+            of_server.asked.add_permits(1);
+            let go = Arc::clone(&of_server.go);
+            async move {
+                // Given back at once, for the next.
+                drop(go.acquire().await.unwrap());
+                Ok(Accept::default())
+            }
+        });
+        (server, hook)
+    }
+
+    /// Until it was asked so many times more.
+    async fn asked(&self, times: u32) {
+        soon("the hook", self.asked.acquire_many(times)).await.unwrap().forget();
+    }
+
+    fn go(&self) {
+        self.go.add_permits(1);
     }
 }
 
