@@ -64,26 +64,27 @@ impl Origins {
         let mut values = headers.get_all(ORIGIN).iter();
         let Some(value) = values.next() else { return true };
         // Two of them, or one that is malformed, come from no browser.
-        let origin = match values.next() {
+        let mut only = || match values.next() {
             Some(_) => None,
             None => value.to_str().ok().and_then(canonical),
         };
-        let Some(origin) = origin else { return self.0 == Allowed::Any };
         match &self.0 {
             Allowed::Any => true,
-            Allowed::Listed(listed) => listed.contains(&origin),
-            Allowed::SameHost => {
-                let host = headers.get(HOST).and_then(|host| host.to_str().ok());
-                origin.split_once("://").zip(host).is_some_and(|((scheme, authority), host)| {
-                    if scheme != "https" && (tls || scheme != "http") {
-                        return false;
-                    }
-                    let host = host.to_ascii_lowercase();
-                    without_default_port(scheme, &host) == authority
-                })
-            }
+            Allowed::Listed(listed) => only().is_some_and(|origin| listed.contains(&origin)),
+            Allowed::SameHost => only().is_some_and(|origin| is_same_host(&origin, headers, tls)),
         }
     }
+}
+
+/// Whether an origin is that of the host which the request names.
+fn is_same_host(origin: &str, headers: &HeaderMap, tls: bool) -> bool {
+    let host = headers.get(HOST).and_then(|host| host.to_str().ok());
+    origin.split_once("://").zip(host).is_some_and(|((scheme, authority), host)| {
+        if scheme != "https" && (tls || scheme != "http") {
+            return false;
+        }
+        without_default_port(scheme, &host.to_ascii_lowercase()) == authority
+    })
 }
 
 /// An origin in lower case and without the port of its scheme (RFC 6454 §6.2).

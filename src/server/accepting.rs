@@ -7,7 +7,7 @@ use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
 
-use tokio::sync::{AcquireError, OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
@@ -30,11 +30,11 @@ where
     while let Some(accepted) = unless(registry.draining(), listener.accept()).await {
         match accepted {
             Ok(accepted) => {
-                let permit = Arc::clone(&registry.handshakes).acquire_owned();
-                match unless(registry.draining(), permit).await {
-                    Some(permit) => admit(&context, accepted, permit),
-                    None => admit(&context, accepted, Arc::clone(&last).acquire_owned().await),
-                }
+                let permit = match unless(registry.draining(), one(&registry.handshakes)).await {
+                    Some(permit) => permit,
+                    None => one(&last).await,
+                };
+                admit(&context, accepted, permit);
             }
             // The peer has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
@@ -49,20 +49,21 @@ where
     for _ in 0..BACKLOG {
         tokio::task::yield_now().await;
         let Some(Ok(accepted)) = at_once(listener.accept()).await else { break };
-        admit(&context, accepted, Arc::clone(&last).acquire_owned().await);
+        admit(&context, accepted, one(&last).await);
     }
 }
 
-fn admit<D, H, F>(
-    context: &Arc<Context<D, H>>,
-    accepted: Accepted,
-    permit: Result<OwnedSemaphorePermit, AcquireError>,
-) where
+/// One of these permits, once there is one.
+async fn one(permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
+    Arc::clone(permits).acquire_owned().await.expect("it is never closed")
+}
+
+fn admit<D, H, F>(context: &Arc<Context<D, H>>, accepted: Accepted, permit: OwnedSemaphorePermit)
+where
     D: Send + 'static,
     H: Fn(Connection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    let permit = permit.expect("it is never closed");
     match context.registry.enter(accepted.peer) {
         Ok(place) => {
             let id = place.id();
