@@ -8,13 +8,13 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use bowstring::server::{Connection, Limits};
-use bowstring::{Config, Error, Message};
+use bowstring::{Error, Message};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{Hesitant, close_of, local, soon, start, upgrade};
+use crate::{Hesitant, close_of, local, patient, soon, start, status, upgrade};
 
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
@@ -163,9 +163,7 @@ async fn the_backlog_is_told_though_every_handshake_is_taken() {
     let server = start(server, crate::echo);
     let mut clients = Vec::new();
     for _ in 0..4 {
-        let mut client = TcpStream::connect(server.address).await.unwrap();
-        client.write_all(upgrade("").as_bytes()).await.unwrap();
-        clients.push(client);
+        clients.push(server.asking(&upgrade("")).await);
     }
     hook.asked(1).await;
     server.handle.drain();
@@ -183,28 +181,25 @@ async fn the_backlog_is_told_though_every_handshake_is_taken() {
 async fn who_was_refused_delays_no_drain() {
     const LONG: Duration = Duration::from_secs(3600);
     let plain = "GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned();
-    for (request, status) in [
+    for (request, refusal) in [
         (upgrade("Origin: http://evil.com\r\n"), "403"),
         (upgrade("").replace("Version: 13", "Version: 12"), "426"),
         ("GET / HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), "400"),
         (plain, "426"),
     ] {
         for drained_before in [false, true] {
-            let mut config = Config::default();
-            config.handshake_timeout = LONG;
-            let server = start(local().await.config(config).drain_within(LONG), crate::echo);
-            let mut stays = TcpStream::connect(server.address).await.unwrap();
+            let server = local().await.config(patient()).drain_within(LONG);
+            let server = start(server, crate::echo);
             let (front, back) = request.split_at(20);
-            stays.write_all(front.as_bytes()).await.unwrap();
+            let mut stays = server.asking(front).await;
             if drained_before {
                 server.handle.drain();
             }
             stays.write_all(back.as_bytes()).await.unwrap();
-            let mut line = [0; 12];
-            soon("the answer", stays.read_exact(&mut line)).await.unwrap();
-            let legal = drained_before && !request.contains("Version: 12") && status != "400";
-            let expected = if legal { "503" } else { status };
-            assert_eq!(&line[9..], expected.as_bytes(), "{request}");
+            let answer = status(&mut stays).await;
+            let legal = drained_before && !request.contains("Version: 12") && refusal != "400";
+            let expected = if legal { "503" } else { refusal };
+            assert_eq!(answer, expected, "{request}");
             let report = server.end().await;
             assert_eq!(report.refused, 1, "{report:?}");
         }

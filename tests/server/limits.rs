@@ -1,8 +1,6 @@
 //! How many are let in, and what becomes of the others.
 
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -12,7 +10,7 @@ use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 
-use crate::{Hesitant, Running, local, soon, start, upgrade};
+use crate::{Hesitant, Running, local, patient, soon, start, status, upgrade};
 
 async fn limited(set: impl FnOnce(&mut Limits)) -> Running {
     let mut limits = Limits::default();
@@ -25,13 +23,6 @@ async fn from(local: &str, server: SocketAddr) -> TcpStream {
     let socket = TcpSocket::new_v4().unwrap();
     socket.bind(local.parse().unwrap()).unwrap();
     socket.connect(server).await.unwrap()
-}
-
-/// Handshakes that are waited for longer than any test takes.
-fn patient() -> Config {
-    let mut config = Config::default();
-    config.handshake_timeout = Duration::from_secs(3600);
-    config
 }
 
 async fn refused(server: &Running) -> StatusCode {
@@ -158,8 +149,7 @@ async fn s23_who_is_refused_keeps_nobody_waiting() {
             _ => Ok(Accept::default()),
         });
         let server = start(server, crate::echo);
-        let mut lingering = TcpStream::connect(server.address).await.unwrap();
-        lingering.write_all(request.as_bytes()).await.unwrap();
+        let mut lingering = server.asking(&request).await;
         assert_eq!(status(&mut lingering).await, expected);
         let mut ws = server.connect().await;
         ws.send("nobody is in the way").await.unwrap();
@@ -200,9 +190,7 @@ async fn s36_hooks_that_answer_at_once() {
     let server = start(server, crate::echo);
     let mut clients = Vec::new();
     for _ in 0..5 {
-        let mut client = TcpStream::connect(server.address).await.unwrap();
-        client.write_all(upgrade("").as_bytes()).await.unwrap();
-        clients.push(client);
+        clients.push(server.asking(&upgrade("")).await);
     }
     hook.asked(5).await;
     hook.go();
@@ -217,38 +205,26 @@ async fn s36_hooks_that_answer_at_once() {
 /// What is kept of a request while the hook thinks: its head, not an allocation for each of its words.
 #[test]
 fn s22_a_request_costs_its_head_and_not_its_words() {
-    const COUNT: usize = 20;
+    const COUNT: u32 = 20;
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().build().unwrap();
-    let asked = Arc::new(AtomicUsize::new(0));
-    let counting = Arc::clone(&asked);
-    let server = runtime.block_on(async {
-        let server = local().await.config(patient()).on_request(move |request: Request| {
-            counting.fetch_add(1, Ordering::Relaxed);
-            async move {
-                std::future::pending::<()>().await;
-                drop(request);
-                Ok(Accept::default())
-            }
-        });
-        start(server, crate::echo)
+    let (server, hook) = runtime.block_on(async {
+        let (server, hook) = Hesitant::of(local().await.config(patient()));
+        (start(server, crate::echo), hook)
     });
     let mut held = Vec::new();
     let mut cost = |lines: &str| {
         let head = upgrade(lines);
         assert!(head.len() < 16 << 10, "{}", head.len());
-        let before = asked.load(Ordering::Relaxed);
         let used = measure(|| {
             runtime.block_on(async {
                 for _ in 0..COUNT {
-                    let mut stream = TcpStream::connect(server.address).await.unwrap();
-                    stream.write_all(head.as_bytes()).await.unwrap();
-                    held.push(stream);
+                    held.push(server.asking(&head).await);
                 }
-                until(&asked, before + COUNT).await;
+                hook.asked(COUNT).await;
             });
         });
-        let each = used.bytes_current / COUNT as i64;
+        let each = used.bytes_current / i64::from(COUNT);
         println!("S22: {each} bytes for a head of {} with {} words", head.len(), words(lines));
         each
     };
@@ -278,8 +254,7 @@ fn s36_a_flood_leaves_no_tables() {
             runtime.block_on(async {
                 let mut held = Vec::new();
                 for _ in 0..count {
-                    let mut stream = TcpStream::connect(server.address).await.unwrap();
-                    stream.write_all(upgrade("").as_bytes()).await.unwrap();
+                    let mut stream = server.asking(&upgrade("")).await;
                     assert_eq!(status(&mut stream).await, "101");
                     held.push(stream);
                 }
@@ -295,21 +270,4 @@ fn s36_a_flood_leaves_no_tables() {
 
 fn words(lines: &str) -> usize {
     lines.split([',', '\n']).count()
-}
-
-/// Until a hook was asked so often.
-async fn until(asked: &AtomicUsize, count: usize) {
-    soon("the hook", async {
-        while asked.load(Ordering::Relaxed) != count {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await;
-}
-
-/// The status of the answer that comes next.
-async fn status(stream: &mut TcpStream) -> String {
-    let mut line = [0; 12];
-    soon("the answer", stream.read_exact(&mut line)).await.unwrap();
-    String::from_utf8_lossy(&line[9..]).into_owned()
 }

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use bowstring::net::Transport;
 use bowstring::server::{Accept, Connection, Outcome, Report, Server, ServerHandle};
-use bowstring::{Error, Message, WebSocket};
+use bowstring::{Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
@@ -56,10 +56,16 @@ impl Running {
         soon("the handshake", bowstring::connect(&uri)).await.map(|(ws, _)| ws)
     }
 
-    /// Sends a request and reads the answer to its end.
-    async fn ask(&self, head: &str) -> String {
+    /// Sends a request.
+    async fn asking(&self, head: &str) -> TcpStream {
         let mut stream = TcpStream::connect(self.address).await.unwrap();
         stream.write_all(head.as_bytes()).await.unwrap();
+        stream
+    }
+
+    /// Sends a request and reads the answer to its end.
+    async fn ask(&self, head: &str) -> String {
+        let mut stream = self.asking(head).await;
         let mut answer = String::new();
         soon("the answer", stream.read_to_string(&mut answer)).await.unwrap();
         answer
@@ -93,12 +99,13 @@ impl Hesitant {
     fn of(server: Server) -> (Server, Self) {
         let hook = Self { asked: Arc::new(Semaphore::new(0)), go: Arc::new(Semaphore::new(0)) };
         let of_server = hook.clone();
-        let server = server.on_request(move |_| {
+        let server = server.on_request(move |request| {
             of_server.asked.add_permits(1);
             let go = Arc::clone(&of_server.go);
             async move {
                 // Given back at once, for the next.
                 drop(go.acquire().await.unwrap());
+                drop(request);
                 Ok(Accept::default())
             }
         });
@@ -121,6 +128,20 @@ fn upgrade(lines: &str) -> String {
         "GET / HTTP/1.1\r\nHost: here\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
          Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n{lines}\r\n"
     )
+}
+
+/// The status of the answer that comes next.
+async fn status(stream: &mut TcpStream) -> String {
+    let mut line = [0; 12];
+    soon("the answer", stream.read_exact(&mut line)).await.unwrap();
+    String::from_utf8_lossy(&line[9..]).into_owned()
+}
+
+/// Handshakes that are waited for longer than any test takes.
+fn patient() -> Config {
+    let mut config = Config::default();
+    config.handshake_timeout = Duration::from_secs(3600);
+    config
 }
 
 async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
