@@ -419,6 +419,7 @@ impl<L: Link> Driver<L> {
             (Some(violation), _) => Err(violation.into()),
             // Both close frames went their way, or ours could not: the peer had said its last.
             (None, _) if self.receiver.has_closed() => Ok(false),
+            (None, _) if self.link.is_given_up() => Err(Expired::Pong.into()),
             (None, Some(error)) => Err(error.into()),
             (None, None) => Err(Error::Lost),
         };

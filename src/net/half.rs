@@ -66,9 +66,8 @@ where
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // First, so that what becomes pending from here on wakes this task.
         self.shared.waiting.set_reader(cx.waker());
-        if self.shared.given_up.load(Ordering::Relaxed) {
-            let message = "the peer takes nothing";
-            return Poll::Ready(Err(io::Error::new(io::ErrorKind::TimedOut, message)));
+        if self.is_given_up() {
+            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
         }
         if self.shared.waiting.pending.load(Ordering::Relaxed) {
             self.shared.poll_write(&mut self.shared.lock(), cx)
@@ -103,6 +102,10 @@ where
 
     fn heard(&mut self) {
         self.shared.heard();
+    }
+
+    fn is_given_up(&self) -> bool {
+        self.shared.given_up.load(Ordering::Relaxed)
     }
 
     #[cfg(feature = "metrics")]

@@ -54,6 +54,11 @@ pub(super) trait Link {
     /// Notes that bytes came from the peer.
     fn heard(&mut self) {}
 
+    /// Whether a writer that waited has given the peer up; then writing fails.
+    fn is_given_up(&self) -> bool {
+        false
+    }
+
     /// What was sent.
     #[cfg(feature = "metrics")]
     fn sent(&self) -> Count;

@@ -181,8 +181,11 @@ impl<S: Split> Writer<S> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, the
-    /// connection goes on. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
+    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed. So it is too
+    /// behind a close frame of the reader's (§5.5.1), be it an answer, or because the peer broke a rule
+    /// or fell silent. [`Timeout`](Error::Timeout) if the peer took nothing and said nothing for
+    /// [`keep_alive` and `pong`](crate::proto::Timeouts) together: that ends the connection, and the
+    /// reader is told the same. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
         match self.shared.policy {
             Overflow::Wait => {
@@ -278,7 +281,7 @@ impl<S: Split> Writer<S> {
     ///
     /// # Errors
     ///
-    /// How writing failed, or [`Closed`](Error::Closed) if it had before.
+    /// As for [`send`](Self::send), but never [`Misuse`](Error::Misuse).
     pub async fn flush(&self) -> Result<(), Error> {
         self.patiently(|cx| self.shared.poll_flush(cx)).await
     }
@@ -296,7 +299,7 @@ impl<S: Split> Writer<S> {
     /// # Errors
     ///
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
-    /// 123 bytes. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
+    /// 123 bytes. Else as for [`send`](Self::send).
     pub async fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         self.shared.frame(Event::Close(Some(Close { code: code.into(), reason })))?;
         self.flush().await
