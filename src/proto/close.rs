@@ -12,7 +12,9 @@
 //! | failed | any | closing | the violation's code was sent; nothing more is read; we end TCP (§7.1.7) |
 //! | any | any | closed | TCP has ended |
 //!
-//! Sending data after our close frame is refused; data that arrives behind the peer's is dropped.
+//! Sending anything after our close frame is refused; whatever arrives behind the peer's is dropped. A
+//! ping that crosses our close frame gets no pong either: §5.5.2 would have one, but §5.5.1 lets the
+//! peer stop reading at a close frame, and peers that do read on take what follows one for an error.
 
 use std::fmt;
 
