@@ -3,8 +3,8 @@
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bowstring::server::{Accept, Answer, Connection, Limits, Request, Server};
-use bowstring::{Error, Message};
+use bowstring::server::{Accept, Answer, Connection, Limits, Request, Server, Topic};
+use bowstring::{Error, Message, Prepared};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -105,6 +105,43 @@ async fn s39_spans_events_and_counters() {
         assert!(lines[2].contains(says), "{log}");
     }
     assert!(lines[3].contains("status=404") && lines[3].contains("path=/nowhere"), "{log}");
+}
+
+/// What is only sent is counted too, while whoever reads waits for somebody who says nothing.
+#[tokio::test]
+async fn what_is_pushed_is_counted_at_once() {
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let topic = Topic::new();
+    let news = topic.clone();
+    let serving = tokio::spawn(server.serve(move |connection: Connection| {
+        let news = news.clone();
+        async move {
+            let (mut reader, writer, ()) = connection.split();
+            let _place = news.subscribe(&writer);
+            while reader.recv().await?.is_some() {}
+            Ok::<_, Error>(())
+        }
+    }));
+    let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
+    ws.send("here").await.unwrap();
+    while topic.is_empty() {
+        tokio::task::yield_now().await;
+    }
+    for number in 1..=3 {
+        topic.publish(&Prepared::text("12345"));
+        assert_eq!(ws.recv().await.unwrap(), Some("12345".into()));
+        let traffic = handle.report().traffic;
+        assert_eq!(
+            (traffic.messages_sent, traffic.bytes_sent),
+            (number, 7 * number),
+            "{traffic:?}"
+        );
+    }
+    drop(ws);
+    handle.drain();
+    assert_eq!(serving.await.unwrap().traffic.messages_sent, 3);
 }
 
 /// A handler that still answers when the server has begun to close fails, for it may send no more

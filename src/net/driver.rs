@@ -18,14 +18,12 @@ use std::time::Duration;
 
 use super::config::Config;
 use super::error::Error;
-use super::handle::{Ending, Handle};
+use super::handle::{Asked, Ending, Handle};
 use super::input::{Input, poll_read_buf};
 use super::link::Link;
 use super::pool;
 use super::timer::{Timer, now};
 use super::traffic::Count;
-#[cfg(feature = "metrics")]
-use super::traffic::Traffic;
 use crate::proto::{
     AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role, Violation,
 };
@@ -75,23 +73,6 @@ impl Turn {
 }
 
 impl<L> Driver<L> {
-    /// A hand on the connection.
-    pub(super) fn handle(&mut self) -> Handle {
-        let Self { timer, receiver, finished, .. } = self;
-        let made = self.handle.get_or_insert_with(|| {
-            // It is told whom to wake when the timer is.
-            timer.forget();
-            let handle = Handle::new(None);
-            if *finished {
-                let broken = receiver.violation().map(Violation::code);
-                let code = broken.or(receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-                handle.end(Ending::new(code, receiver.has_closed()));
-            }
-            handle
-        });
-        made.clone()
-    }
-
     /// How long a peer may do nothing at all.
     pub(super) fn patience(&self) -> Option<Duration> {
         self.deadline.patience()
@@ -142,6 +123,33 @@ impl<L: Link> Driver<L> {
             handle: None,
             received: Count::default(),
         }
+    }
+
+    /// A hand on the connection.
+    pub(super) fn handle(&mut self) -> Handle {
+        if let Some(handle) = &self.handle {
+            return handle.clone();
+        }
+        // It is told whom to wake when the timer is.
+        self.timer.forget();
+        let handle = Handle::new(None);
+        if self.finished {
+            let broken = self.receiver.violation().map(Violation::code);
+            let code = broken.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
+            handle.end(Ending::new(code, self.receiver.has_closed()));
+        }
+        self.keep(handle.clone());
+        handle
+    }
+
+    /// Lets this handle know from now on.
+    pub(super) fn keep(&mut self, handle: Handle) {
+        #[cfg(feature = "metrics")]
+        {
+            self.received.show(handle.received());
+            self.link.show(handle.sent());
+        }
+        self.handle = Some(handle);
     }
 
     /// Whether the end was reported.
@@ -352,15 +360,20 @@ impl<L: Link> Driver<L> {
     /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
     pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         if let Some(handle) = &self.handle {
-            self.count_for(handle);
             if self.receiver.took_pong() {
                 handle.ponged(now());
             }
             // It knows whom to wake as long as the timer does.
             if (handle.is_asked() || !self.timer.wakes(cx.waker()))
-                && let Some(close) = handle.poll_close(cx.waker())
+                && let Some(asked) = handle.poll_asked(cx.waker())
             {
-                self.link.frame(Event::Close(Some(close.as_close())));
+                match asked {
+                    Asked::Close(close) => self.link.frame(Event::Close(Some(close.as_close()))),
+                    Asked::Ping => {
+                        self.link.frame(Event::Ping(&[]));
+                        handle.pinged(now());
+                    }
+                }
                 return Poll::Ready(Ok(()));
             }
         }
@@ -402,13 +415,6 @@ impl<L: Link> Driver<L> {
         Poll::Ready(Ok(()))
     }
 
-    /// Leaves word of what has gone over the connection, if that is counted.
-    fn count_for(&self, handle: &Handle) {
-        #[cfg(feature = "metrics")]
-        handle.count(Traffic::new(self.received, self.link.sent()));
-        let _ = handle;
-    }
-
     /// Reports how the connection ended, which happens once.
     fn finish(&mut self, error: Option<io::Error>) -> Result<bool, Error> {
         self.finished = true;
@@ -424,7 +430,6 @@ impl<L: Link> Driver<L> {
             (None, None) => Err(Error::Lost),
         };
         if let Some(handle) = &self.handle {
-            self.count_for(handle);
             let failed = ended.as_ref().err().and_then(Error::close_code);
             let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
             handle.end(Ending::new(code, ended.is_ok()));

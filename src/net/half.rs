@@ -14,7 +14,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::link::Link;
 use super::shared::Shared;
 #[cfg(feature = "metrics")]
-use super::traffic::Count;
+use super::traffic::Seen;
 use super::writing::Writing;
 use crate::proto::{Event, Replies};
 
@@ -109,8 +109,8 @@ where
     }
 
     #[cfg(feature = "metrics")]
-    fn sent(&self) -> Count {
-        self.shared.lock().writing.outbox.sent
+    fn show(&mut self, sent: &Arc<Seen>) {
+        self.shared.lock().writing.outbox.sent.show(sent);
     }
 
     fn abandon(&mut self) {

@@ -1,7 +1,7 @@
 //! A hand on a connection for whoever does not hold it: to close it, and to learn how it is.
 //!
-//! [`Handle`]s and the reading task share a small record. A close that is asked for wakes the reading
-//! task, and that frames it where it would wait: so no lock is taken per message.
+//! [`Handle`]s and the reading task share a small record. A close or a ping that is asked for wakes the
+//! reading task, and that frames it where it would wait: so no lock is taken per message.
 
 use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "metrics")]
-use super::traffic::Traffic;
+use super::traffic::{Seen, Traffic};
 use crate::proto::{CloseCode, CloseFrame};
 
 /// A hand on a connection; clones are cheap, and none keeps the connection open.
@@ -37,12 +37,16 @@ pub struct Ending {
 }
 
 struct Record {
-    /// There is a `close` that the reading task has not taken.
+    /// There is something that the reading task was asked for and has not looked at.
     asked: AtomicBool,
     /// Microseconds from the last ping to its pong; `UNKNOWN` before there is one.
     latency: AtomicU32,
     /// The subprotocol. It is here because most connections have neither that nor a handle.
     protocol: Option<Box<str>>,
+    #[cfg(feature = "metrics")]
+    received: Arc<Seen>,
+    #[cfg(feature = "metrics")]
+    sent: Arc<Seen>,
     slot: Mutex<Slot>,
 }
 
@@ -50,19 +54,34 @@ struct Record {
 struct Slot {
     /// Boxed, because it is rarely there.
     close: Option<Box<CloseFrame>>,
+    /// Whether a ping was asked for.
+    ping: bool,
     /// The reading task, while it waits.
     waker: Option<Waker>,
     /// When the ping was framed whose pong has not come.
     pinged: Option<Instant>,
     ended: Option<Ending>,
-    #[cfg(feature = "metrics")]
-    traffic: Traffic,
+}
+
+/// What the reading task is asked for.
+pub(super) enum Asked {
+    Close(Box<CloseFrame>),
+    Ping,
 }
 
 impl Handle {
     pub(super) fn new(protocol: Option<Box<str>>) -> Self {
         let (asked, latency) = (AtomicBool::new(false), AtomicU32::new(UNKNOWN));
-        Self(Arc::new(Record { asked, latency, protocol, slot: Mutex::default() }))
+        Self(Arc::new(Record {
+            asked,
+            latency,
+            protocol,
+            #[cfg(feature = "metrics")]
+            received: Arc::default(),
+            #[cfg(feature = "metrics")]
+            sent: Arc::default(),
+            slot: Mutex::default(),
+        }))
     }
 
     /// Starts the closing handshake (§7.1.2) behind what has been framed, and returns at once. Whoever
@@ -77,12 +96,34 @@ impl Handle {
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
     pub fn close(&self, code: impl Into<CloseCode>, reason: &str) {
         let close = close_frame(code.into(), reason);
+        self.ask(|slot| {
+            let first = slot.close.is_none();
+            slot.close.get_or_insert_with(|| Box::new(close));
+            first
+        });
+    }
+
+    /// Sends a ping (§5.5.2) behind what has been framed, and returns at once: when its pong has come,
+    /// [`latency`](Self::latency) tells how long that took. The keep-alive has none for a peer that is
+    /// never quiet. The connection must be polled for it.
+    ///
+    /// While a ping is on its way, no other is sent.
+    pub fn ping(&self) {
+        self.ask(|slot| {
+            slot.ping = slot.pinged.is_none();
+            slot.ping
+        });
+    }
+
+    /// Tells the reading task, if there is something to tell.
+    fn ask(&self, what: impl FnOnce(&mut Slot) -> bool) {
         let mut slot = self.lock();
-        if slot.close.is_none() {
-            slot.close = Some(Box::new(close));
-            self.0.asked.store(true, Ordering::Release);
+        if !what(&mut slot) {
+            return;
         }
-        let waker = slot.waker.take();
+        self.0.asked.store(true, Ordering::Release);
+        // It stays: the task need not say again whom to wake.
+        let waker = slot.waker.clone();
         drop(slot);
         if let Some(waker) = waker {
             waker.wake();
@@ -94,9 +135,10 @@ impl Handle {
         self.0.protocol.as_deref()
     }
 
-    /// How long the peer took to answer the last keep-alive ping, which goes out when it has been
-    /// quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive). `None` before the first. A pong that
-    /// nobody asked for (§5.5.3) and that comes meanwhile is taken for the answer.
+    /// How long the peer took to answer the last ping: that of the keep-alive, which goes out when it
+    /// has been quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive), or one that was
+    /// [asked for](Self::ping). `None` before the first. A pong that nobody asked for (§5.5.3) and that
+    /// comes meanwhile is taken for the answer.
     pub fn latency(&self) -> Option<Duration> {
         let micros = self.0.latency.load(Ordering::Relaxed);
         (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
@@ -108,29 +150,35 @@ impl Handle {
         self.lock().ended
     }
 
-    /// What has gone over the connection, up to when it last had to wait.
+    /// What has gone over the connection.
     #[cfg(feature = "metrics")]
     pub fn traffic(&self) -> Traffic {
-        self.lock().traffic
+        Traffic::of(&self.0.received, &self.0.sent)
     }
 
     #[cfg(feature = "metrics")]
-    pub(super) fn count(&self, traffic: Traffic) {
-        self.lock().traffic = traffic;
+    pub(super) fn received(&self) -> &Arc<Seen> {
+        &self.0.received
     }
 
-    /// Whether there is a close for [`poll_close`](Self::poll_close).
+    #[cfg(feature = "metrics")]
+    pub(super) fn sent(&self) -> &Arc<Seen> {
+        &self.0.sent
+    }
+
+    /// Whether there is something for [`poll_asked`](Self::poll_asked).
     #[inline]
     pub(super) fn is_asked(&self) -> bool {
         self.0.asked.load(Ordering::Acquire)
     }
 
-    /// The close that was asked for since the last call. If there is none, the task is woken when
-    /// one is.
-    pub(super) fn poll_close(&self, waker: &Waker) -> Option<Box<CloseFrame>> {
+    /// What was asked for since the last call. If nothing was, the task is woken when something is.
+    pub(super) fn poll_asked(&self, waker: &Waker) -> Option<Asked> {
         let mut slot = self.lock();
         if self.0.asked.swap(false, Ordering::Acquire) {
-            return slot.close.clone();
+            // Behind a close frame there is no ping.
+            let ping = std::mem::take(&mut slot.ping).then_some(Asked::Ping);
+            return slot.close.clone().map(Asked::Close).or(ping);
         }
         slot.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
         None

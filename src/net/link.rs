@@ -7,13 +7,15 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
+#[cfg(feature = "metrics")]
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 
 #[cfg(feature = "metrics")]
-use super::traffic::Count;
+use super::traffic::Seen;
 use super::writing::Writing;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
@@ -59,9 +61,9 @@ pub(super) trait Link {
         false
     }
 
-    /// What was sent.
+    /// Lets others see what is sent.
     #[cfg(feature = "metrics")]
-    fn sent(&self) -> Count;
+    fn show(&mut self, sent: &Arc<Seen>);
 
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
     fn abandon(&mut self);
@@ -141,8 +143,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     }
 
     #[cfg(feature = "metrics")]
-    fn sent(&self) -> Count {
-        self.writing.outbox.sent
+    fn show(&mut self, sent: &Arc<Seen>) {
+        self.writing.outbox.sent.show(sent);
     }
 
     fn abandon(&mut self) {

@@ -211,7 +211,8 @@ impl Outbox {
 
     /// Drops everything: nothing can be written any more.
     pub(super) fn abandon(&mut self) {
-        let Self { took, shut, sent, .. } = *self;
+        let Self { took, shut, .. } = *self;
+        let sent = std::mem::take(&mut self.sent);
         *self = Self { broken: true, took, shut, sent, ..Self::default() };
     }
 

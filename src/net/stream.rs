@@ -83,7 +83,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let link = Whole { stream, writing: Writing::new(sender, config) };
         let input = Input::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
-        driver.handle = agreed.protocol.map(|name| Handle::new(Some(name.into_boxed_str())));
+        if let Some(name) = agreed.protocol {
+            driver.keep(Handle::new(Some(name.into_boxed_str())));
+        }
         Self { driver, both: None }
     }
 

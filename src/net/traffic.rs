@@ -1,6 +1,12 @@
 //! What has gone over a connection, counted if the feature `metrics` is on; else [`Count`] is nothing
 //! and costs nothing.
 
+#[cfg(feature = "metrics")]
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering::Relaxed},
+};
+
 /// What has gone over a connection, or over all of a server's.
 #[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -17,12 +23,22 @@ pub struct Traffic {
 }
 
 /// One direction.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Debug, Default)]
 pub(super) struct Count {
     #[cfg(feature = "metrics")]
     messages: u64,
     #[cfg(feature = "metrics")]
     bytes: u64,
+    #[cfg(feature = "metrics")]
+    seen: Option<Arc<Seen>>,
+}
+
+/// The same for others to look at. Only one task at a time counts, so that it need but store.
+#[cfg(feature = "metrics")]
+#[derive(Debug, Default)]
+pub(super) struct Seen {
+    messages: AtomicU64,
+    bytes: AtomicU64,
 }
 
 #[cfg(not(feature = "metrics"))]
@@ -39,22 +55,35 @@ impl Count {
     #[inline]
     pub(super) fn message(&mut self) {
         self.messages += 1;
+        if let Some(seen) = &self.seen {
+            seen.messages.store(self.messages, Relaxed);
+        }
     }
 
     #[inline]
     pub(super) fn bytes(&mut self, len: usize) {
         self.bytes += len as u64;
+        if let Some(seen) = &self.seen {
+            seen.bytes.store(self.bytes, Relaxed);
+        }
+    }
+
+    /// Lets others look from now on.
+    pub(super) fn show(&mut self, seen: &Arc<Seen>) {
+        seen.messages.store(self.messages, Relaxed);
+        seen.bytes.store(self.bytes, Relaxed);
+        self.seen = Some(Arc::clone(seen));
     }
 }
 
 #[cfg(feature = "metrics")]
 impl Traffic {
-    pub(super) fn new(received: Count, sent: Count) -> Self {
+    pub(super) fn of(received: &Seen, sent: &Seen) -> Self {
         Self {
-            messages_received: received.messages,
-            bytes_received: received.bytes,
-            messages_sent: sent.messages,
-            bytes_sent: sent.bytes,
+            messages_received: received.messages.load(Relaxed),
+            bytes_received: received.bytes.load(Relaxed),
+            messages_sent: sent.messages.load(Relaxed),
+            bytes_sent: sent.bytes.load(Relaxed),
         }
     }
 }

@@ -32,6 +32,7 @@ use crate::proto::Prepared;
 pub struct Topic<S: Split = Transport>(Arc<Mutex<Subscribers<S>>>);
 
 /// A place among the subscribers; dropping it gives the place up.
+#[must_use = "dropping it gives the place up"]
 pub struct Subscription<S: Split = Transport> {
     topic: Topic<S>,
     number: u64,

@@ -34,6 +34,42 @@ async fn latency_is_from_a_ping_to_its_pong() {
     assert_eq!(handle.latency(), Some(Duration::from_secs(3)));
 }
 
+/// A peer that is never quiet gets no ping of the keep-alive.
+#[tokio::test(start_paused = true)]
+async fn a_ping_goes_out_when_it_is_asked_for() {
+    for split in [false, true] {
+        let (mut ws, peer) = server(&Config::default());
+        let handle = ws.handle();
+        let reading = tokio::spawn(async move {
+            if split {
+                let (mut reader, _writer) = ws.split();
+                return reader.recv().await;
+            }
+            ws.recv().await
+        });
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        // The second goes nowhere, for the first is on its way.
+        for _ in 0..2 {
+            handle.ping();
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
+        assert_eq!(peer.frames().iter().map(|frame| frame.opcode).collect::<Vec<_>>(), [PING]);
+        peer.send(said(PONG, ""));
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        assert_eq!(handle.latency(), Some(Duration::from_millis(200)));
+        // Once it has come there may be another; behind a close frame there is none.
+        handle.ping();
+        handle.close(1000, "");
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        handle.ping();
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        let sent: Vec<_> = peer.frames().iter().map(|frame| frame.opcode).collect();
+        assert_eq!(sent, [CLOSE]);
+        drop(peer);
+        assert!(in_time(reading).await.unwrap().is_err());
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_close_from_elsewhere_goes_behind_what_was_framed() {
     for split in [false, true] {
