@@ -69,7 +69,8 @@
 //! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `server` is the
 //! layer on it; `deflate` is permessage-deflate (RFC 7692); `echo-server` (default) is what the binary
 //! needs, and brings `server` and `deflate`; `rustls-tls-native-roots` and `rustls-tls-webpki-roots`
-//! are TLS for both roles, `rustls-tls` the same for those who say whom to trust. With
+//! are TLS for both roles, `rustls-tls` the same for those who say whom to trust; `metrics` counts
+//! messages and bytes, `tracing` gives each of a server's connections a span. With
 //! `default-features = false` the core stands alone.
 //!
 // What was not built leads to the table of what there is.

@@ -1,23 +1,29 @@
-//! The examples of the server layer, run as their readers would.
+//! The examples, run as their readers would.
 
 #[allow(unreachable_pub, reason = "it is for the attacks")]
 #[path = "attacks/harness.rs"]
 mod harness;
 
+use std::io::Write;
 use std::path::PathBuf;
-use std::process::Command;
+use std::process::{Command, Stdio};
 
 use bowstring::handshake::ClientRequest;
-use bowstring::net::{Transport, connect_with};
+use bowstring::net::{Incoming, Transport, connect_with};
 use bowstring::{Config, Error, Message, WebSocket};
 use harness::Server;
+use tokio::net::TcpListener;
 
 /// An example that was built along with this test.
-fn start(name: &str) -> Server {
+fn example(name: &str) -> Command {
     let path = std::env::current_exe().unwrap();
     let path: PathBuf = path.ancestors().nth(2).unwrap().join("examples").join(name);
     assert!(path.exists(), "{path:?} is not there: cargo build --examples makes it");
-    Server::spawn(Command::new(path).arg("127.0.0.1:0"))
+    Command::new(path)
+}
+
+fn start(name: &str) -> Server {
+    Server::spawn(example(name).arg("127.0.0.1:0"))
 }
 
 async fn connect(
@@ -84,6 +90,51 @@ async fn auth_lets_in_who_proves_who_they_are() {
         assert_eq!(response.status(), status);
         assert!(!response.body().is_empty());
     }
+}
+
+#[tokio::test]
+async fn follow_comes_back_until_that_is_of_no_use() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let mut client = example("follow")
+        .arg(format!("ws://{}/", listener.local_addr().unwrap()))
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let come = async || {
+        bowstring::accept(Transport::from(listener.accept().await.unwrap().0)).await.unwrap()
+    };
+    let mut ws = come().await;
+    ws.send("one").await.unwrap();
+    writeln!(client.stdin.as_mut().unwrap(), "typed").unwrap();
+    assert_eq!(text(&mut ws).await, "typed");
+    // It is lost; then it is closed, but not for good.
+    drop(ws);
+    let mut ws = come().await;
+    ws.send("two").await.unwrap();
+    ws.close(1012, "").await.unwrap();
+    let mut ws = come().await;
+    ws.send("three").await.unwrap();
+    drop(client.stdin.take());
+    assert!(ws.recv().await.unwrap().unwrap().is_close());
+    assert_eq!(ws.recv().await.unwrap(), None);
+    let output = client.wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(output.stdout, b"one\ntwo\nthree\n");
+
+    // It is not tried again.
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let uri = format!("ws://{}/", listener.local_addr().unwrap());
+    let client = example("follow").arg(uri).stderr(Stdio::piped()).spawn().unwrap();
+    let stream = listener.accept().await.unwrap().0;
+    let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
+    let mut answer = http::Response::new("");
+    *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
+    incoming.respond(answer).await.unwrap();
+    let output = client.wait_with_output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(!output.status.success() && said.contains("401"), "{said}");
 }
 
 #[cfg(unix)]

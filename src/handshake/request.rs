@@ -127,6 +127,9 @@ impl ClientRequest {
     }
 
     /// With one more subprotocol; the first is the most preferred (§4.1 item 10).
+    ///
+    /// A server that speaks none of them may let the client in without one (§4.2.2): which was chosen,
+    /// if any, the connection says. One that was not offered is an error.
     pub fn protocol(mut self, name: impl Into<String>) -> Self {
         self.protocols.push(name.into());
         self

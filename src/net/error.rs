@@ -72,6 +72,19 @@ impl Error {
             _ => None,
         }
     }
+
+    /// Whether the same may go well at another time, after a pause that grows (§7.2.3): the transport
+    /// failed, the peer was too slow, or its server was overloaded or away (408, 425, 429, 500, 502, 503,
+    /// 504). Else something has to change first.
+    pub fn is_transient(&self) -> bool {
+        match self {
+            Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
+            Self::Status(response) => {
+                matches!(response.status().as_u16(), 408 | 425 | 429 | 500 | 502..=504)
+            }
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Error {
@@ -87,7 +100,10 @@ impl fmt::Display for Error {
             Self::Closed => f.write_str("the connection has ended"),
             Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
             Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
-            Self::NeedsTls => f.write_str("a wss:// address needs a TLS connection to go over"),
+            Self::NeedsTls => f.write_str(
+                "a wss:// address, and this build trusts no certificates: it lacks the features \
+                 rustls-tls-native-roots and rustls-tls-webpki-roots",
+            ),
             #[cfg(feature = "rustls-tls")]
             Self::Tls(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),

@@ -53,7 +53,8 @@ pub enum Violation {
     },
     /// A message grew past [`max_message_size`](super::Limits::max_message_size).
     MessageTooLarge {
-        /// What its fragments have declared so far, in bytes.
+        /// Its length in bytes, as far as it was known: what its fragments have declared so far; of a
+        /// compressed one, what has been inflated.
         len: u64,
         /// The limit in bytes.
         limit: usize,
@@ -134,7 +135,7 @@ impl fmt::Display for Violation {
                 write!(f, "a frame of {len} bytes passed the limit of {limit}")
             }
             Self::MessageTooLarge { len, limit } => {
-                write!(f, "a message of {len} bytes passed the limit of {limit}")
+                write!(f, "a message of at least {len} bytes passed the limit of {limit}")
             }
             Self::TooManyFragments { limit } => {
                 write!(f, "a message had more than {limit} fragments")

@@ -4,6 +4,7 @@ use bowstring::handshake::{
     ClientRequest, HeadLimits, RequestError, ResponseError, accept_key, parse_request_head,
 };
 use bowstring::net::{Incoming, Transport, connect_over, connect_with};
+use bowstring::proto::Expired;
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -396,4 +397,24 @@ async fn over_tcp_without_nagle() {
 async fn request_errors_name_what_was_wrong() {
     let (refused, _) = accepted(Cut::Whole, b"GET / HTTP/1.1\r\nHost: a\r\n\r\n").await;
     assert!(matches!(refused, Err(Error::Request(RequestError::NotAnUpgrade))));
+}
+
+/// §7.2.3: who comes back, and who need not try.
+#[test]
+fn what_may_go_well_at_another_time() {
+    let status = |code: u16| {
+        let mut response = Response::new(bytes::Bytes::new());
+        *response.status_mut() = StatusCode::from_u16(code).unwrap();
+        Error::Status(Box::new(response))
+    };
+    let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    let passing = [Error::Lost, Error::HandshakeTimeout, lost.into(), Expired::Pong.into()];
+    for error in passing.into_iter().chain([429, 500, 503].map(status)) {
+        assert!(error.is_transient(), "{error}");
+    }
+    let lasting = [Error::Closed, Error::NeedsTls, RequestError::NotAnUpgrade.into()];
+    for error in lasting.into_iter().chain([301, 401, 404, 501, 505].map(status)) {
+        assert!(!error.is_transient(), "{error}");
+    }
+    assert!(Error::NeedsTls.to_string().contains("rustls-tls-native-roots"));
 }
