@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
@@ -57,14 +57,22 @@ pub struct Report {
 
 /// See the module.
 pub(super) struct Registry {
-    limits: Limits,
+    /// Known once it serves: handles are taken before. Until then nobody comes.
+    terms: OnceLock<Terms>,
     seats: Mutex<Seats>,
     /// Told when a connection has gone.
     gone: tokio::sync::Notify,
     pub(super) handshakes: Arc<Semaphore>,
     /// How many may be told at the same time that they are refused.
     refusals: Arc<Semaphore>,
-    draining: watch::Sender<Option<CloseFrame>>,
+    draining: watch::Sender<bool>,
+}
+
+/// What a server had been set to when it began to serve.
+struct Terms {
+    limits: Limits,
+    /// What everybody is told when it drains.
+    farewell: CloseFrame,
 }
 
 #[derive(Default)]
@@ -118,28 +126,41 @@ impl Default for Limits {
 }
 
 impl Registry {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
-        let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            limits,
+            terms: OnceLock::new(),
             seats: Mutex::default(),
             gone: tokio::sync::Notify::new(),
-            handshakes: Arc::new(Semaphore::new(handshakes)),
-            refusals: Arc::new(Semaphore::new(handshakes.min(REFUSALS))),
-            draining: watch::Sender::new(None),
+            handshakes: Arc::new(Semaphore::new(0)),
+            refusals: Arc::new(Semaphore::new(0)),
+            draining: watch::Sender::new(false),
         })
+    }
+
+    /// From now on somebody may come. To be called once.
+    pub(super) fn begin(&self, limits: Limits, farewell: CloseFrame) {
+        if self.terms.set(Terms { limits, farewell }).is_ok() {
+            let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
+            self.handshakes.add_permits(handshakes);
+            self.refusals.add_permits(handshakes.min(REFUSALS));
+        }
+    }
+
+    fn terms(&self) -> &Terms {
+        self.terms.get().expect("nobody comes before it serves")
     }
 
     /// A place for somebody who has come; or the number under which they are told that there is none.
     pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, (u64, Full)> {
+        let limits = &self.terms().limits;
         let mut seats = self.seats();
         let id = seats.next_id;
         seats.next_id += 1;
         // One that is mapped into IPv6 is the same.
-        let ip = self.limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
-        let full = if seats.admitted >= self.limits.connections {
+        let ip = limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
+        let full = if seats.admitted >= limits.connections {
             Some(Full::Everywhere)
-        } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
+        } else if ip.is_some_and(|ip| !seats.enter_address(ip, limits.per_address)) {
             Some(Full::Address)
         } else {
             None
@@ -187,34 +208,34 @@ impl Registry {
     }
 
     /// Tells everybody, once.
-    pub(super) fn start_draining(&self, farewell: CloseFrame) {
-        let mut started = false;
-        self.draining.send_if_modified(|told| {
-            started = told.is_none();
-            told.get_or_insert_with(|| farewell.clone());
-            started
-        });
+    pub(super) fn start_draining(&self) {
+        let started = self.draining.send_if_modified(|draining| !std::mem::replace(draining, true));
         if started {
             // Whoever gets a handle from now on looks for the farewell itself.
             let handles: Vec<Handle> =
                 self.seats().taken.values().filter_map(|seat| seat.handle.clone()).collect();
-            handles.iter().for_each(|handle| handle.close(farewell.code, &farewell.reason));
+            handles.iter().for_each(|handle| self.bid_farewell(handle));
         }
+    }
+
+    fn bid_farewell(&self, handle: &Handle) {
+        let CloseFrame { code, reason } = &self.terms().farewell;
+        handle.close(*code, reason);
     }
 
     /// Resolves when the server drains.
     pub(super) async fn draining(&self) {
         // The sender lives as long as this does.
-        let _ = self.draining.subscribe().wait_for(Option::is_some).await;
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// What everybody is told, if the server drains.
-    pub(super) fn farewell(&self) -> Option<CloseFrame> {
-        self.draining.borrow().clone()
+    pub(super) fn farewell(&self) -> Option<&CloseFrame> {
+        self.is_draining().then(|| &self.terms().farewell)
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.borrow().is_some()
+        *self.draining.borrow()
     }
 
     /// Resolves when everybody has gone.
@@ -272,8 +293,9 @@ impl Place {
 
     /// Whether there may be one more open connection: then it is this.
     pub(super) fn admit(&mut self) -> Result<(), Full> {
+        let most = self.registry.terms().limits.connections;
         let mut seats = self.registry.seats();
-        if seats.admitted >= self.registry.limits.connections {
+        if seats.admitted >= most {
             return Err(Full::Everywhere);
         }
         seats.admitted += 1;
@@ -289,8 +311,8 @@ impl Place {
             seat.handle = Some(handle.clone());
         }
         drop(seats);
-        if let Some(farewell) = &*self.registry.draining.borrow() {
-            handle.close(farewell.code, &farewell.reason);
+        if self.registry.is_draining() {
+            self.registry.bid_farewell(handle);
         }
     }
 

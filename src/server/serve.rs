@@ -72,11 +72,10 @@ pub struct Server<D = ()> {
     registry: Arc<Registry>,
 }
 
-/// A hand on a server that serves: to drain it, and to see how it does.
+/// A hand on a server: to drain it, and to see how it does. Clones are the same.
 #[derive(Clone)]
 pub struct ServerHandle {
     registry: Arc<Registry>,
-    farewell: CloseFrame,
 }
 
 impl Server {
@@ -100,7 +99,7 @@ impl Server {
             farewell: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
             drain_within: Duration::from_secs(10),
             until: Box::pin(pending()),
-            registry: Registry::new(Limits::default()),
+            registry: Registry::new(),
         }
     }
 }
@@ -136,7 +135,6 @@ impl<D: Send + 'static> Server<D> {
     /// How many connections are taken.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self.registry = Registry::new(limits);
         self
     }
 
@@ -203,9 +201,10 @@ impl<D: Send + 'static> Server<D> {
         self.listeners.iter().filter_map(Listener::local_addr)
     }
 
-    /// A hand on it for other tasks. To be taken when everything is set.
+    /// A hand on it for other tasks, or for its own hook. Whatever is set after it was taken holds
+    /// for it too.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { registry: Arc::clone(&self.registry), farewell: self.farewell.clone() }
+        ServerHandle { registry: Arc::clone(&self.registry) }
     }
 
     /// Serves until it is drained. Each connection has a task of its own on this runtime, for as long
@@ -260,10 +259,10 @@ impl<D: Send + 'static> Server<D> {
                 })
             }));
         }
-        let (registry, farewell) = (Arc::clone(&plan.context.registry), plan.farewell.clone());
+        let registry = Arc::clone(&plan.context.registry);
         let report = here.block_on(async { Ok(plan.serve(register(shared)?).await) });
         // If it could not serve, the others are not left alone.
-        registry.start_draining(farewell);
+        registry.start_draining();
         for other in others {
             // A thread fails only where its runtime cannot take the listeners; the others serve on.
             let _ = other.join();
@@ -273,17 +272,25 @@ impl<D: Send + 'static> Server<D> {
 
     fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
         let Self {
-            listeners, config, origins, hook, farewell, drain_within, until, registry, ..
+            listeners,
+            config,
+            limits,
+            origins,
+            hook,
+            farewell,
+            drain_within,
+            until,
+            registry,
         } = self;
+        registry.begin(limits, farewell);
         let context = Arc::new(Context { registry, config, origins, hook, handler });
-        (Plan { context, farewell, drain_within, until }, listeners)
+        (Plan { context, drain_within, until }, listeners)
     }
 }
 
 /// What is to be done, with whom.
 struct Plan<D, H> {
     context: Arc<Context<D, H>>,
-    farewell: CloseFrame,
     drain_within: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -295,11 +302,11 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     async fn serve(self, listeners: Vec<Listener>) -> Report {
-        let Self { context, farewell, drain_within, until } = self;
+        let Self { context, drain_within, until } = self;
         let registry = &context.registry;
         let mut accepting = accept_from(&context, listeners);
         super::task::unless(registry.draining(), until).await;
-        registry.start_draining(farewell);
+        registry.start_draining();
         let gone = async {
             // They see off whoever was about to be accepted.
             while accepting.join_next().await.is_some() {}
@@ -355,9 +362,10 @@ impl fmt::Debug for ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts draining, and returns at once.
+    /// Starts draining, and returns at once. A server that does not serve yet will, once it does, see
+    /// off whoever has come by then, and return.
     pub fn drain(&self) {
-        self.registry.start_draining(self.farewell.clone());
+        self.registry.start_draining();
     }
 
     /// How many connections there are and were.

@@ -110,7 +110,7 @@ where
     if let Ok(left) = home.await {
         let farewell = match context.registry.farewell() {
             _ if handled.is_err() => close_frame(CloseCode::INTERNAL_ERROR, "the server failed"),
-            Some(farewell) => farewell,
+            Some(farewell) => farewell.clone(),
             None => close_frame(CloseCode::NORMAL, ""),
         };
         Box::pin(see_off(left, farewell)).await;
