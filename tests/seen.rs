@@ -90,6 +90,7 @@ async fn s39_spans_events_and_counters() {
     let report = serving.await.unwrap();
     assert_eq!((report.closed, report.refused), (1, 1), "{report:?}");
     assert_eq!(report.traffic.messages_received, 3, "{report:?}");
+    assert_eq!(report.handlers_failed, 1, "as many as there are warnings: {report:?}");
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     println!("{log}");
@@ -100,6 +101,7 @@ async fn s39_spans_events_and_counters() {
         assert!(line.bytes().all(|byte| !byte.is_ascii_control()), "{line}");
     }
     assert!(lines[0].contains("path=/some/path") && lines[0].contains("subprotocol=\"chat\""));
+    assert!(lines[1].contains("WARN"), "{log}");
     assert!(lines[1].contains(r"it said \u{1b}[31mred\r\nWARN a line of mine"), "{log}");
     for says in ["code=1000", "clean=true", "messages_received=3", "messages_sent=3"] {
         assert!(lines[2].contains(says), "{log}");
@@ -143,6 +145,7 @@ async fn draining_alarms_nobody() {
     drop(stream);
     let report = serving.await.unwrap();
     assert_eq!((report.closed, report.failed), (1, 0), "{report:?}");
+    assert_eq!(report.handlers_failed, 0, "{report:?}");
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let failed = log.lines().find(|line| line.contains("failed")).expect("it is told all the same");
     assert!(failed.contains("INFO") && !log.contains("WARN"), "{log}");

@@ -50,6 +50,10 @@ pub struct Report {
     pub dropped: u64,
     /// They got another answer than 101, or none.
     pub refused: u64,
+    /// Handlers that returned an error or panicked though their peer had behaved, and hooks that
+    /// panicked: what the log warns of. Not what a handler returns when its connection has failed, nor
+    /// an error while the server drains. Their connections are counted above all the same.
+    pub handlers_failed: u64,
     /// What has gone over all of them.
     #[cfg(feature = "metrics")]
     pub traffic: crate::net::Traffic,
@@ -194,6 +198,11 @@ impl Registry {
         if let Some(seat) = self.seats().taken.get_mut(&id) {
             seat.abort = Some(abort);
         }
+    }
+
+    /// A handler has failed, or the hook.
+    pub(super) fn handler_failed(&self) {
+        self.seats().report.handlers_failed += 1;
     }
 
     pub(super) fn report(&self) -> Report {

@@ -43,7 +43,11 @@ pub(super) struct Context<D, H> {
     pub(super) handler: H,
 }
 
-/// What a handler returns: nothing, or a result whose error is shown in the log.
+/// What a handler returns: nothing, or a result.
+///
+/// Its error is shown in the log, with feature `tracing`: without that it is told nowhere, but that
+/// [`Report::handlers_failed`](super::Report::handlers_failed) counts those that are the handler's own
+/// doing. The peer learns nothing of it but 1011, "the server failed".
 pub trait Outcome {
     /// The error, if it is one.
     fn failure(self) -> Option<String>;
@@ -104,7 +108,7 @@ where
         let by_peer = handle.ended().is_some_and(|ending| !ending.clean);
         let by_server = error.is_some() && context.registry.is_draining();
         let error = error.as_ref().map(|error| error as &dyn Display);
-        trace.failed(error, by_peer || by_server);
+        failed(&context.registry, &trace, error, by_peer || by_server);
     }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
@@ -120,6 +124,15 @@ where
         });
     }
     trace.ended(&handle);
+}
+
+/// Tells that a handler has failed, or the hook; without an error, it has panicked. What is counted is
+/// what the log warns of.
+fn failed(registry: &Registry, trace: &Trace, error: Option<&dyn Display>, by_others: bool) {
+    if !by_others {
+        registry.handler_failed();
+    }
+    trace.failed(error, by_others);
 }
 
 /// Answers somebody who cannot be let in.
@@ -255,7 +268,7 @@ async fn decide<D, H>(
     let sorry = || Answer::new(StatusCode::INTERNAL_SERVER_ERROR);
     // A panic is the hook's, not the server's.
     let asked = catch_unwind(AssertUnwindSafe(|| hook(request))).map_err(|_| {
-        trace.failed(None, false);
+        failed(registry, trace, None, false);
         sorry()
     });
     let mut asked = asked?;
@@ -269,7 +282,7 @@ async fn decide<D, H>(
         Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry()),
         Ok(Some(Err(answer))) => return Err(answer),
         Ok(None) => {
-            trace.failed(None, false);
+            failed(registry, trace, None, false);
             return Err(sorry());
         }
         Err(_) => {

@@ -198,6 +198,8 @@ async fn a_hook_that_panics_is_answered_for() {
             let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
             assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         }
+        let report = server.end().await;
+        assert_eq!((report.refused, report.handlers_failed), (2, 2), "{report:?}");
     }
 }
 
