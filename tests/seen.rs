@@ -155,6 +155,41 @@ const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
 
+/// A health check is no refusal.
+#[tokio::test]
+async fn a_page_is_an_answer() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let server = server.on_request(async |request: Request| match request.path() {
+        "/health" => Err::<Accept, _>(Answer::new(StatusCode::OK)),
+        _ => panic!("as it was told to"),
+    });
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve(async |_: Connection| {}));
+    for (path, status) in [("/health", "200"), ("/panic", "500")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(&answer[9..12], status);
+    }
+    handle.drain();
+    let report = serving.await.unwrap();
+    assert_eq!((report.answered, report.refused), (1, 1), "{report:?}");
+    assert_eq!(report.handlers_failed, 1, "{report:?}");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    for (line, says) in lines.iter().zip(["answered status=200", "failed", "refused status=500"]) {
+        assert!(line.contains(says), "{line}");
+    }
+    assert!(lines[1].contains("WARN"), "{log}");
+}
+
 /// Whoever is answered, in whatever way they failed, leaves word of it.
 #[tokio::test]
 async fn every_refusal_is_told() {

@@ -36,7 +36,8 @@ pub struct Limits {
     pub per_address: Option<usize>,
 }
 
-/// How a server's connections ended, so far. Those that are still open are in `open`.
+/// How a server's connections ended, so far. Those that are still open are in `open`; those that have
+/// not been answered yet are nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -48,7 +49,13 @@ pub struct Report {
     pub failed: u64,
     /// They were open still when draining had to end, or the handler took them away from the server.
     pub dropped: u64,
-    /// They got another answer than 101, or none.
+    /// Plain HTTP requests, of health checks for instance, that the hook answered, with whatever
+    /// status.
+    pub answered: u64,
+    /// All others that got another answer than 101, or none: whoever asked for a WebSocket connection
+    /// and got none, whose request was illegal, for whom there was no room, who came while the server
+    /// drained, who left or was left before they had asked; and plain requests that the server answered
+    /// in place of the hook, with 426 for instance, or 500.
     pub refused: u64,
     /// Handlers that returned an error or panicked though their peer had behaved, and hooks that
     /// panicked: what the log warns of. Not what a handler returns when its connection has failed, nor
@@ -108,6 +115,7 @@ pub(super) enum Full {
 /// How one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
+    Answered,
     Refused,
     Closed,
     Failed,
@@ -345,6 +353,7 @@ impl Drop for Place {
         }
         let unsaid = if opened { End::Dropped } else { End::Refused };
         match self.end.unwrap_or(unsaid) {
+            End::Answered => report.answered += 1,
             End::Refused => report.refused += 1,
             End::Closed => report.closed += 1,
             End::Failed => report.failed += 1,

@@ -209,8 +209,14 @@ async fn handshake<D, H>(
     let decided = decide(context, &mut incoming, peer, place, trace).await;
     let Accept { data, protocol, headers, config } = match decided {
         Ok(accept) => accept,
-        Err(Answer(answer)) => {
+        Err(Instead::Refused(Answer(answer))) => {
             door.turn_away(answer.status());
+            unless(drained(), incoming.respond(answer)).await;
+            return None;
+        }
+        Err(Instead::Answered(Answer(answer))) => {
+            door.answer(answer.status());
+            place.end(End::Answered);
             unless(drained(), incoming.respond(answer)).await;
             return None;
         }
@@ -241,6 +247,25 @@ impl Door<'_> {
         self.trace.refused(status);
         self.registry.make_room(&mut self.permit);
     }
+
+    /// They are about to get the page that they asked for.
+    fn answer(&mut self, status: StatusCode) {
+        self.trace.answered(status);
+        self.registry.make_room(&mut self.permit);
+    }
+}
+
+/// What is said instead of yes.
+enum Instead {
+    Refused(Answer),
+    /// It was a plain request, and this is what the hook says to it.
+    Answered(Answer),
+}
+
+impl From<Answer> for Instead {
+    fn from(answer: Answer) -> Self {
+        Self::Refused(answer)
+    }
 }
 
 /// Whether to accept a request, or what else to answer. Everything it says can be answered.
@@ -250,16 +275,16 @@ async fn decide<D, H>(
     peer: Peer,
     place: &mut Place,
     trace: &Trace,
-) -> Result<Accept<D>, Answer> {
+) -> Result<Accept<D>, Instead> {
     let Context { registry, config, origins, hook, .. } = context;
     if registry.is_draining() {
-        return Err(going_down());
+        return Err(going_down().into());
     }
     let wants_upgrade = incoming.wants_upgrade();
     let tls = incoming.get_ref().is_tls();
     if wants_upgrade && !origins.allow(incoming.request().headers(), tls) {
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-        return Err(Answer::new(StatusCode::FORBIDDEN).text(text));
+        return Err(Answer::new(StatusCode::FORBIDDEN).text(text).into());
     }
     let offered = incoming.offered();
     let request = Request::new(incoming.take_request(), peer, wants_upgrade, offered);
@@ -279,26 +304,27 @@ async fn decide<D, H>(
     let accept = match timeout(config.handshake_timeout, answered).await {
         Ok(Some(Ok(accept))) => accept,
         // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
-        Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry()),
-        Ok(Some(Err(answer))) => return Err(answer),
+        Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry().into()),
+        Ok(Some(Err(answer))) if !wants_upgrade => return Err(Instead::Answered(answer)),
+        Ok(Some(Err(answer))) => return Err(answer.into()),
         Ok(None) => {
             failed(registry, trace, None, false);
-            return Err(sorry());
+            return Err(sorry().into());
         }
         Err(_) => {
             let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-            return Err(answer.text("deciding on this took too long\n"));
+            return Err(answer.text("deciding on this took too long\n").into());
         }
     };
     if registry.is_draining() {
-        return Err(going_down());
+        return Err(going_down().into());
     }
     // Or choose what was not offered, or a header field that is the handshake's own.
     match incoming.check(accept.protocol.as_deref(), &accept.headers) {
-        Err(Error::Build(_)) => Err(sorry()),
+        Err(Error::Build(_)) => Err(sorry().into()),
         // Or accept a plain request, which gets 426 all the same.
         Err(_) => Ok(accept),
-        Ok(()) => place.admit().map(|()| accept).map_err(no_room),
+        Ok(()) => place.admit().map(|()| accept).map_err(|full| no_room(full).into()),
     }
 }
 

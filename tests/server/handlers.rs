@@ -66,6 +66,7 @@ async fn handlers_that_failed_are_those_whose_peer_behaved() {
     // A frame without a mask (§5.1).
     rude.write_all(&[0x81, 0]).await.unwrap();
     soon("the end", rude.read_to_end(&mut Vec::new())).await.unwrap();
+    drop(rude);
     let mut ws = [server.connect().await, server.connect().await];
     ws[0].send("drain").await.unwrap();
     ws[1].send("panic").await.unwrap();

@@ -96,6 +96,36 @@ async fn plain_requests_get_pages() {
     assert!(ask("GET /wrong").await.starts_with("HTTP/1.1 500 "));
     assert!(ask("GET /silly").await.starts_with("HTTP/1.1 500 "));
     server.connect().await.close(1000, "").await.unwrap();
+    // What the hook says to a plain request refuses nobody, but what it may not say is no answer.
+    let report = server.end().await;
+    assert_eq!((report.answered, report.refused, report.closed), (3, 2, 1), "{report:?}");
+}
+
+/// A plain request that is answered for the hook, or an upgrade that it declines, is refused.
+#[tokio::test]
+async fn answered_is_only_who_asked_for_a_page_and_got_one() {
+    let server = local().await.on_request(async |request: Request| match request.path() {
+        "/page" => Err(Answer::new(StatusCode::NOT_FOUND)),
+        "/panic" => panic!("as it was told to"),
+        _ => Ok(Accept::default()),
+    });
+    let server = start(server, crate::echo);
+    for (request, status) in [
+        ("GET /page HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 404),
+        ("BREW /page HTTP/1.0\r\n\r\n".to_owned(), 404),
+        // From here on refused.
+        (upgrade("").replace("GET /", "GET /page"), 404),
+        ("GET /panic HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 500),
+        ("GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 426),
+        ("GET /page HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = server.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{answer}");
+    }
+    // Nor has who left before they asked.
+    drop(server.asking("").await);
+    let report = server.end().await;
+    assert_eq!((report.answered, report.refused), (2, 5), "{report:?}");
 }
 
 #[tokio::test]
