@@ -13,6 +13,9 @@ use crate::net::Handle;
 use crate::proto::CloseFrame;
 
 /// How many connections a server takes.
+///
+/// Whoever comes when there are as many is answered before the hook is asked, whatever they ask for: a
+/// health check gets 503 from a full server, and 429 from an address at its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {

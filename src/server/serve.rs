@@ -144,13 +144,18 @@ impl<D: Send + 'static> Server<D> {
         self
     }
 
-    /// Asks this about every request: whether to accept it, with which subprotocol, header fields and
+    /// Asks this about requests: whether to accept one, with which subprotocol, header fields and
     /// configuration, and what to tell the handler; or what else to answer. It is asked about plain
     /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
     ///
-    /// Requests whose opening handshake is not legal (§4.2.1), or that come from a page of a foreign
-    /// origin, were refused before. It has [`handshake_timeout`](Config::handshake_timeout) to decide;
-    /// if the server is full by then, whoever it accepts gets 503.
+    /// It is not asked about whoever came when there were as many as the [limits](Limits) allow: they
+    /// get 503 or 429, those with a plain request too, so that a health check fails while the server is
+    /// full. Nor about requests that come while it drains (503), opening handshakes that are not legal
+    /// (§4.2.1), and those from a page of a foreign [origin](Self::origins) (403).
+    ///
+    /// The hook has [`handshake_timeout`](Config::handshake_timeout) to decide, else the answer is 503;
+    /// if the server is full by then, whoever it accepts gets 503 as well. If it panics, the answer is
+    /// 500.
     ///
     /// Without a hook every opening handshake is accepted, whatever its path.
     pub fn on_request<E, H, F>(self, hook: H) -> Server<E>
