@@ -286,8 +286,7 @@ async fn decide<D, H>(
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
         return Err(Answer::new(StatusCode::FORBIDDEN).text(text).into());
     }
-    let offered = incoming.offered();
-    let request = Request::new(incoming.take_request(), peer, wants_upgrade, offered);
+    let request = Request::new(incoming.take_request(), peer, incoming.upgrade());
     #[cfg(feature = "rustls-tls")]
     let request = request.with_tls(incoming.get_ref().tls());
     let sorry = || Answer::new(StatusCode::INTERNAL_SERVER_ERROR);

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bowstring::handshake::ClientRequest;
+use bowstring::handshake::{ClientRequest, HeadLimits, parse_request_head};
 use bowstring::net::connect_with;
-use bowstring::server::{Accept, Answer, Connection, Origins, Request};
+use bowstring::server::{Accept, Answer, Connection, Origins, Peer, Request};
 use bowstring::{Config, Error};
 use http::{HeaderValue, StatusCode, header};
 
@@ -207,8 +207,12 @@ async fn what_is_no_legal_handshake_is_refused_before_the_hook_is_asked() {
         ("Connection: Upgrade\r\n", "", 400),
         ("Host: here\r\n", "", 400),
     ] {
-        let answer = server.ask(&legal.replace(from, to)).await;
+        let asking = legal.replace(from, to);
+        let answer = server.ask(&asking).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{to}: {answer}");
+        // Nor can a hook's test ask it.
+        let head = parse_request_head(asking.as_bytes(), &HeadLimits::default()).unwrap();
+        assert_eq!(Request::from_parts(head, Peer::Unix).unwrap_err().status(), status, "{to}");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
