@@ -158,6 +158,35 @@ impl<D: Send + 'static> Server<D> {
     /// 500.
     ///
     /// Without a hook every opening handshake is accepted, whatever its path.
+    ///
+    /// A hook that needs something of yours is a plain closure that clones it for each request, and moves
+    /// the clone into the future. The future of an `async` closure would borrow it from the closure,
+    /// which none can that may live as long as it likes: the compiler says that it "does not implement
+    /// `Fn` because it captures state". The same goes for the handler.
+    ///
+    /// ```no_run
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use bowstring::server::{Accept, Answer, Server};
+    /// # use http::StatusCode;
+    /// # async fn example() -> std::io::Result<()> {
+    /// let users = Arc::new(HashMap::from([("a-long-random-token".to_owned(), "ada".to_owned())]));
+    /// let server = Server::bind("127.0.0.1:9001").await?;
+    /// let handle = server.handle();
+    /// let server = server.on_request(move |request| {
+    ///     let (users, handle) = (Arc::clone(&users), handle.clone());
+    ///     async move {
+    ///         if request.path() == "/health" {
+    ///             return Err(Answer::new(StatusCode::OK).text(format!("{:?}\n", handle.report())));
+    ///         }
+    ///         match request.bearer().and_then(|token| users.get(token)) {
+    ///             Some(user) => Ok(Accept::new(user.clone())),
+    ///             None => Err(StatusCode::UNAUTHORIZED.into()),
+    ///         }
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_request<E, H, F>(self, hook: H) -> Server<E>
     where
         H: Fn(Request) -> F + Send + Sync + 'static,
