@@ -100,6 +100,11 @@ impl Answer {
         self.body(HeaderValue::from_static("text/html; charset=utf-8"), page)
     }
 
+    /// With this JSON, already written.
+    pub fn json(self, json: impl Into<Bytes>) -> Self {
+        self.body(HeaderValue::from_static("application/json"), json)
+    }
+
     /// With this body.
     pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         self.0.headers_mut().insert(CONTENT_TYPE, content_type);

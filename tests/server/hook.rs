@@ -78,6 +78,7 @@ async fn plain_requests_get_pages() {
     let server = local().await.on_request(async |request: Request| match request.path() {
         _ if request.wants_upgrade() => Ok(Accept::default()),
         "/health" => Err(Answer::new(StatusCode::OK).text("well\n")),
+        "/open" => Err(Answer::new(StatusCode::OK).json("{\"open\":0}")),
         "/wrong" => Err(Answer::new(StatusCode::SWITCHING_PROTOCOLS)),
         "/silly" => Err(Answer::new(StatusCode::NO_CONTENT).text("yet there is some")),
         _ => Err(StatusCode::NOT_FOUND.into()),
@@ -90,6 +91,9 @@ async fn plain_requests_get_pages() {
     assert!(
         page.contains("\r\nContent-Length: 5\r\n") && page.contains("\r\nConnection: close\r\n")
     );
+    let json = ask("GET /open").await.to_lowercase();
+    assert!(json.contains("\r\ncontent-type: application/json\r\n"), "{json}");
+    assert!(json.ends_with("\r\n\r\n{\"open\":0}"), "{json}");
     let head = ask("HEAD /health").await;
     assert!(head.ends_with("\r\n\r\n") && head.contains("\r\nContent-Length: 5\r\n"), "{head}");
     assert!(ask("GET /").await.starts_with("HTTP/1.1 404 "));
@@ -98,7 +102,7 @@ async fn plain_requests_get_pages() {
     server.connect().await.close(1000, "").await.unwrap();
     // What the hook says to a plain request refuses nobody, but what it may not say is no answer.
     let report = server.end().await;
-    assert_eq!((report.answered, report.refused, report.closed), (3, 2, 1), "{report:?}");
+    assert_eq!((report.answered, report.refused, report.closed), (4, 2, 1), "{report:?}");
 }
 
 /// A plain request that is answered for the hook, or an upgrade that it declines, is refused.
