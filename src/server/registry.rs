@@ -51,6 +51,8 @@ pub struct Report {
     /// They ended without: the transport failed, the peer broke a rule or a deadline.
     pub failed: u64,
     /// They were open still when draining had to end, or the handler took them away from the server.
+    /// These are connections; how many messages were dropped, each connection
+    /// [counts for itself](crate::net::Writer::dropped).
     pub dropped: u64,
     /// Plain HTTP requests, of health checks for instance, that the hook answered, with whatever
     /// status.
