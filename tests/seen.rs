@@ -90,6 +90,7 @@ async fn s39_spans_events_and_counters() {
     let report = serving.await.unwrap();
     assert_eq!((report.closed, report.refused), (1, 1), "{report:?}");
     assert_eq!(report.traffic.messages_received, 3, "{report:?}");
+    assert_eq!(report.handlers_failed, 1, "as many as there are warnings: {report:?}");
 
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     println!("{log}");
@@ -100,6 +101,7 @@ async fn s39_spans_events_and_counters() {
         assert!(line.bytes().all(|byte| !byte.is_ascii_control()), "{line}");
     }
     assert!(lines[0].contains("path=/some/path") && lines[0].contains("subprotocol=\"chat\""));
+    assert!(lines[1].contains("WARN"), "{log}");
     assert!(lines[1].contains(r"it said \u{1b}[31mred\r\nWARN a line of mine"), "{log}");
     for says in ["code=1000", "clean=true", "messages_received=3", "messages_sent=3"] {
         assert!(lines[2].contains(says), "{log}");
@@ -180,6 +182,7 @@ async fn draining_alarms_nobody() {
     drop(stream);
     let report = serving.await.unwrap();
     assert_eq!((report.closed, report.failed), (1, 0), "{report:?}");
+    assert_eq!(report.handlers_failed, 0, "{report:?}");
     let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
     let failed = log.lines().find(|line| line.contains("failed")).expect("it is told all the same");
     assert!(failed.contains("INFO") && !log.contains("WARN"), "{log}");
@@ -188,6 +191,41 @@ async fn draining_alarms_nobody() {
 const REQUEST: &[u8] =
     b"GET / HTTP/1.1\r\nHost: localhost\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
     Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\nSec-WebSocket-Version: 13\r\n\r\n";
+
+/// A health check is no refusal.
+#[tokio::test]
+async fn a_page_is_an_answer() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let server = server.on_request(async |request: Request| match request.path() {
+        "/health" => Err::<Accept, _>(Answer::new(StatusCode::OK)),
+        _ => panic!("as it was told to"),
+    });
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let serving = tokio::spawn(server.serve(async |_: Connection| {}));
+    for (path, status) in [("/health", "200"), ("/panic", "500")] {
+        let mut stream = TcpStream::connect(address).await.unwrap();
+        let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        stream.read_to_string(&mut answer).await.unwrap();
+        assert_eq!(&answer[9..12], status);
+    }
+    handle.drain();
+    let report = serving.await.unwrap();
+    assert_eq!((report.answered, report.refused), (1, 1), "{report:?}");
+    assert_eq!(report.handlers_failed, 1, "{report:?}");
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 3, "{log}");
+    for (line, says) in lines.iter().zip(["answered status=200", "failed", "refused status=500"]) {
+        assert!(line.contains(says), "{line}");
+    }
+    assert!(lines[1].contains("WARN"), "{log}");
+}
 
 /// Whoever is answered, in whatever way they failed, leaves word of it.
 #[tokio::test]

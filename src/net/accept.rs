@@ -10,8 +10,6 @@ use super::config::Config;
 use super::error::Error;
 use super::opening::{no_delay, read_head, within, write_last};
 use super::stream::WebSocket;
-#[cfg(feature = "server")]
-use crate::handshake::Protocols;
 #[cfg(feature = "deflate")]
 use crate::handshake::answer_deflate;
 use crate::handshake::{
@@ -169,10 +167,10 @@ where
         self.upgrade.iter().flat_map(|upgrade| upgrade.protocols().iter())
     }
 
-    /// The same, to be kept.
+    /// What the request asks for, or what is wrong with it.
     #[cfg(feature = "server")]
-    pub(crate) fn offered(&self) -> Protocols {
-        self.upgrade.as_ref().map(|upgrade| upgrade.protocols().clone()).unwrap_or_default()
+    pub(crate) fn upgrade(&self) -> Result<&Upgrade, &RequestError> {
+        self.upgrade.as_ref()
     }
 
     /// The first of `supported` that the client offers.

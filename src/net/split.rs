@@ -324,8 +324,9 @@ impl<S: Split> Writer<S> {
         self.shared.load().0
     }
 
-    /// How many messages were dropped because there was no room: see
-    /// [`Config::overflow`](super::Config::overflow).
+    /// How many messages of this connection were dropped because there was no room: see
+    /// [`Config::overflow`](super::Config::overflow). These are messages, and the
+    /// connection goes on; a server's report counts connections.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }

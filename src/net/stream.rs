@@ -259,7 +259,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.link.writing.buffered()
     }
 
-    /// How many messages were dropped because there was no room: see [`Config::overflow`].
+    /// How many messages of this connection were dropped because there was no room: see
+    /// [`Config::overflow`]. These are messages, and the connection goes on; a server's report counts
+    /// connections.
     pub fn dropped(&self) -> u64 {
         self.driver.link.writing.dropped()
     }

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
@@ -13,6 +13,9 @@ use crate::net::Handle;
 use crate::proto::CloseFrame;
 
 /// How many connections a server takes.
+///
+/// Whoever comes when there are as many is answered before the hook is asked, whatever they ask for: a
+/// health check gets 503 from a full server, and 429 from an address at its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
@@ -36,7 +39,8 @@ pub struct Limits {
     pub per_address: Option<usize>,
 }
 
-/// How a server's connections ended, so far. Those that are still open are in `open`.
+/// How a server's connections ended, so far. Those that are still open are in `open`; those that have
+/// not been answered yet are nowhere.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -47,9 +51,21 @@ pub struct Report {
     /// They ended without: the transport failed, the peer broke a rule or a deadline.
     pub failed: u64,
     /// They were open still when draining had to end, or the handler took them away from the server.
+    /// These are connections; how many messages were dropped, each connection
+    /// [counts for itself](crate::net::Writer::dropped).
     pub dropped: u64,
-    /// They got another answer than 101, or none.
+    /// Plain HTTP requests, of health checks for instance, that the hook answered, with whatever
+    /// status.
+    pub answered: u64,
+    /// All others that got another answer than 101, or none: whoever asked for a WebSocket connection
+    /// and got none, whose request was illegal, for whom there was no room, who came while the server
+    /// drained, who left or was left before they had asked; and plain requests that the server answered
+    /// in place of the hook, with 426 for instance, or 500.
     pub refused: u64,
+    /// Handlers that returned an error or panicked though their peer had behaved, and hooks that
+    /// panicked: what the log warns of. Not what a handler returns when its connection has failed, nor
+    /// an error while the server drains. Their connections are counted above all the same.
+    pub handlers_failed: u64,
     /// What has gone over all of them.
     #[cfg(feature = "metrics")]
     pub traffic: crate::net::Traffic,
@@ -57,14 +73,22 @@ pub struct Report {
 
 /// See the module.
 pub(super) struct Registry {
-    limits: Limits,
+    /// Known once it serves: handles are taken before. Until then nobody comes.
+    terms: OnceLock<Terms>,
     seats: Mutex<Seats>,
     /// Told when a connection has gone.
     gone: tokio::sync::Notify,
     pub(super) handshakes: Arc<Semaphore>,
     /// How many may be told at the same time that they are refused.
     refusals: Arc<Semaphore>,
-    draining: watch::Sender<Option<CloseFrame>>,
+    draining: watch::Sender<bool>,
+}
+
+/// What a server had been set to when it began to serve.
+struct Terms {
+    limits: Limits,
+    /// What everybody is told when it drains.
+    farewell: CloseFrame,
 }
 
 #[derive(Default)]
@@ -96,6 +120,7 @@ pub(super) enum Full {
 /// How one ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
+    Answered,
     Refused,
     Closed,
     Failed,
@@ -118,28 +143,41 @@ impl Default for Limits {
 }
 
 impl Registry {
-    pub(super) fn new(limits: Limits) -> Arc<Self> {
-        let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
+    pub(super) fn new() -> Arc<Self> {
         Arc::new(Self {
-            limits,
+            terms: OnceLock::new(),
             seats: Mutex::default(),
             gone: tokio::sync::Notify::new(),
-            handshakes: Arc::new(Semaphore::new(handshakes)),
-            refusals: Arc::new(Semaphore::new(handshakes.min(REFUSALS))),
-            draining: watch::Sender::new(None),
+            handshakes: Arc::new(Semaphore::new(0)),
+            refusals: Arc::new(Semaphore::new(0)),
+            draining: watch::Sender::new(false),
         })
+    }
+
+    /// From now on somebody may come. To be called once.
+    pub(super) fn begin(&self, limits: Limits, farewell: CloseFrame) {
+        if self.terms.set(Terms { limits, farewell }).is_ok() {
+            let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
+            self.handshakes.add_permits(handshakes);
+            self.refusals.add_permits(handshakes.min(REFUSALS));
+        }
+    }
+
+    fn terms(&self) -> &Terms {
+        self.terms.get().expect("nobody comes before it serves")
     }
 
     /// A place for somebody who has come; or the number under which they are told that there is none.
     pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, (u64, Full)> {
+        let limits = &self.terms().limits;
         let mut seats = self.seats();
         let id = seats.next_id;
         seats.next_id += 1;
         // One that is mapped into IPv6 is the same.
-        let ip = self.limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
-        let full = if seats.admitted >= self.limits.connections {
+        let ip = limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
+        let full = if seats.admitted >= limits.connections {
             Some(Full::Everywhere)
-        } else if ip.is_some_and(|ip| !seats.enter_address(ip, self.limits.per_address)) {
+        } else if ip.is_some_and(|ip| !seats.enter_address(ip, limits.per_address)) {
             Some(Full::Address)
         } else {
             None
@@ -175,6 +213,11 @@ impl Registry {
         }
     }
 
+    /// A handler has failed, or the hook.
+    pub(super) fn handler_failed(&self) {
+        self.seats().report.handlers_failed += 1;
+    }
+
     pub(super) fn report(&self) -> Report {
         let seats = self.seats();
         #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
@@ -187,34 +230,34 @@ impl Registry {
     }
 
     /// Tells everybody, once.
-    pub(super) fn start_draining(&self, farewell: CloseFrame) {
-        let mut started = false;
-        self.draining.send_if_modified(|told| {
-            started = told.is_none();
-            told.get_or_insert_with(|| farewell.clone());
-            started
-        });
+    pub(super) fn start_draining(&self) {
+        let started = self.draining.send_if_modified(|draining| !std::mem::replace(draining, true));
         if started {
             // Whoever gets a handle from now on looks for the farewell itself.
             let handles: Vec<Handle> =
                 self.seats().taken.values().filter_map(|seat| seat.handle.clone()).collect();
-            handles.iter().for_each(|handle| handle.close(farewell.code, &farewell.reason));
+            handles.iter().for_each(|handle| self.bid_farewell(handle));
         }
+    }
+
+    fn bid_farewell(&self, handle: &Handle) {
+        let CloseFrame { code, reason } = &self.terms().farewell;
+        handle.close(*code, reason);
     }
 
     /// Resolves when the server drains.
     pub(super) async fn draining(&self) {
         // The sender lives as long as this does.
-        let _ = self.draining.subscribe().wait_for(Option::is_some).await;
+        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
     }
 
     /// What everybody is told, if the server drains.
-    pub(super) fn farewell(&self) -> Option<CloseFrame> {
-        self.draining.borrow().clone()
+    pub(super) fn farewell(&self) -> Option<&CloseFrame> {
+        self.is_draining().then(|| &self.terms().farewell)
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        self.draining.borrow().is_some()
+        *self.draining.borrow()
     }
 
     /// Resolves when everybody has gone.
@@ -272,8 +315,9 @@ impl Place {
 
     /// Whether there may be one more open connection: then it is this.
     pub(super) fn admit(&mut self) -> Result<(), Full> {
+        let most = self.registry.terms().limits.connections;
         let mut seats = self.registry.seats();
-        if seats.admitted >= self.registry.limits.connections {
+        if seats.admitted >= most {
             return Err(Full::Everywhere);
         }
         seats.admitted += 1;
@@ -289,8 +333,8 @@ impl Place {
             seat.handle = Some(handle.clone());
         }
         drop(seats);
-        if let Some(farewell) = &*self.registry.draining.borrow() {
-            handle.close(farewell.code, &farewell.reason);
+        if self.registry.is_draining() {
+            self.registry.bid_farewell(handle);
         }
     }
 
@@ -314,6 +358,7 @@ impl Drop for Place {
         }
         let unsaid = if opened { End::Dropped } else { End::Refused };
         match self.end.unwrap_or(unsaid) {
+            End::Answered => report.answered += 1,
             End::Refused => report.refused += 1,
             End::Closed => report.closed += 1,
             End::Failed => report.failed += 1,

@@ -9,7 +9,8 @@ use crate::net::Config;
 /// Yes: the connection is accepted, and the handler gets `data`.
 #[derive(Clone, Debug, Default)]
 pub struct Accept<D = ()> {
-    pub(super) data: D,
+    /// What the handler gets; see [`Connection::data`](super::Connection::data).
+    pub data: D,
     pub(super) protocol: Option<String>,
     pub(super) headers: HeaderMap,
     pub(super) config: Option<Box<Config>>,
@@ -52,6 +53,21 @@ impl<D> Accept<D> {
         self.config = Some(Box::new(config));
         self
     }
+
+    /// The subprotocol that it agrees to.
+    pub fn chosen_protocol(&self) -> Option<&str> {
+        self.protocol.as_deref()
+    }
+
+    /// The header fields that it adds to the 101.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.headers
+    }
+
+    /// The configuration that it has in place of the server's.
+    pub fn chosen_config(&self) -> Option<&Config> {
+        self.config.as_deref()
+    }
 }
 
 impl Answer {
@@ -84,11 +100,21 @@ impl Answer {
         self.body(HeaderValue::from_static("text/html; charset=utf-8"), page)
     }
 
+    /// With this JSON, already written.
+    pub fn json(self, json: impl Into<Bytes>) -> Self {
+        self.body(HeaderValue::from_static("application/json"), json)
+    }
+
     /// With this body.
     pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         self.0.headers_mut().insert(CONTENT_TYPE, content_type);
         *self.0.body_mut() = body.into();
         self
+    }
+
+    /// The status, header fields and body of it; without the fields that are added when it is written.
+    pub fn response(&self) -> &Response<Bytes> {
+        &self.0
     }
 }
 

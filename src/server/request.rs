@@ -6,12 +6,54 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 
 use super::auth::{Basic, Cookies, bearer};
 use super::listener::Peer;
-use crate::handshake::Protocols;
+use crate::handshake::{Protocols, RequestError, Upgrade, check_request, wants_upgrade};
 #[cfg(feature = "rustls-tls")]
 use crate::net::TlsInfo;
 
 /// A request that was read and is not answered yet. It reads like an [`http::Request`]: method, URI,
 /// header fields.
+///
+/// A hook can be tested without a network:
+///
+/// ```
+/// use bowstring::handshake::{ClientRequest, HeadLimits, parse_request_head};
+/// use bowstring::server::{Accept, Answer, Peer, Request, same_secret};
+/// use http::StatusCode;
+///
+/// async fn door(request: Request) -> Result<Accept<String>, Answer> {
+///     if !request.wants_upgrade() {
+///         return Err(Answer::new(StatusCode::OK).text("well\n"));
+///     }
+///     if !request.bearer().is_some_and(|token| same_secret(token, "opensesame")) {
+///         return Err(Answer::new(StatusCode::FORBIDDEN));
+///     }
+///     let protocol = request.protocols().find(|name| *name == "chat").ok_or(StatusCode::BAD_REQUEST)?;
+///     Ok(Accept::new(request.path().to_owned()).protocol(protocol))
+/// }
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+/// let peer = Peer::Tcp("192.0.2.1:4000".parse()?);
+/// // What a client would send.
+/// let asking = |token: &str| -> Result<Request, Box<dyn std::error::Error>> {
+///     let client = ClientRequest::new("ws://localhost/rooms/red".parse()?)
+///         .header("Authorization", format!("Bearer {token}"))
+///         .protocol("chat");
+///     let head = parse_request_head(&client.write([0; 16])?, &HeadLimits::default())?;
+///     Ok(Request::from_parts(head, peer)?)
+/// };
+/// let accept = door(asking("opensesame")?).await.unwrap();
+/// assert_eq!((&*accept.data, accept.chosen_protocol()), ("/rooms/red", Some("chat")));
+/// let answer = door(asking("please")?).await.unwrap_err();
+/// assert_eq!(answer.response().status(), StatusCode::FORBIDDEN);
+///
+/// // A plain request.
+/// let head = http::Request::get("/health").body(())?;
+/// let answer = door(Request::from_parts(head, peer)?).await.unwrap_err();
+/// assert_eq!(answer.response().body(), "well\n");
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Request {
     head: http::Request<()>,
@@ -23,17 +65,33 @@ pub struct Request {
 }
 
 impl Request {
+    /// A request as a server would show it to its hook, to test one: as if it had come in the clear
+    /// from this peer. Whose page it comes from is not looked at.
+    ///
+    /// # Errors
+    ///
+    /// What is wrong with it, if it asks for a WebSocket connection and its opening handshake is not
+    /// legal (§4.2.1): the server would answer it without asking the hook.
+    pub fn from_parts(head: http::Request<()>, peer: Peer) -> Result<Self, RequestError> {
+        let upgrade = check_request(&head);
+        let request = Self::new(head, peer, upgrade.as_ref());
+        match upgrade {
+            Err(error) if request.wants_upgrade => Err(error),
+            _ => Ok(request),
+        }
+    }
+
+    /// A request and what was found when it was checked.
     pub(super) fn new(
         head: http::Request<()>,
         peer: Peer,
-        wants_upgrade: bool,
-        protocols: Protocols,
+        upgrade: Result<&Upgrade, &RequestError>,
     ) -> Self {
         Self {
+            wants_upgrade: wants_upgrade(&head),
+            protocols: upgrade.map(|upgrade| upgrade.protocols().clone()).unwrap_or_default(),
             head,
             peer,
-            wants_upgrade,
-            protocols,
             #[cfg(feature = "rustls-tls")]
             tls: None,
         }

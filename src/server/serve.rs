@@ -72,11 +72,10 @@ pub struct Server<D = ()> {
     registry: Arc<Registry>,
 }
 
-/// A hand on a server that serves: to drain it, and to see how it does.
+/// A hand on a server: to drain it, and to see how it does. Clones are the same.
 #[derive(Clone)]
 pub struct ServerHandle {
     registry: Arc<Registry>,
-    farewell: CloseFrame,
 }
 
 impl Server {
@@ -100,7 +99,7 @@ impl Server {
             farewell: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
             drain_within: Duration::from_secs(10),
             until: Box::pin(pending()),
-            registry: Registry::new(Limits::default()),
+            registry: Registry::new(),
         }
     }
 }
@@ -136,7 +135,6 @@ impl<D: Send + 'static> Server<D> {
     /// How many connections are taken.
     pub fn limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
-        self.registry = Registry::new(limits);
         self
     }
 
@@ -146,15 +144,49 @@ impl<D: Send + 'static> Server<D> {
         self
     }
 
-    /// Asks this about every request: whether to accept it, with which subprotocol, header fields and
+    /// Asks this about requests: whether to accept one, with which subprotocol, header fields and
     /// configuration, and what to tell the handler; or what else to answer. It is asked about plain
     /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
     ///
-    /// Requests whose opening handshake is not legal (§4.2.1), or that come from a page of a foreign
-    /// origin, were refused before. It has [`handshake_timeout`](Config::handshake_timeout) to decide;
-    /// if the server is full by then, whoever it accepts gets 503.
+    /// It is not asked about whoever came when there were as many as the [limits](Limits) allow: they
+    /// get 503 or 429, those with a plain request too, so that a health check fails while the server is
+    /// full. Nor about requests that come while it drains (503), opening handshakes that are not legal
+    /// (§4.2.1), and those from a page of a foreign [origin](Self::origins) (403).
+    ///
+    /// The hook has [`handshake_timeout`](Config::handshake_timeout) to decide, else the answer is 503;
+    /// if the server is full by then, whoever it accepts gets 503 as well. If it panics, the answer is
+    /// 500.
     ///
     /// Without a hook every opening handshake is accepted, whatever its path.
+    ///
+    /// A hook that needs something of yours is a plain closure that clones it for each request, and moves
+    /// the clone into the future. The future of an `async` closure would borrow it from the closure,
+    /// which none can that may live as long as it likes: the compiler says that it "does not implement
+    /// `Fn` because it captures state". The same goes for the handler.
+    ///
+    /// ```no_run
+    /// # use std::{collections::HashMap, sync::Arc};
+    /// # use bowstring::server::{Accept, Answer, Server};
+    /// # use http::StatusCode;
+    /// # async fn example() -> std::io::Result<()> {
+    /// let users = Arc::new(HashMap::from([("a-long-random-token".to_owned(), "ada".to_owned())]));
+    /// let server = Server::bind("127.0.0.1:9001").await?;
+    /// let handle = server.handle();
+    /// let server = server.on_request(move |request| {
+    ///     let (users, handle) = (Arc::clone(&users), handle.clone());
+    ///     async move {
+    ///         if request.path() == "/health" {
+    ///             return Err(Answer::new(StatusCode::OK).text(format!("{:?}\n", handle.report())));
+    ///         }
+    ///         match request.bearer().and_then(|token| users.get(token)) {
+    ///             Some(user) => Ok(Accept::new(user.clone())),
+    ///             None => Err(StatusCode::UNAUTHORIZED.into()),
+    ///         }
+    ///     }
+    /// });
+    /// # Ok(())
+    /// # }
+    /// ```
     pub fn on_request<E, H, F>(self, hook: H) -> Server<E>
     where
         H: Fn(Request) -> F + Send + Sync + 'static,
@@ -203,9 +235,10 @@ impl<D: Send + 'static> Server<D> {
         self.listeners.iter().filter_map(Listener::local_addr)
     }
 
-    /// A hand on it for other tasks. To be taken when everything is set.
+    /// A hand on it for other tasks, or for its own hook. Whatever is set after it was taken holds
+    /// for it too.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { registry: Arc::clone(&self.registry), farewell: self.farewell.clone() }
+        ServerHandle { registry: Arc::clone(&self.registry) }
     }
 
     /// Serves until it is drained. Each connection has a task of its own on this runtime, for as long
@@ -260,10 +293,10 @@ impl<D: Send + 'static> Server<D> {
                 })
             }));
         }
-        let (registry, farewell) = (Arc::clone(&plan.context.registry), plan.farewell.clone());
+        let registry = Arc::clone(&plan.context.registry);
         let report = here.block_on(async { Ok(plan.serve(register(shared)?).await) });
         // If it could not serve, the others are not left alone.
-        registry.start_draining(farewell);
+        registry.start_draining();
         for other in others {
             // A thread fails only where its runtime cannot take the listeners; the others serve on.
             let _ = other.join();
@@ -273,17 +306,25 @@ impl<D: Send + 'static> Server<D> {
 
     fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
         let Self {
-            listeners, config, origins, hook, farewell, drain_within, until, registry, ..
+            listeners,
+            config,
+            limits,
+            origins,
+            hook,
+            farewell,
+            drain_within,
+            until,
+            registry,
         } = self;
+        registry.begin(limits, farewell);
         let context = Arc::new(Context { registry, config, origins, hook, handler });
-        (Plan { context, farewell, drain_within, until }, listeners)
+        (Plan { context, drain_within, until }, listeners)
     }
 }
 
 /// What is to be done, with whom.
 struct Plan<D, H> {
     context: Arc<Context<D, H>>,
-    farewell: CloseFrame,
     drain_within: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
 }
@@ -295,11 +336,11 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     async fn serve(self, listeners: Vec<Listener>) -> Report {
-        let Self { context, farewell, drain_within, until } = self;
+        let Self { context, drain_within, until } = self;
         let registry = &context.registry;
         let mut accepting = accept_from(&context, listeners);
         super::task::unless(registry.draining(), until).await;
-        registry.start_draining(farewell);
+        registry.start_draining();
         let gone = async {
             // They see off whoever was about to be accepted.
             while accepting.join_next().await.is_some() {}
@@ -355,9 +396,10 @@ impl fmt::Debug for ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts draining, and returns at once.
+    /// Starts draining, and returns at once. A server that does not serve yet will, once it does, see
+    /// off whoever has come by then, and return.
     pub fn drain(&self) {
-        self.registry.start_draining(self.farewell.clone());
+        self.registry.start_draining();
     }
 
     /// How many connections there are and were.

@@ -43,7 +43,11 @@ pub(super) struct Context<D, H> {
     pub(super) handler: H,
 }
 
-/// What a handler returns: nothing, or a result whose error is shown in the log.
+/// What a handler returns: nothing, or a result.
+///
+/// Its error is shown in the log, with feature `tracing`: without that it is told nowhere, but that
+/// [`Report::handlers_failed`](super::Report::handlers_failed) counts those that are the handler's own
+/// doing. The peer learns nothing of it but 1011, "the server failed".
 pub trait Outcome {
     /// The error, if it is one.
     fn failure(self) -> Option<String>;
@@ -104,13 +108,13 @@ where
         let by_peer = handle.ended().is_some_and(|ending| !ending.clean);
         let by_server = error.is_some() && context.registry.is_draining();
         let error = error.as_ref().map(|error| error as &dyn Display);
-        trace.failed(error, by_peer || by_server);
+        failed(&context.registry, &trace, error, by_peer || by_server);
     }
     // The handler may have given it to another task.
     if let Ok(left) = home.await {
         let farewell = match context.registry.farewell() {
             _ if handled.is_err() => close_frame(CloseCode::INTERNAL_ERROR, "the server failed"),
-            Some(farewell) => farewell,
+            Some(farewell) => farewell.clone(),
             None => close_frame(CloseCode::NORMAL, ""),
         };
         Box::pin(see_off(left, farewell)).await;
@@ -120,6 +124,15 @@ where
         });
     }
     trace.ended(&handle);
+}
+
+/// Tells that a handler has failed, or the hook; without an error, it has panicked. What is counted is
+/// what the log warns of.
+fn failed(registry: &Registry, trace: &Trace, error: Option<&dyn Display>, by_others: bool) {
+    if !by_others {
+        registry.handler_failed();
+    }
+    trace.failed(error, by_others);
 }
 
 /// Answers somebody who cannot be let in.
@@ -196,8 +209,14 @@ async fn handshake<D, H>(
     let decided = decide(context, &mut incoming, peer, place, trace).await;
     let Accept { data, protocol, headers, config } = match decided {
         Ok(accept) => accept,
-        Err(Answer(answer)) => {
+        Err(Instead::Refused(Answer(answer))) => {
             door.turn_away(answer.status());
+            unless(drained(), incoming.respond(answer)).await;
+            return None;
+        }
+        Err(Instead::Answered(Answer(answer))) => {
+            door.answer(answer.status());
+            place.end(End::Answered);
             unless(drained(), incoming.respond(answer)).await;
             return None;
         }
@@ -228,6 +247,25 @@ impl Door<'_> {
         self.trace.refused(status);
         self.registry.make_room(&mut self.permit);
     }
+
+    /// They are about to get the page that they asked for.
+    fn answer(&mut self, status: StatusCode) {
+        self.trace.answered(status);
+        self.registry.make_room(&mut self.permit);
+    }
+}
+
+/// What is said instead of yes.
+enum Instead {
+    Refused(Answer),
+    /// It was a plain request, and this is what the hook says to it.
+    Answered(Answer),
+}
+
+impl From<Answer> for Instead {
+    fn from(answer: Answer) -> Self {
+        Self::Refused(answer)
+    }
 }
 
 /// Whether to accept a request, or what else to answer. Everything it says can be answered.
@@ -237,25 +275,24 @@ async fn decide<D, H>(
     peer: Peer,
     place: &mut Place,
     trace: &Trace,
-) -> Result<Accept<D>, Answer> {
+) -> Result<Accept<D>, Instead> {
     let Context { registry, config, origins, hook, .. } = context;
     if registry.is_draining() {
-        return Err(going_down());
+        return Err(going_down().into());
     }
     let wants_upgrade = incoming.wants_upgrade();
     let tls = incoming.get_ref().is_tls();
     if wants_upgrade && !origins.allow(incoming.request().headers(), tls) {
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-        return Err(Answer::new(StatusCode::FORBIDDEN).text(text));
+        return Err(Answer::new(StatusCode::FORBIDDEN).text(text).into());
     }
-    let offered = incoming.offered();
-    let request = Request::new(incoming.take_request(), peer, wants_upgrade, offered);
+    let request = Request::new(incoming.take_request(), peer, incoming.upgrade());
     #[cfg(feature = "rustls-tls")]
     let request = request.with_tls(incoming.get_ref().tls());
     let sorry = || Answer::new(StatusCode::INTERNAL_SERVER_ERROR);
     // A panic is the hook's, not the server's.
     let asked = catch_unwind(AssertUnwindSafe(|| hook(request))).map_err(|_| {
-        trace.failed(None, false);
+        failed(registry, trace, None, false);
         sorry()
     });
     let mut asked = asked?;
@@ -266,26 +303,27 @@ async fn decide<D, H>(
     let accept = match timeout(config.handshake_timeout, answered).await {
         Ok(Some(Ok(accept))) => accept,
         // A hook may say what HTTP does not allow, such as 101 or a 204 with a body.
-        Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry()),
-        Ok(Some(Err(answer))) => return Err(answer),
+        Ok(Some(Err(answer))) if write_response(&answer.0).is_err() => return Err(sorry().into()),
+        Ok(Some(Err(answer))) if !wants_upgrade => return Err(Instead::Answered(answer)),
+        Ok(Some(Err(answer))) => return Err(answer.into()),
         Ok(None) => {
-            trace.failed(None, false);
-            return Err(sorry());
+            failed(registry, trace, None, false);
+            return Err(sorry().into());
         }
         Err(_) => {
             let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-            return Err(answer.text("deciding on this took too long\n"));
+            return Err(answer.text("deciding on this took too long\n").into());
         }
     };
     if registry.is_draining() {
-        return Err(going_down());
+        return Err(going_down().into());
     }
     // Or choose what was not offered, or a header field that is the handshake's own.
     match incoming.check(accept.protocol.as_deref(), &accept.headers) {
-        Err(Error::Build(_)) => Err(sorry()),
+        Err(Error::Build(_)) => Err(sorry().into()),
         // Or accept a plain request, which gets 426 all the same.
         Err(_) => Ok(accept),
-        Ok(()) => place.admit().map(|()| accept).map_err(no_room),
+        Ok(()) => place.admit().map(|()| accept).map_err(|full| no_room(full).into()),
     }
 }
 

@@ -3,7 +3,8 @@
 //!
 //! | event | level | |
 //! |---|---|---|
-//! | `refused` | info | with the status of the answer |
+//! | `refused` | info | with the status of the answer; who gets none leaves no word |
+//! | `answered` | info | a plain request, by the hook; with the status of the answer |
 //! | `opened` | info | |
 //! | `ended` | info | with code, messages and bytes both ways, round trip |
 //! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed, or for an error while the server drains |
@@ -35,6 +36,8 @@ impl Trace {
     pub(super) fn requested(&self, _: &str) {}
 
     pub(super) fn refused(&self, _: StatusCode) {}
+
+    pub(super) fn answered(&self, _: StatusCode) {}
 
     pub(super) fn opened(&self, _: &Handle) {}
 
@@ -78,6 +81,11 @@ impl Trace {
     pub(super) fn refused(&self, status: StatusCode) {
         let status = status.as_u16();
         self.within(|| tracing::info!(status, "refused"));
+    }
+
+    pub(super) fn answered(&self, status: StatusCode) {
+        let status = status.as_u16();
+        self.within(|| tracing::info!(status, "answered"));
     }
 
     pub(super) fn opened(&self, handle: &Handle) {

@@ -4,17 +4,18 @@ use std::collections::VecDeque;
 use std::io::Read;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bowstring::server::{Connection, Limits};
+use bowstring::server::{Accept, Answer, Connection, Limits, Report};
 use bowstring::{Error, Message};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::{Hesitant, close_of, local, patient, soon, start, status, upgrade};
+use crate::{Hesitant, PATIENCE, close_of, local, patient, soon, start, status, upgrade};
 
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
@@ -126,6 +127,63 @@ async fn who_comes_while_the_hook_is_asked_gets_503() {
         other => panic!("{other:?}"),
     }
     assert_eq!(server.end().await.refused, 1);
+}
+
+/// A hook that tells how the server does needs a handle before the server has a hook.
+#[tokio::test]
+async fn a_handle_sees_what_is_set_after_it_was_taken() {
+    let server = local().await;
+    let handle = server.handle();
+    let hooks = handle.clone();
+    let mut limits = Limits::default();
+    limits.connections = 1;
+    let server = server
+        .on_request(move |request| {
+            let told = format!("{} open\n", hooks.report().open);
+            async move {
+                if request.wants_upgrade() {
+                    return Ok(Accept::default());
+                }
+                Err(Answer::new(StatusCode::OK).text(told))
+            }
+        })
+        .limits(limits)
+        .farewell(1012, "back in a moment");
+    assert_eq!(handle.report(), Report::default());
+    let server = start(server, crate::echo);
+    let told = server.ask("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    assert!(told.ends_with("\r\n\r\n0 open\n"), "{told}");
+    let mut ws = server.connect().await;
+    server.open(1).await;
+    assert_eq!(handle.report().open, 1);
+    let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
+    assert_eq!(response.status(), StatusCode::SERVICE_UNAVAILABLE, "the limits are those");
+    handle.drain();
+    assert_eq!(close_of(&mut ws).await, (1012, "back in a moment".into()));
+    assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    let report = soon("the end", server.task).await.unwrap();
+    assert_eq!((report.closed, handle.report()), (1, report), "{report:?}");
+}
+
+/// It serves nobody then, though its deadline is far away.
+#[test]
+fn a_server_that_was_drained_before_it_serves_returns_at_once() {
+    const LONG: Duration = Duration::from_secs(3600);
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let drained = || {
+        let server = runtime.block_on(local());
+        server.handle().drain();
+        server.drain_within(LONG).limits(Limits::default())
+    };
+    let server = drained();
+    let report = runtime.block_on(async { soon("the end", server.serve(crate::echo)).await });
+    assert_eq!(report, Report::default());
+    let (server, (tell, told)) = (drained(), channel());
+    thread::spawn(move || {
+        let threads = 2.try_into().unwrap();
+        tell.send(server.serve_on_threads(threads, crate::echo).unwrap()).unwrap();
+    });
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Report::default()));
 }
 
 /// More than the runtime lets a task do at once.

@@ -3,9 +3,10 @@
 use bowstring::net::Ending;
 use bowstring::server::{Connection, Listener, Server};
 use bowstring::{CloseCode, Error};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
-use crate::{close_of, local, soon, start};
+use crate::{close_of, local, soon, start, status, upgrade};
 
 #[tokio::test]
 async fn the_server_closes_what_a_handler_leaves() {
@@ -37,6 +38,50 @@ async fn the_server_closes_what_a_handler_leaves() {
     }
     let report = server.end().await;
     assert_eq!((report.closed, report.failed, report.open), (4, 0, 0), "{report:?}");
+    assert_eq!(report.handlers_failed, 2, "{report:?}");
+}
+
+/// An error that a handler passes on is its peer's doing if the connection had failed, and the server's
+/// if it is draining. A panic is nobody else's.
+#[tokio::test]
+async fn handlers_that_failed_are_those_whose_peer_behaved() {
+    let server = start(local().await, async |mut connection: Connection| {
+        match connection.recv().await? {
+            Some(message) if message.as_text() == Some("drain") => {
+                // Until the server is the one who closes.
+                while let Some(message) = connection.recv().await? {
+                    connection.send(message).await?;
+                }
+            }
+            Some(message) if message.as_text() == Some("panic") => {
+                while connection.recv().await?.is_some() {}
+                panic!("as it was told to");
+            }
+            _ => {}
+        }
+        Ok::<_, Error>(())
+    });
+    let mut rude = server.asking(&upgrade("")).await;
+    assert_eq!(status(&mut rude).await, "101");
+    // A frame without a mask (§5.1).
+    rude.write_all(&[0x81, 0]).await.unwrap();
+    soon("the end", rude.read_to_end(&mut Vec::new())).await.unwrap();
+    drop(rude);
+    let mut ws = [server.connect().await, server.connect().await];
+    ws[0].send("drain").await.unwrap();
+    ws[1].send("panic").await.unwrap();
+    server.open(2).await;
+    assert_eq!(server.handle.report().handlers_failed, 0);
+    ws[0].send("one more").await.unwrap();
+    assert_eq!(ws[0].recv().await.unwrap(), Some("one more".into()));
+    server.handle.drain();
+    for ws in &mut ws {
+        assert_eq!(close_of(ws).await.0, 1001);
+        assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    }
+    let report = server.end().await;
+    assert_eq!((report.closed, report.failed), (2, 1), "{report:?}");
+    assert_eq!(report.handlers_failed, 1, "{report:?}");
 }
 
 #[tokio::test]

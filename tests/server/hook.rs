@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bowstring::handshake::ClientRequest;
+use bowstring::handshake::{ClientRequest, HeadLimits, parse_request_head};
 use bowstring::net::connect_with;
-use bowstring::server::{Accept, Answer, Connection, Origins, Request};
+use bowstring::server::{Accept, Answer, Connection, Origins, Peer, Request};
 use bowstring::{Config, Error};
 use http::{HeaderValue, StatusCode, header};
 
@@ -78,6 +78,7 @@ async fn plain_requests_get_pages() {
     let server = local().await.on_request(async |request: Request| match request.path() {
         _ if request.wants_upgrade() => Ok(Accept::default()),
         "/health" => Err(Answer::new(StatusCode::OK).text("well\n")),
+        "/open" => Err(Answer::new(StatusCode::OK).json("{\"open\":0}")),
         "/wrong" => Err(Answer::new(StatusCode::SWITCHING_PROTOCOLS)),
         "/silly" => Err(Answer::new(StatusCode::NO_CONTENT).text("yet there is some")),
         _ => Err(StatusCode::NOT_FOUND.into()),
@@ -90,12 +91,45 @@ async fn plain_requests_get_pages() {
     assert!(
         page.contains("\r\nContent-Length: 5\r\n") && page.contains("\r\nConnection: close\r\n")
     );
+    let json = ask("GET /open").await.to_lowercase();
+    assert!(json.contains("\r\ncontent-type: application/json\r\n"), "{json}");
+    assert!(json.ends_with("\r\n\r\n{\"open\":0}"), "{json}");
     let head = ask("HEAD /health").await;
     assert!(head.ends_with("\r\n\r\n") && head.contains("\r\nContent-Length: 5\r\n"), "{head}");
     assert!(ask("GET /").await.starts_with("HTTP/1.1 404 "));
     assert!(ask("GET /wrong").await.starts_with("HTTP/1.1 500 "));
     assert!(ask("GET /silly").await.starts_with("HTTP/1.1 500 "));
     server.connect().await.close(1000, "").await.unwrap();
+    // What the hook says to a plain request refuses nobody, but what it may not say is no answer.
+    let report = server.end().await;
+    assert_eq!((report.answered, report.refused, report.closed), (4, 2, 1), "{report:?}");
+}
+
+/// A plain request that is answered for the hook, or an upgrade that it declines, is refused.
+#[tokio::test]
+async fn answered_is_only_who_asked_for_a_page_and_got_one() {
+    let server = local().await.on_request(async |request: Request| match request.path() {
+        "/page" => Err(Answer::new(StatusCode::NOT_FOUND)),
+        "/panic" => panic!("as it was told to"),
+        _ => Ok(Accept::default()),
+    });
+    let server = start(server, crate::echo);
+    for (request, status) in [
+        ("GET /page HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 404),
+        ("BREW /page HTTP/1.0\r\n\r\n".to_owned(), 404),
+        // From here on refused.
+        (upgrade("").replace("GET /", "GET /page"), 404),
+        ("GET /panic HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 500),
+        ("GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned(), 426),
+        ("GET /page HTTP/1.1\r\nHost here\r\n\r\n".to_owned(), 400),
+    ] {
+        let answer = server.ask(&request).await;
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{request}{answer}");
+    }
+    // Nor has who left before they asked.
+    drop(server.asking("").await);
+    let report = server.end().await;
+    assert_eq!((report.answered, report.refused), (2, 5), "{report:?}");
 }
 
 #[tokio::test]
@@ -177,8 +211,12 @@ async fn what_is_no_legal_handshake_is_refused_before_the_hook_is_asked() {
         ("Connection: Upgrade\r\n", "", 400),
         ("Host: here\r\n", "", 400),
     ] {
-        let answer = server.ask(&legal.replace(from, to)).await;
+        let asking = legal.replace(from, to);
+        let answer = server.ask(&asking).await;
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{to}: {answer}");
+        // Nor can a hook's test ask it.
+        let head = parse_request_head(asking.as_bytes(), &HeadLimits::default()).unwrap();
+        assert_eq!(Request::from_parts(head, Peer::Unix).unwrap_err().status(), status, "{to}");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }
@@ -198,6 +236,8 @@ async fn a_hook_that_panics_is_answered_for() {
             let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
             assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
         }
+        let report = server.end().await;
+        assert_eq!((report.refused, report.handlers_failed), (2, 2), "{report:?}");
     }
 }
 

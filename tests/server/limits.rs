@@ -60,6 +60,9 @@ async fn s36_as_many_from_one_address_as_there_may_be() {
     let mut first = server.connect().await;
     let _second = server.connect().await;
     assert_eq!(refused(&server).await, StatusCode::TOO_MANY_REQUESTS);
+    // A plain request counts like any other.
+    let answer = server.ask("GET /health HTTP/1.1\r\nHost: here\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 429 "), "{answer}");
     // Who comes from elsewhere is let in.
     let stream = from("127.0.0.2:0", server.address).await;
     let request = format!("ws://{}/", server.address).parse().unwrap();
