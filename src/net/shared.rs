@@ -20,7 +20,7 @@ use super::waiting::Waiting;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Event, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
@@ -129,6 +129,43 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
             self.write_now(inner);
         }
         pushed.map_or(Ok(false), |pushed| pushed.map(|()| true))
+    }
+
+    /// Frames the next part of a message once there is room. `began` says whether the message under way
+    /// is this writer's, and is used under the lock alone.
+    pub(super) fn poll_part(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        part: Event<'_>,
+        fin: bool,
+        began: &AtomicBool,
+    ) -> Poll<Result<(), Error>> {
+        self.poll_frame(cx, |Inner { writing, .. }| {
+            if part.is_control() {
+                return writing.send_part(part, fin);
+            }
+            // §5.4: fragments of one message MUST NOT be interleaved with another's.
+            if writing.sender.is_unfinished() && !began.load(Ordering::Relaxed) {
+                return Err(Misuse::Unfinished);
+            }
+            writing.send_part(part, fin)?;
+            began.store(!fin, Ordering::Relaxed);
+            Ok(())
+        })
+    }
+
+    /// Closes the connection, for the writer has gone that alone could end the message under way. Nothing
+    /// is written here, where a task may be falling apart: the reader is woken for it.
+    #[cold]
+    pub(super) fn leave_unfinished(&self) {
+        let inner = &mut self.lock();
+        // What nobody hears any more, or was closed since, has ended otherwise.
+        if inner.check().is_ok() && inner.writing.sender.is_unfinished() {
+            let close =
+                Close { code: CloseCode::INTERNAL_ERROR, reason: "a message was left unfinished" };
+            let framed = self.with(inner, |inner| inner.writing.send(close));
+            debug_assert_eq!(framed, Ok(()));
+        }
     }
 
     /// Gives the transport up, and tells everybody who waits.
