@@ -54,6 +54,11 @@ impl Backlog {
         self.bytes
     }
 
+    /// What it takes to keep them, in bytes: an empty message takes room as well.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.messages.len() * OVERHEAD
+    }
+
     /// Adds a message, and drops old ones until no more than `limit` bytes are left, or it alone.
     pub(super) fn push(&mut self, event: &impl AsEvent, limit: usize) {
         let message = match event.as_prepared() {
@@ -62,8 +67,7 @@ impl Backlog {
         };
         self.bytes += message.len();
         self.messages.push_back(message);
-        // An empty message takes room as well.
-        while self.messages.len() > 1 && self.bytes + self.messages.len() * OVERHEAD > limit {
+        while self.messages.len() > 1 && self.cost() > limit {
             self.pop();
             self.dropped += 1;
         }

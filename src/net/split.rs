@@ -221,8 +221,9 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. If
-    /// there is no room, this policy decides, which is not to wait.
+    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. Amid a
+    /// message in parts it waits for the end of that. If there is no room, this policy decides, which is
+    /// not to wait.
     #[cfg(feature = "server")]
     pub(crate) fn publish(
         &self,
@@ -230,14 +231,7 @@ impl<S: Split> Writer<S> {
         policy: Overflow,
         write: bool,
     ) -> Result<(), Error> {
-        match self.shared.push(event, policy, write) {
-            // A message under way in parts cannot be interrupted (§5.4).
-            Err(Error::Misuse(crate::proto::Misuse::Unfinished)) => {
-                self.shared.drop_one();
-                Ok(())
-            }
-            pushed => pushed.map(drop),
-        }
+        self.shared.publish(event, policy, write)
     }
 
     /// What becomes of messages for which there is no room.
