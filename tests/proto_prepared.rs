@@ -47,8 +47,14 @@ fn as_a_part_it_is_a_message_like_any_other() {
     // §5.4: no other message in between.
     assert_eq!(sender.send(Prepared::text("b"), &mut out), Err(Misuse::Unfinished));
     assert_eq!(sender.send_part(Prepared::binary(b"c"), true, &mut out), Err(Misuse::KindChanged));
+    assert!(sender.is_unfinished());
     sender.send_part(Prepared::text("d"), true, &mut out).unwrap();
+    assert!(!sender.is_unfinished());
     assert_eq!(out, [0x01, 1, b'a', 0x80, 1, b'd']);
+    // Behind a close frame nothing can end it.
+    sender.send_part("e", false, &mut out).unwrap();
+    sender.send(Event::Close(None), &mut out).unwrap();
+    assert!(!sender.is_unfinished());
 }
 
 #[test]

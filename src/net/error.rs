@@ -11,6 +11,19 @@ use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
 
 /// Why a message was not sent at once; it is given back.
+///
+/// Only what has failed is an [`Error`]; that there is no room is for the caller to make something of:
+///
+/// ```
+/// # use bowstring::{Error, net::{Split, TrySendError, Writer}};
+/// fn offer<S: Split>(writer: &Writer<S>, price: &str) -> Result<(), Error> {
+///     match writer.try_send(price) {
+///         Err(TrySendError::Failed(_, error)) => Err(error),
+///         // Sent, or the peer is busy: the next price will do.
+///         _ => Ok(()),
+///     }
+/// }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum TrySendError<M> {
@@ -166,4 +179,12 @@ impl<M> fmt::Display for TrySendError<M> {
     }
 }
 
-impl<M: fmt::Debug> std::error::Error for TrySendError<M> {}
+impl<M: fmt::Debug> std::error::Error for TrySendError<M> {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        match self {
+            Self::Full(_) => None,
+            // It is shown as that error is, so what is behind it is that one's source.
+            Self::Failed(_, error) => error.source(),
+        }
+    }
+}

@@ -1,23 +1,33 @@
-//! What becomes of messages for which there is no room, because the peer reads more slowly than it is
-//! sent to.
-//!
-//! More than [`high_water`](super::Config::high_water) bytes wait then. Waiting costs nothing but time.
-//! With the other policies no message makes its sender wait (a part of one does, and so does flushing),
-//! and no more is kept than `high_water` bytes again and one message. Pings, pongs and close frames are
-//! exempt: there are few, and they are short.
+//! What becomes of messages for which there is no room, and where they wait.
 
 use std::collections::VecDeque;
 
 use crate::proto::{AsEvent, CloseCode, Event, Message, Prepared};
 
-/// See the module.
+/// What becomes of messages for which there is no room, because the peer reads more slowly than it is
+/// sent to: more than [`high_water`](super::Config::high_water) bytes wait to be written then.
+///
+/// Waiting, the default, costs nothing but time. With the other policies no message makes its sender wait,
+/// and no more is kept than `high_water` bytes, as much again where the oldest are dropped, and one message.
+/// How many were dropped is [counted](super::Writer::dropped).
+///
+/// Whatever the policy:
+///
+/// - Pings, pongs and close frames are exempt: they are few and short, and neither wait for room, nor are
+///   dropped, nor close the connection. (Where sending waits, so do they.)
+/// - A [part](super::Writer::feed_part) of a message waits until there is room, for a message cannot do
+///   without one; so do `flush` and `close`, which wait until all is written.
+/// - `try_send` never waits and drops nothing: it gives the message back.
+/// - To send a message while another is under way in parts is [`Misuse`](super::Error::Misuse), with room or
+///   without (§5.4). What a topic publishes meanwhile waits for the end of it, and then the policy
+///   decides where more than `high_water` bytes wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// Sending waits until there is room.
     #[default]
     Wait,
-    /// The message is dropped: what is old is worth more.
+    /// The message is dropped, and its sender is told nothing: what is old is worth more.
     DropNewest,
     /// Messages that wait are dropped, oldest first, until there is room: what is new is worth more,
     /// as with prices or positions. What is framed already stays.
@@ -54,6 +64,11 @@ impl Backlog {
         self.bytes
     }
 
+    /// What it takes to keep them, in bytes: an empty message takes room as well.
+    pub(super) fn cost(&self) -> usize {
+        self.bytes + self.messages.len() * OVERHEAD
+    }
+
     /// Adds a message, and drops old ones until no more than `limit` bytes are left, or it alone.
     pub(super) fn push(&mut self, event: &impl AsEvent, limit: usize) {
         let message = match event.as_prepared() {
@@ -62,8 +77,7 @@ impl Backlog {
         };
         self.bytes += message.len();
         self.messages.push_back(message);
-        // An empty message takes room as well.
-        while self.messages.len() > 1 && self.bytes + self.messages.len() * OVERHEAD > limit {
+        while self.messages.len() > 1 && self.cost() > limit {
             self.pop();
             self.dropped += 1;
         }

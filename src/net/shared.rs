@@ -7,7 +7,7 @@ use std::io;
 use std::pin::Pin;
 use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Wake, Waker, ready};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
@@ -20,7 +20,7 @@ use super::waiting::Waiting;
 use super::writing::Writing;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Event, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
 
 /// The writing direction, shared.
 pub(super) struct Shared<W> {
@@ -84,15 +84,25 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         cx: &mut Context<'_>,
         frame: impl FnOnce(&mut Inner<W>) -> Result<(), Misuse>,
     ) -> Poll<Result<(), Error>> {
-        let mut inner = self.lock();
+        let inner = &mut self.lock();
+        ready!(self.poll_room(inner, cx))?;
+        Poll::Ready(Ok(self.with(inner, frame)?))
+    }
+
+    /// Waits until something may be framed.
+    fn poll_room(
+        self: &Arc<Self>,
+        inner: &mut Inner<W>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
         inner.check()?;
         if inner.writing.is_full()
-            && self.poll_write(&mut inner, cx)?.is_pending()
+            && self.poll_write(inner, cx)?.is_pending()
             && inner.writing.is_full()
         {
             return Poll::Pending;
         }
-        Poll::Ready(Ok(self.with(&mut inner, frame)?))
+        Poll::Ready(Ok(()))
     }
 
     /// Frames an event once there is room, or does what the connection's policy says.
@@ -115,7 +125,33 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
         policy: Overflow,
         write: bool,
     ) -> Result<bool, Error> {
+        self.push_to(&mut self.lock(), event, policy, write)
+    }
+
+    /// The same for somebody who knows nothing of a message that may be under way in parts: behind that it
+    /// waits.
+    #[cfg(feature = "server")]
+    pub(super) fn publish(
+        self: &Arc<Self>,
+        event: &impl AsEvent,
+        policy: Overflow,
+        write: bool,
+    ) -> Result<(), Error> {
         let inner = &mut self.lock();
+        if inner.writing.sender.is_unfinished() {
+            inner.check()?;
+            return self.with(inner, |inner| inner.writing.queue(event, policy));
+        }
+        self.push_to(inner, event, policy, write).map(drop)
+    }
+
+    fn push_to(
+        self: &Arc<Self>,
+        inner: &mut Inner<W>,
+        event: &impl AsEvent,
+        policy: Overflow,
+        write: bool,
+    ) -> Result<bool, Error> {
         if inner.writing.is_full() {
             self.write_now(inner);
         }
@@ -129,6 +165,50 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
             self.write_now(inner);
         }
         pushed.map_or(Ok(false), |pushed| pushed.map(|()| true))
+    }
+
+    /// Frames the next part of a message once there is room. `began` says whether the message under way
+    /// is this writer's, and is used under the lock alone.
+    pub(super) fn poll_part(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        part: Event<'_>,
+        fin: bool,
+        began: &AtomicBool,
+    ) -> Poll<Result<(), Error>> {
+        let inner = &mut self.lock();
+        ready!(self.poll_room(inner, cx))?;
+        self.with(inner, |Inner { writing, .. }| {
+            if part.is_control() {
+                return writing.send_part(part, fin);
+            }
+            // §5.4: fragments of one message MUST NOT be interleaved with another's.
+            if writing.sender.is_unfinished() && !began.load(Ordering::Relaxed) {
+                return Err(Misuse::Unfinished);
+            }
+            writing.send_part(part, fin)?;
+            began.store(!fin, Ordering::Relaxed);
+            Ok(())
+        })?;
+        if fin && inner.writing.has_backlog() {
+            // What was published meanwhile was to be written at once, and waited for this alone.
+            self.write_now(inner);
+        }
+        Poll::Ready(Ok(()))
+    }
+
+    /// Closes the connection, for the writer has gone that alone could end the message under way. Nothing
+    /// is written here, where a task may be falling apart: the reader is woken for it.
+    #[cold]
+    pub(super) fn leave_unfinished(&self) {
+        let inner = &mut self.lock();
+        // What nobody hears any more, or was closed since, has ended otherwise.
+        if inner.check().is_ok() && inner.writing.sender.is_unfinished() {
+            let close =
+                Close { code: CloseCode::INTERNAL_ERROR, reason: "a message was left unfinished" };
+            let framed = self.with(inner, |inner| inner.writing.send(close));
+            debug_assert_eq!(framed, Ok(()));
+        }
     }
 
     /// Gives the transport up, and tells everybody who waits.
@@ -158,12 +238,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     /// now and then that something was taken, so that a slow peer may have to speak for itself.
     pub(super) fn signs_of_life(&self) -> u32 {
         self.lock().taken.wrapping_add(self.heard.load(Ordering::Relaxed))
-    }
-
-    /// Counts a message that was not said.
-    #[cfg(feature = "server")]
-    pub(super) fn drop_one(&self) {
-        self.lock().writing.drop_one();
     }
 
     /// Writes what the transport takes now. The reader is woken when it takes more.

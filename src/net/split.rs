@@ -8,6 +8,7 @@
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -79,11 +80,12 @@ impl<S: Split> WebSocket<S> {
     pub fn split(self) -> (Reader<S>, Writer<S>) {
         // A reader that is polled is first, and says why.
         let patience = self.driver.patience().map(|time| time + Duration::from_secs(1));
+        let began = AtomicBool::new(self.driver.link.writing.sender.is_unfinished());
         let driver = self.driver.relink(|Whole { stream, writing }| {
             let (reading, stream) = stream.split();
             Half::new(reading, stream, writing, patience)
         });
-        let writer = Writer { shared: Arc::clone(driver.link.shared()) };
+        let writer = Writer { shared: Arc::clone(driver.link.shared()), began };
         (Reader { driver }, writer)
     }
 }
@@ -101,8 +103,15 @@ pub struct Reader<S: Split> {
 /// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`]. Clones send over the same
 /// connection, each message whole. (The `Sink`'s methods wait as long as it takes; [`send`](Self::send),
 /// [`feed`](Self::feed) and [`flush`](Self::flush) give up a peer that takes nothing.)
+///
+/// A message [in parts](Self::feed_part) is the writer's that has begun it: no clone can add to it or
+/// end it. If that writer is dropped before the message has ended, as when its task is aborted, the
+/// connection is closed with 1011, so that the peer never takes what it has for the whole. Else dropping
+/// a writer does nothing.
 pub struct Writer<S: Split> {
     shared: Arc<Shared<S::Write>>,
+    /// Whether the message that is under way in parts is this writer's.
+    began: AtomicBool,
 }
 
 impl<S: Split> Reader<S> {
@@ -212,8 +221,9 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. If
-    /// there is no room, this policy decides, which is not to wait.
+    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. Amid a
+    /// message in parts it waits for the end of that. If there is no room, this policy decides, which is
+    /// not to wait.
     #[cfg(feature = "server")]
     pub(crate) fn publish(
         &self,
@@ -221,14 +231,7 @@ impl<S: Split> Writer<S> {
         policy: Overflow,
         write: bool,
     ) -> Result<(), Error> {
-        match self.shared.push(event, policy, write) {
-            // A message under way in parts cannot be interrupted (§5.4).
-            Err(Error::Misuse(crate::proto::Misuse::Unfinished)) => {
-                self.shared.drop_one();
-                Ok(())
-            }
-            pushed => pushed.map(drop),
-        }
+        self.shared.publish(event, policy, write)
     }
 
     /// What becomes of messages for which there is no room.
@@ -257,20 +260,29 @@ impl<S: Split> Writer<S> {
         self.patiently(|cx| self.shared.poll_feed(cx, &event)).await
     }
 
-    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed); `fin` ends the message.
-    /// Only one message can be sent in parts at a time, by whatever writer.
+    /// Frames the next part of a message whose length is not known before (§5.4), like
+    /// [`feed`](Self::feed); `fin` ends the message, and the first part begins the next. All parts are
+    /// text, or all are binary. Pings, pongs and close frames go out whole, whatever `fin` says.
+    ///
+    /// A connection can send one message at a time, so until this one has ended no writer can send another,
+    /// whole or in parts; pings, pongs and close frames may go in between. It is this very writer's, and
+    /// clones cannot add to it: give each task a clone of its own, for parts that tasks send through one
+    /// writer they share are parts of one message.
+    ///
+    /// To give up a message that has begun is to give up the connection, for nothing else tells the peer
+    /// that it is not whole: [close](Self::close) it, or drop the writer, which closes it with 1011.
     ///
     /// # Cancel safety
     ///
-    /// If the future is dropped, nothing is framed.
+    /// If the future is dropped, nothing is framed: the message goes on with the next part.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send).
+    /// [`Misuse::Unfinished`](crate::proto::Misuse::Unfinished) while a message of another writer's is
+    /// under way. Else as for [`send`](Self::send).
     pub async fn feed_part(&self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
         let part = part.as_event();
-        self.patiently(|cx| self.shared.poll_frame(cx, |inner| inner.writing.send_part(part, fin)))
-            .await
+        self.patiently(|cx| self.shared.poll_part(cx, part, fin, &self.began)).await
     }
 
     /// Writes everything that is framed.
@@ -348,7 +360,15 @@ impl<S: Split> Writer<S> {
 
 impl<S: Split> Clone for Writer<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared) }
+        Self { shared: Arc::clone(&self.shared), began: AtomicBool::new(false) }
+    }
+}
+
+impl<S: Split> Drop for Writer<S> {
+    fn drop(&mut self) {
+        if *self.began.get_mut() {
+            self.shared.leave_unfinished();
+        }
     }
 }
 

@@ -166,10 +166,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Ok(())
     }
 
-    /// Frames a message, a ping, a pong or a close frame, to be written later: see the module's
-    /// sentence on corking. (What is too large to be copied is written at once, as far as the stream
-    /// takes it.) Waits first while more than [`high_water`](Config::high_water) bytes
-    /// are waiting to be written.
+    /// Frames a message, a ping, a pong or a close frame, to be written later, many with one write:
+    /// whatever is framed is written, at the latest, before the socket next waits for input;
+    /// [`send`](Self::send) and [`flush`](Self::flush) write it now. (What is too large to be copied is
+    /// written at once, as far as the stream takes it.)
+    ///
+    /// Waits first while more than [`high_water`](Config::high_water) bytes are waiting to be written,
+    /// unless [`Config::overflow`] says otherwise.
     ///
     /// # Cancel safety
     ///

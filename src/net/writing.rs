@@ -63,6 +63,27 @@ impl Writing {
         if policy == Overflow::Wait {
             return None;
         }
+        if self.sender.is_unfinished() {
+            // That is no want of room, and so no business of the policy's.
+            return Some(Err(Misuse::Unfinished.into()));
+        }
+        Some(self.without_room(event, policy))
+    }
+
+    /// Keeps a message for behind the one that is under way in parts (§5.4), for somebody who knows nothing
+    /// of that. Without room the policy decides, which is not to wait.
+    #[cfg(feature = "server")]
+    #[cold]
+    pub(super) fn queue(&mut self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
+        let backlog = self.backlog.get_or_insert_default();
+        if self.outbox.len() + backlog.cost() > self.high_water as usize {
+            return self.without_room(event, policy);
+        }
+        backlog.push(event, usize::MAX);
+        Ok(())
+    }
+
+    fn without_room(&mut self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
         match policy {
             Overflow::DropOldest => {
                 let limit = self.high_water();
@@ -71,17 +92,11 @@ impl Writing {
             Overflow::Close(code) => {
                 let code = if code.may_be_sent() { code } else { CloseCode::POLICY_VIOLATION };
                 let close = Close { code, reason: "messages are taken too slowly" };
-                return Some(self.send(close).map_err(Error::from).and(Err(Error::Overflow)));
+                return self.send(close).map_err(Error::from).and(Err(Error::Overflow));
             }
             _ => self.backlog.get_or_insert_default().dropped += 1,
         }
-        Some(Ok(()))
-    }
-
-    /// Counts a message that was not said.
-    #[cfg(feature = "server")]
-    pub(super) fn drop_one(&mut self) {
-        self.backlog.get_or_insert_default().dropped += 1;
+        Ok(())
     }
 
     /// Drops everything: nothing can be written any more.
@@ -106,7 +121,12 @@ impl Writing {
         self.outbox.len() + self.backlog.as_ref().map_or(0, |backlog| backlog.len())
     }
 
-    /// Frames messages of the backlog until `limit` bytes are framed. Whether there were any.
+    /// Whether messages wait to be framed.
+    pub(super) fn has_backlog(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
+    }
+
+    /// Frames messages of the backlog until `limit` bytes are framed. Whether there were any that could be.
     fn frame_backlog(&mut self, limit: usize) -> bool {
         let Self { sender, outbox, backlog, .. } = self;
         let Some(backlog) = backlog.as_mut().filter(|backlog| !backlog.is_empty()) else {
@@ -116,13 +136,15 @@ impl Writing {
             backlog.clear();
             return false;
         }
+        if sender.is_unfinished() {
+            // §5.4: they come behind the message that is under way in parts.
+            return false;
+        }
         while outbox.len() <= limit
             && let Some(message) = backlog.pop()
         {
-            // It was not said in time, and what it says is legal but for a message under way in parts.
-            if frame(sender, outbox, &message).is_err() {
-                backlog.dropped += 1;
-            }
+            let framed = frame(sender, outbox, &message);
+            debug_assert_eq!(framed, Ok(()), "a message, and nothing in its way");
         }
         true
     }
@@ -168,10 +190,10 @@ impl Writing {
         }
     }
 
-    /// Whether so much waits that nothing should be added.
+    /// Whether so much waits that nothing should be added. What waits for the end of a message in parts
+    /// must not keep that from coming.
     pub(super) fn is_full(&self) -> bool {
-        self.outbox.len() > self.high_water()
-            || self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
+        self.outbox.len() > self.high_water() || self.has_backlog() && !self.sender.is_unfinished()
     }
 
     /// How much may be read, so that what waits stays near the mark even where all of it is answered

@@ -163,7 +163,7 @@ pub enum Misuse {
     },
     /// This status code must not be sent (§7.4).
     InvalidCloseCode(u16),
-    /// A message was sent whole while another is being sent in parts (§5.4).
+    /// A message was sent, or begun, while another is being sent in parts (§5.4).
     Unfinished,
     /// A part was text in a binary message, or the other way round (§5.4).
     KindChanged,

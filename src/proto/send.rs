@@ -266,6 +266,11 @@ impl Sender {
         self.closed
     }
 
+    /// Whether a message that is sent in parts has begun and not ended, and still can.
+    pub const fn is_unfinished(&self) -> bool {
+        self.unfinished.is_some() && !self.closed
+    }
+
     /// Notes that the transport took bytes of `out`: then a pong may join what waits, however much it
     /// is.
     pub const fn wrote(&mut self) {

@@ -2,7 +2,7 @@
 //!
 //! A message is framed, and compressed, once; each subscriber gets the same bytes, in the order of
 //! publishing. Nobody waits for a laggard: where there is no room, the subscriber's [`Overflow`] says
-//! what becomes of the message.
+//! what becomes of the message. Where one is under way in parts, what is published waits behind it (§5.4).
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -53,6 +53,10 @@ impl<S: Split> Topic<S> {
     /// Subscribes a connection. Where it has no room for a message its
     /// [policy](crate::net::Config::overflow) decides; [`Overflow::Wait`] counts as
     /// [`Overflow::DropNewest`] here. What is dropped is [counted](Writer::dropped).
+    ///
+    /// While the connection sends a message [in parts](Writer::feed_part), nothing can go in between (§5.4):
+    /// what is published meanwhile waits until that has ended, and the policy decides only where more than
+    /// [`high_water`](crate::net::Config::high_water) bytes wait.
     pub fn subscribe(&self, writer: &Writer<S>) -> Subscription<S> {
         self.subscribe_with(writer, writer.policy())
     }
@@ -73,7 +77,9 @@ impl<S: Split> Topic<S> {
     /// Sends a message to all subscribers, and writes what their transports take now. Returns how many
     /// there are; those whose connection has ended are dropped.
     ///
-    /// It never waits. Two messages that are published one behind the other arrive in that order.
+    /// It never waits. Two messages that are published one behind the other arrive in that order. The
+    /// number counts those too for whom the message waits behind one in parts, or was dropped by their
+    /// [policy](Self::subscribe).
     pub fn publish(&self, message: &Prepared) -> usize {
         self.each(|writer, policy| writer.publish(message, policy, true).is_ok())
     }

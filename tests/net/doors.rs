@@ -6,7 +6,8 @@ use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::task::Poll;
 
-use bowstring::proto::Misuse;
+use bowstring::net::Writer;
+use bowstring::proto::{AsEvent, Misuse};
 use bowstring::{Close, CloseCode, Config, Error, Event, Message, WebSocket};
 use futures_util::{SinkExt, StreamExt};
 use tokio::sync::mpsc;
@@ -29,13 +30,15 @@ pub enum Door {
     Split,
     /// `batch` and `send` of two halves.
     SplitBatch,
+    /// `recv` and `feed_part` of two halves.
+    SplitParts,
     /// `close`, although the peer says a few things.
     Close,
     /// A writer's `close`.
     SplitClose,
 }
 
-pub const DOORS: [Door; 9] = [
+pub const DOORS: [Door; 10] = [
     Door::Feed,
     Door::Send,
     Door::Sink,
@@ -43,9 +46,17 @@ pub const DOORS: [Door; 9] = [
     Door::Parts,
     Door::Split,
     Door::SplitBatch,
+    Door::SplitParts,
     Door::Close,
     Door::SplitClose,
 ];
+
+impl Door {
+    /// Whether two tasks are at it.
+    pub fn is_split(self) -> bool {
+        matches!(self, Self::Split | Self::SplitBatch | Self::SplitParts | Self::SplitClose)
+    }
+}
 
 /// Which futures are dropped and made anew.
 #[derive(Debug, Default)]
@@ -159,9 +170,7 @@ pub async fn echo(
     got: &mut Vec<Message>,
 ) -> Result<(), Error> {
     let result = match door {
-        Door::Split | Door::SplitBatch | Door::SplitClose => {
-            return split(door, ws, plan, got).await;
-        }
+        _ if door.is_split() => return split(door, ws, plan, got).await,
         Door::Close => plan.persist(async || ws.close(1001, "").await).await,
         Door::Batch | Door::Parts => loop {
             match plan.persist(async || batch(door, &mut ws, got).await).await {
@@ -289,6 +298,7 @@ async fn split(
             match door {
                 _ if message.is_close() => {}
                 Door::Split => plan.persist(async || writer.feed(&message).await).await?,
+                Door::SplitParts => parts(&writer, &message, plan).await?,
                 _ => plan.once(writer.send(&message)).await.unwrap_or(Ok(()))?,
             }
         }
@@ -300,6 +310,19 @@ async fn split(
         Err(Error::Closed | Error::Misuse(Misuse::Closed)) | Ok(()) => read,
         error => error,
     }
+}
+
+/// Says a message in three parts.
+async fn parts(writer: &Writer<Scripted>, message: &Message, plan: &Plan) -> Result<(), Error> {
+    let len = message.as_bytes().len();
+    for (from, to, fin) in [(0, len.min(1), false), (len.min(1), len, false), (len, len, true)] {
+        let part = match message.as_event() {
+            Event::Text(text) => Event::Text(&text[from..to]),
+            _ => Event::Binary(&message.as_bytes()[from..to]),
+        };
+        plan.persist(async || writer.feed_part(part, fin).await).await?;
+    }
+    Ok(())
 }
 
 /// What was written is whole frames, in order and each once: all of them if the connection `ended`

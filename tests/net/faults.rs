@@ -74,7 +74,7 @@ async fn s28_the_transport_ends_at_every_byte() {
                     }
                     check_received(door, &got, whole);
                     // Where the close overtakes them, echoes of another task come too late.
-                    let split = matches!(door, Door::Split | Door::SplitBatch | Door::SplitClose);
+                    let split = door.is_split();
                     check(door, is_server, &peer.taken(), whole && !reset && !split);
                 }
             }

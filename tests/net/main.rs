@@ -15,6 +15,7 @@ mod handle;
 mod interop;
 mod large;
 mod opening;
+mod parts;
 mod pressure;
 mod random;
 mod socket;

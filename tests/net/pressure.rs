@@ -289,3 +289,33 @@ async fn what_waits_is_not_overtaken() {
         assert_eq!(said, [&b"waits"[..], b"behind"], "{parts}");
     }
 }
+
+/// Who says something else amid a message in parts is told so, whether there is room or not: that is no
+/// want of room.
+#[tokio::test(start_paused = true)]
+async fn a_policy_does_not_hide_a_misuse() {
+    let close = Overflow::Close(CloseCode::POLICY_VIOLATION);
+    for policy in [Overflow::DropNewest, Overflow::DropOldest, close] {
+        let mut config = config(100);
+        config.overflow = policy;
+        let (mut ws, peer) = server(&config);
+        peer.room(0);
+        now(ws.feed_part([7; MESSAGE], false)).unwrap();
+        let refused = now(ws.feed("between"));
+        assert!(matches!(refused, Err(Error::Misuse(Misuse::Unfinished))), "{refused:?}");
+        not_yet(ws.feed_part([7; MESSAGE], true));
+        peer.room(usize::MAX);
+        now(ws.feed_part([7; MESSAGE], true)).unwrap();
+        now(ws.flush()).unwrap();
+        peer.room(0);
+        let (_reader, writer) = ws.split();
+        now(writer.feed_part([7; MESSAGE], false)).unwrap();
+        let refused = now(writer.feed("between"));
+        assert!(matches!(refused, Err(Error::Misuse(Misuse::Unfinished))), "{refused:?}");
+        peer.room(usize::MAX);
+        now(writer.feed_part([7; MESSAGE], true)).unwrap();
+        now(writer.flush()).unwrap();
+        assert_eq!(peer.frames().len(), 4);
+        assert_eq!(writer.dropped(), 0);
+    }
+}

@@ -3,8 +3,7 @@
 use std::io;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, Wake, Waker};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use bowstring::net::{Locked, Reader, Split, Writer, masking_key};
@@ -555,27 +554,20 @@ async fn a_wait_that_is_given_up_takes_no_other_with_it() {
 /// What a writer writes itself is no business of the reader's.
 #[tokio::test(start_paused = true)]
 async fn a_message_that_is_written_at_once_does_not_wake_the_reader() {
-    struct Count(AtomicUsize);
-    impl Wake for Count {
-        fn wake(self: Arc<Self>) {
-            self.0.fetch_add(1, Ordering::Relaxed);
-        }
-    }
-
     let (one, _other) = duplex(10_000);
     let server = WebSocket::from_raw(one, Role::Server, [], &Config::default());
     let (mut reader, writer) = server.split();
-    let count = Arc::new(Count(AtomicUsize::new(0)));
-    let waker = Waker::from(Arc::clone(&count));
+    let wakes = Wakes::new();
+    let waker = wakes.waker();
     let mut receiving = pin!(reader.recv());
     let mut poll =
         || assert!(receiving.as_mut().poll(&mut Context::from_waker(&waker)).is_pending());
     poll();
     // What was pending when the socket was split has been seen to.
     poll();
-    count.0.store(0, Ordering::Relaxed);
+    wakes.take();
     for _ in 0..10 {
         writer.send("at once").await.unwrap();
     }
-    assert_eq!(count.0.load(Ordering::Relaxed), 0);
+    assert_eq!(wakes.take(), 0);
 }

@@ -187,6 +187,16 @@ async fn try_send_gives_the_message_back() {
     assert_eq!(arriving(&mut client).await.0.len(), sent);
 }
 
+/// Whoever walks the chain of causes finds the transport's.
+#[test]
+fn a_message_that_failed_names_its_cause() {
+    use std::error::Error as _;
+    let failed = TrySendError::Failed("lost", std::io::Error::other("unplugged").into());
+    assert_eq!(failed.to_string(), "the transport failed: unplugged");
+    assert_eq!(failed.source().unwrap().to_string(), "unplugged");
+    assert!(TrySendError::Full("kept").source().is_none());
+}
+
 #[tokio::test(start_paused = true)]
 async fn pressure_is_told_when_it_rises_and_when_it_is_over() {
     let (server, mut client) = pair(Overflow::Wait);

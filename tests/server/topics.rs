@@ -105,17 +105,128 @@ async fn s41_nobody_waits_for_a_laggard() {
     assert_eq!(code, CloseCode::POLICY_VIOLATION);
 }
 
-/// A message under way in parts cannot be interrupted (§5.4): what is published meanwhile is dropped for
-/// that subscriber, who stays one.
+/// A message under way in parts cannot be interrupted (§5.4): what is published meanwhile waits behind it,
+/// and goes out with its end, though nobody flushes.
 #[tokio::test(start_paused = true)]
-async fn a_message_in_parts_is_no_end() {
+async fn what_is_published_amid_a_message_in_parts_waits_behind_it() {
+    let close = Overflow::Close(CloseCode::POLICY_VIOLATION);
+    for policy in [Overflow::Wait, Overflow::DropNewest, Overflow::DropOldest, close] {
+        let topic = Topic::new();
+        let (mut client, side) = member(&topic, policy);
+        tokio::task::yield_now().await;
+        side.writer.feed_part("in ", false).await.unwrap();
+        side.writer.flush().await.unwrap();
+        assert_eq!(topic.publish(&Prepared::text("one")), 1);
+        assert_eq!(topic.feed(&Prepared::text("two")), 1);
+        side.writer.feed_part(&*"many ".repeat(10_000), false).await.unwrap();
+        assert_eq!(topic.publish(&Prepared::text("three")), 1);
+        topic.flush();
+        assert!(next(&mut client).await.is_none(), "they wait");
+        side.writer.feed_part("parts", true).await.unwrap();
+        assert_eq!(topic.publish(&Prepared::text("four")), 1);
+        let first = next(&mut client).await.unwrap();
+        assert!(first.as_text().unwrap().ends_with("many parts"));
+        for expected in ["one", "two", "three", "four"] {
+            assert_eq!(next(&mut client).await, Some(expected.into()), "{policy:?}");
+        }
+        assert_eq!((side.writer.dropped(), side.writer.buffered()), (0, 0));
+    }
+}
+
+/// Nobody need say anything more for them to go out.
+#[tokio::test(start_paused = true)]
+async fn the_end_of_a_message_in_parts_writes_what_waited() {
     let topic = Topic::new();
     let (mut client, side) = member(&topic, Overflow::DropNewest);
+    tokio::task::yield_now().await;
     side.writer.feed_part("in ", false).await.unwrap();
-    assert_eq!(topic.publish(&Prepared::text("between")), 1);
+    topic.publish(&Prepared::text("published"));
     side.writer.feed_part("parts", true).await.unwrap();
-    assert_eq!(topic.publish(&Prepared::text("after")), 1);
     assert_eq!(next(&mut client).await, Some("in parts".into()));
-    assert_eq!(next(&mut client).await, Some("after".into()));
-    assert_eq!(side.writer.dropped(), 1);
+    assert_eq!(next(&mut client).await, Some("published".into()));
+    // And what the writer says next comes behind it.
+    side.writer.feed_part("in ", false).await.unwrap();
+    topic.publish(&Prepared::text("published"));
+    side.writer.feed_part("parts", true).await.unwrap();
+    side.writer.send("next").await.unwrap();
+    for expected in ["in parts", "published", "next"] {
+        assert_eq!(next(&mut client).await, Some(expected.into()));
+    }
+}
+
+/// A message in parts that takes its time makes no more wait than a peer that takes its time.
+#[tokio::test(start_paused = true)]
+async fn s41_what_waits_behind_a_message_in_parts_is_bounded() {
+    fn number(message: &Message) -> u32 {
+        u32::from_be_bytes(message.as_bytes()[..4].try_into().unwrap())
+    }
+    let rounds = 1000;
+    // Where it stalls, the peer takes nothing either.
+    for stalled in [false, true] {
+        for (policy, len) in [
+            (Overflow::DropNewest, 1000),
+            (Overflow::DropOldest, 1000),
+            (Overflow::Close(CloseCode::TRY_AGAIN_LATER), 1000),
+            (Overflow::DropNewest, 4),
+            (Overflow::DropOldest, 4),
+        ] {
+            let topic = Topic::new();
+            let (mut client, side) = member(&topic, policy);
+            side.writer.feed_part(b"in ", false).await.unwrap();
+            if stalled {
+                side.writer.feed_part(&[7; 100_000], false).await.unwrap();
+            }
+            let mut heard = 0;
+            for number in 0..rounds {
+                let mut data = vec![0; len];
+                data[..4].copy_from_slice(&u32::to_be_bytes(number));
+                heard += topic.publish(&Prepared::binary(&data)) as u32;
+            }
+            let framed = if stalled { 100_010 } else { 0 };
+            let most = framed + (64 << 10) + 1100;
+            assert!(side.writer.buffered() <= most, "{policy:?}: {}", side.writer.buffered());
+            if let Overflow::Close(code) = policy {
+                assert!(heard < 100 && topic.is_empty(), "it was let go");
+                let Message::Close(Some(close)) = next(&mut client).await.unwrap() else {
+                    panic!("{policy:?}")
+                };
+                assert_eq!(close.code, code);
+                assert_eq!(side.writer.dropped(), u64::from(heard), "they cannot be said any more");
+                continue;
+            }
+            assert_eq!(heard, rounds);
+            let (ended, first) =
+                tokio::join!(side.writer.feed_part(b"parts", true), next(&mut client));
+            ended.unwrap();
+            assert!(first.unwrap().as_bytes().ends_with(b"parts"));
+            let mut numbers = Vec::new();
+            while let Some(message) = next(&mut client).await {
+                numbers.push(number(&message));
+            }
+            assert_eq!(numbers.len() as u64 + side.writer.dropped(), u64::from(rounds));
+            assert!(numbers.windows(2).all(|two| two[1] == two[0] + 1), "{numbers:?}");
+            if policy == Overflow::DropOldest {
+                assert_eq!(numbers.last(), Some(&(rounds - 1)));
+                assert!(numbers.len() > 50);
+            } else {
+                assert_eq!(numbers.is_empty(), stalled, "{numbers:?}");
+                assert!(stalled || numbers[0] == 0 && numbers.len() > 50);
+            }
+        }
+    }
+}
+
+/// A connection that is closed amid a message takes with it what waited behind that.
+#[tokio::test(start_paused = true)]
+async fn what_waited_behind_a_message_that_is_given_up_is_dropped() {
+    let topic = Topic::new();
+    let (mut client, side) = member(&topic, Overflow::DropNewest);
+    let streaming = side.writer.clone();
+    streaming.feed_part("in ", false).await.unwrap();
+    assert_eq!(topic.publish(&Prepared::text("published")), 1);
+    drop(streaming);
+    assert_eq!(topic.publish(&Prepared::text("published")), 0);
+    let Some(Message::Close(Some(close))) = next(&mut client).await else { panic!() };
+    assert_eq!(close.code, CloseCode::INTERNAL_ERROR);
+    assert_eq!((side.writer.dropped(), side.writer.buffered()), (1, 0));
 }
