@@ -136,10 +136,21 @@ impl<L: Link> Driver<L> {
         if self.finished {
             let broken = self.receiver.violation().map(Violation::code);
             let code = broken.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-            handle.end(Ending::new(code, self.receiver.has_closed()));
+            handle.end(self.ending(code, self.receiver.has_closed()));
         }
         self.keep(handle.clone());
         handle
+    }
+
+    fn ending(&self, code: CloseCode, clean: bool) -> Ending {
+        Ending::new(code, clean, self.link.is_overflowed())
+    }
+
+    /// Whether the peer has closed the connection, or was closed for it was too slow: what cannot be
+    /// said to it any more is nobody's fault.
+    #[cfg(feature = "server")]
+    pub(super) fn is_leaving(&self) -> bool {
+        self.receiver.has_closed() || self.link.is_overflowed()
     }
 
     /// Lets this handle know from now on.
@@ -432,7 +443,7 @@ impl<L: Link> Driver<L> {
         if let Some(handle) = &self.handle {
             let failed = ended.as_ref().err().and_then(Error::close_code);
             let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-            handle.end(Ending::new(code, ended.is_ok()));
+            handle.end(self.ending(code, ended.is_ok()));
         }
         ended
     }

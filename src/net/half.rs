@@ -108,6 +108,10 @@ where
         self.shared.given_up.load(Ordering::Relaxed)
     }
 
+    fn is_overflowed(&self) -> bool {
+        self.shared.lock().writing.is_overflowed()
+    }
+
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>) {
         self.shared.lock().writing.outbox.sent.show(sent);

@@ -34,6 +34,9 @@ pub struct Ending {
     pub code: CloseCode,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
+    /// Whether it was closed because messages were taken too slowly, as
+    /// [`Overflow::Close`](super::Overflow::Close) wants it.
+    pub overflowed: bool,
 }
 
 struct Record {
@@ -221,8 +224,8 @@ pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
 }
 
 impl Ending {
-    pub(super) const fn new(code: CloseCode, clean: bool) -> Self {
-        Self { code, clean }
+    pub(super) const fn new(code: CloseCode, clean: bool, overflowed: bool) -> Self {
+        Self { code, clean, overflowed }
     }
 }
 

@@ -61,6 +61,9 @@ pub(super) trait Link {
         false
     }
 
+    /// Whether a peer that takes messages too slowly was closed for that.
+    fn is_overflowed(&self) -> bool;
+
     /// Lets others see what is sent.
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>);
@@ -140,6 +143,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
     #[inline]
     fn took_bytes(&mut self) -> bool {
         self.writing.took_bytes()
+    }
+
+    fn is_overflowed(&self) -> bool {
+        self.writing.is_overflowed()
     }
 
     #[cfg(feature = "metrics")]

@@ -46,6 +46,8 @@ pub(super) struct Backlog {
     bytes: usize,
     /// How many messages were dropped, from here or before they came here.
     pub(super) dropped: u64,
+    /// The connection was closed because there was no room.
+    pub(super) overflowed: bool,
 }
 
 /// A message that costs nothing to keep where it is prepared: then its bytes are everybody's.

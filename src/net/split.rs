@@ -164,6 +164,12 @@ impl<S: Split> Reader<S> {
         poll_fn(|cx| self.driver.poll_drain(cx)).await
     }
 
+    /// Whether it is the peer that ends the connection.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.driver.is_leaving()
+    }
+
     /// A hand on the connection for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()

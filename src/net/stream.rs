@@ -252,6 +252,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
+    /// Whether it is the peer that ends the connection.
+    #[cfg(feature = "server")]
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.driver.is_leaving()
+    }
+
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
         self.driver.handle.as_ref()?.protocol()

@@ -92,7 +92,9 @@ impl Writing {
             Overflow::Close(code) => {
                 let code = if code.may_be_sent() { code } else { CloseCode::POLICY_VIOLATION };
                 let close = Close { code, reason: "messages are taken too slowly" };
-                return self.send(close).map_err(Error::from).and(Err(Error::Overflow));
+                self.send(close)?;
+                self.backlog.get_or_insert_default().overflowed = true;
+                return Err(Error::Overflow);
             }
             _ => self.backlog.get_or_insert_default().dropped += 1,
         }
@@ -109,6 +111,11 @@ impl Writing {
     pub(super) fn into_rest(mut self) -> Vec<u8> {
         self.frame_backlog(usize::MAX);
         self.outbox.into_rest()
+    }
+
+    /// Whether the connection was closed for want of room.
+    pub(super) fn is_overflowed(&self) -> bool {
+        self.backlog.as_ref().is_some_and(|backlog| backlog.overflowed)
     }
 
     /// How many messages were dropped for want of room.

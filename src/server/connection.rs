@@ -130,6 +130,16 @@ impl DerefMut for ConnectionReader {
     }
 }
 
+impl Left {
+    /// Whether it is the peer that ends the connection.
+    pub(super) fn is_leaving(&self) -> bool {
+        match self {
+            Self::Whole(socket) => socket.is_leaving(),
+            Self::Half(reader) => reader.is_leaving(),
+        }
+    }
+}
+
 impl From<WebSocket<Transport>> for Left {
     fn from(socket: WebSocket<Transport>) -> Self {
         Self::Whole(socket)

@@ -62,9 +62,13 @@ pub struct Report {
     /// drained, who left or was left before they had asked; and plain requests that the server answered
     /// in place of the hook, with 426 for instance, or 500.
     pub refused: u64,
+    /// Of those that have ended: how many were closed because they took messages too slowly; see
+    /// [`Overflow::Close`](crate::net::Overflow::Close).
+    pub overflowed: u64,
     /// Handlers that returned an error or panicked though their peer had behaved, and hooks that
     /// panicked: what the log warns of. Not what a handler returns when its connection has failed, nor
-    /// an error while the server drains. Their connections are counted above all the same.
+    /// that it could not send because the peer has closed it, or was closed for its slowness, nor an
+    /// error while the server drains. Their connections are counted above all the same.
     pub handlers_failed: u64,
     /// What has gone over all of them.
     #[cfg(feature = "metrics")]
@@ -211,6 +215,11 @@ impl Registry {
         if let Some(seat) = self.seats().taken.get_mut(&id) {
             seat.abort = Some(abort);
         }
+    }
+
+    /// One was closed because it was too slow.
+    pub(super) fn overflowed(&self) {
+        self.seats().report.overflowed += 1;
     }
 
     /// A handler has failed, or the hook.

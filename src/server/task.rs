@@ -25,7 +25,7 @@ use super::request::Request;
 use super::trace::Trace;
 use crate::handshake::{Origins, RequestError, write_response};
 use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket, close_frame};
-use crate::proto::{CloseCode, CloseFrame};
+use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -84,7 +84,7 @@ where
 {
     let trace = Trace::new(arrival.place.id(), arrival.accepted.peer);
     let opened = Box::pin(open(&context, arrival, &trace)).await;
-    let Some((mut place, connection, handle, home)) = opened else { return };
+    let Some((mut place, connection, handle, mut home)) = opened else { return };
     // A panic is the handler's, not the server's. Boxed, because a pinned future is kept twice.
     let start = || Box::pin(trace.within(|| (context.handler)(connection)));
     let handled = match catch_unwind(AssertUnwindSafe(start)) {
@@ -102,28 +102,48 @@ where
         }
         Err(_) => Err(None),
     };
+    let left = home.try_recv().ok();
     if let Err(error) = &handled {
         // The connection had failed, which is the peer's doing; or it was being closed for everybody
-        // has to go, and what the handler had yet to say could not be sent (§5.5.1).
-        let by_peer = handle.ended().is_some_and(|ending| !ending.clean);
-        let by_server = error.is_some() && context.registry.is_draining();
+        // has to go, or by the peer, and what the handler had yet to say could not be sent (§5.5.1).
+        let lost = handle.ended().is_some_and(|ending| !ending.clean);
+        let by_others = lost
+            || error.as_ref().is_some_and(|error| {
+                let leaving = left.as_ref().is_some_and(|left| left.is_leaving());
+                context.registry.is_draining() || leaving && is_unsaid(error)
+            });
         let error = error.as_ref().map(|error| error as &dyn Display);
-        failed(&context.registry, &trace, error, by_peer || by_server);
+        failed(&context.registry, &trace, error, by_others);
     }
     // The handler may have given it to another task.
-    if let Ok(left) = home.await {
+    let left = match left {
+        Some(left) => Some(left),
+        None => home.await.ok(),
+    };
+    if let Some(left) = left {
         let farewell = match context.registry.farewell() {
             _ if handled.is_err() => close_frame(CloseCode::INTERNAL_ERROR, "the server failed"),
             Some(farewell) => farewell.clone(),
             None => close_frame(CloseCode::NORMAL, ""),
         };
         Box::pin(see_off(left, farewell)).await;
-        place.end(match handle.ended() {
+        let ending = handle.ended();
+        place.end(match ending {
             Some(ending) if ending.clean => End::Closed,
             _ => End::Failed,
         });
+        if ending.is_some_and(|ending| ending.overflowed) {
+            context.registry.overflowed();
+        }
     }
     trace.ended(&handle);
+}
+
+/// Whether this, which is text by now, is how sending fails when the connection closes.
+fn is_unsaid(error: &str) -> bool {
+    [Error::from(Misuse::Closed), Error::Overflow]
+        .iter()
+        .any(|unsaid| error.contains(&unsaid.to_string()))
 }
 
 /// Tells that a handler has failed, or the hook; without an error, it has panicked. What is counted is

@@ -1,8 +1,9 @@
 //! However a handler ends, its peer learns that it is over.
 
-use bowstring::net::Ending;
+use bowstring::handshake::ClientRequest;
+use bowstring::net::{Ending, Overflow, Transport, connect_over};
 use bowstring::server::{Connection, Listener, Server};
-use bowstring::{CloseCode, Error};
+use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
 
@@ -84,6 +85,66 @@ async fn handlers_that_failed_are_those_whose_peer_behaved() {
     assert_eq!(report.handlers_failed, 1, "{report:?}");
 }
 
+/// Whoever leaves cannot be told anything more. That is not the handler's failure, though what it said
+/// fails.
+#[tokio::test]
+async fn no_handler_fails_that_speaks_to_a_peer_that_leaves() {
+    let server = start(local().await, async |mut connection: Connection| {
+        while !connection.recv().await?.expect("a close frame").is_close() {}
+        connection.send("too late").await
+    });
+    let mut ws = server.connect().await;
+    ws.close(1000, "").await.unwrap();
+    let report = server.end().await;
+    assert_eq!((report.closed, report.handlers_failed), (1, 0), "{report:?}");
+}
+
+/// Nor is it that a peer takes too little.
+#[cfg(unix)]
+#[tokio::test]
+async fn no_handler_fails_whose_peer_is_closed_for_being_slow() {
+    let mut config = Config::default();
+    config.overflow = Overflow::Close(CloseCode::TRY_AGAIN_LATER);
+    let dir = scratch("slow");
+    let unix = Listener::bind_unix(dir.join("socket")).await.unwrap();
+    let server = local().await.config(config).listen(unix);
+    let server = start(server, async |mut connection: Connection| {
+        loop {
+            connection.feed(&[7; 10_000]).await?;
+        }
+        #[expect(unreachable_code, reason = "it says what the errors are")]
+        Ok::<_, Error>(())
+    });
+    let mut ws = local_client(&dir.join("socket")).await;
+    let code = loop {
+        match soon("a close frame", ws.recv()).await.unwrap().unwrap() {
+            Message::Close(close) => break close.unwrap().code,
+            _ => continue,
+        }
+    };
+    assert_eq!(code, 1013);
+    assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    let report = server.end().await;
+    assert_eq!((report.closed, report.overflowed), (1, 1), "{report:?}");
+    assert_eq!(report.handlers_failed, 0, "{report:?}");
+    std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// A directory of this test's own.
+#[cfg(unix)]
+fn scratch(name: &str) -> std::path::PathBuf {
+    let dir = std::env::temp_dir().join(format!("bowstring-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&dir).unwrap();
+    dir
+}
+
+#[cfg(unix)]
+async fn local_client(path: &std::path::Path) -> WebSocket<Transport> {
+    let stream = Transport::Unix(tokio::net::UnixStream::connect(path).await.unwrap());
+    let request = ClientRequest::new("ws://localhost/".parse().unwrap());
+    connect_over(stream, &request, &Config::default()).await.unwrap().0
+}
+
 #[tokio::test]
 async fn what_was_sent_before_returning_arrives() {
     let server = start(local().await, async |mut connection: Connection| {
@@ -140,11 +201,7 @@ async fn a_connection_can_be_taken_away_or_closed_from_elsewhere() {
 #[cfg(unix)]
 #[tokio::test]
 async fn unix_sockets_and_several_listeners() {
-    use bowstring::handshake::ClientRequest;
-    use bowstring::net::{Transport, connect_over};
-
-    let dir = std::env::temp_dir().join(format!("bowstring-{}", std::process::id()));
-    std::fs::create_dir_all(&dir).unwrap();
+    let dir = scratch("several");
     let path = dir.join("socket");
     let handed_in = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
     let other = handed_in.local_addr().unwrap();

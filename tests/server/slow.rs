@@ -128,7 +128,8 @@ async fn s11_the_oldest_are_dropped() {
 
 #[tokio::test(start_paused = true)]
 async fn s11_closing_with_a_code_of_choice() {
-    let (server, mut client) = pair(Overflow::Close(CloseCode::TRY_AGAIN_LATER));
+    let (mut server, mut client) = pair(Overflow::Close(CloseCode::TRY_AGAIN_LATER));
+    let handle = server.handle();
     let (reader, writer) = server.split();
     read(reader);
     let mut sent = 0;
@@ -142,6 +143,15 @@ async fn s11_closing_with_a_code_of_choice() {
     assert!((8..20).contains(&sent), "{sent}");
     assert_eq!(arriving(&mut client).await, ((0..sent).collect(), Some(1013)));
     assert!(writer.send("more").await.is_err());
+    // Whoever only receives learns of it as well.
+    client.close(1013, "").await.unwrap();
+    let ended = loop {
+        match handle.ended() {
+            Some(ended) => break ended,
+            None => tokio::task::yield_now().await,
+        }
+    };
+    assert_eq!((ended.code, ended.clean, ended.overflowed), (1013.into(), true, true));
 }
 
 #[tokio::test(start_paused = true)]
