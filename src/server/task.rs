@@ -141,7 +141,7 @@ where
 
 /// Whether this, which is text by now, is how sending fails when the connection closes.
 fn is_unsaid(error: &str) -> bool {
-    [Error::from(Misuse::Closed), Error::Overflow]
+    [Error::from(Misuse::Closed), Error::Closed, Error::Overflow]
         .iter()
         .any(|unsaid| error.contains(&unsaid.to_string()))
 }
