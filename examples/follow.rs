@@ -1,39 +1,47 @@
 //! A client that stays connected: `cargo run --example follow ws://127.0.0.1:9001/` prints what it is told
-//! and says what is typed, and comes back when the connection is lost.
+//! and says what is typed, and comes back when the connection is lost, or the server is away.
 //!
 //! It pauses before it does, at first for up to a second, then for up to twice as long each time (§7.2.3):
-//! when a server has fallen, its clients must not come back all at once. A close with 1000 is the end, and
-//! so is whatever another try cannot mend, such as a 401.
+//! when a server has fallen, its clients must not come back all at once. A connection that has lasted makes
+//! it begin anew. Whatever another try cannot mend, such as a 401, is the end.
 
 use std::time::Duration;
 
 use bowstring::net::Transport;
 use bowstring::{CloseCode, Error, Message, WebSocket, connect};
-use tokio::io::{AsyncBufReadExt, BufReader, Lines, Stdin};
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
+/// The first pause, at most; so long a connection must last to count.
+const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
 
 #[tokio::main]
-async fn main() -> Result<(), Error> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let uri = std::env::args().nth(1).unwrap_or_else(|| "ws://127.0.0.1:9001/".to_owned());
-    let mut typed = BufReader::new(tokio::io::stdin()).lines();
-    let mut pause = Duration::from_secs(1);
+    let mut typed = typed();
+    let mut pause = SHORTEST;
     loop {
+        let came = Instant::now();
         let ended = match connect(&uri).await {
-            Ok((ws, _)) => {
-                eprintln!("connected");
-                pause = Duration::from_secs(1);
-                follow(ws, &mut typed).await
-            }
+            Ok((ws, _)) => follow(ws, &mut typed).await,
             Err(error) => Err(error),
         };
-        match ended {
-            Ok(CloseCode::NORMAL) => return Ok(()),
-            Ok(code) => eprintln!("closed with {code}"),
-            Err(error) if error.is_transient() => eprintln!("{error}"),
-            Err(error) => return Err(error),
+        if came.elapsed() > pause {
+            pause = SHORTEST;
         }
-        tokio::time::sleep(pause.mul_f64(rand::random())).await;
+        match ended {
+            Ok(CloseCode::NORMAL | CloseCode::NO_STATUS) => return Ok(()),
+            Ok(
+                code @ (CloseCode::GOING_AWAY
+                | CloseCode::SERVICE_RESTART
+                | CloseCode::TRY_AGAIN_LATER),
+            ) => eprintln!("closed with {code}"),
+            Ok(code) => return Err(format!("closed with {code}").into()),
+            Err(error) if error.is_transient() => eprintln!("{error}"),
+            Err(error) => return Err(error.into()),
+        }
+        sleep(pause.mul_f64(rand::random())).await;
         pause = LONGEST.min(pause * 2);
     }
 }
@@ -41,12 +49,12 @@ async fn main() -> Result<(), Error> {
 /// One connection: the code it was closed with, by whom ever.
 async fn follow(
     ws: WebSocket<Transport>,
-    typed: &mut Lines<BufReader<Stdin>>,
+    typed: &mut mpsc::Receiver<String>,
 ) -> Result<CloseCode, Error> {
     // Two halves, so that a server that does not read for a while is heard nevertheless.
     let (mut reader, writer) = ws.split();
     let hearing = async {
-        let mut code = CloseCode::NORMAL;
+        let mut code = CloseCode::NO_STATUS;
         while let Some(message) = reader.recv().await? {
             match message {
                 Message::Text(text) => println!("{text}"),
@@ -57,7 +65,7 @@ async fn follow(
         Ok(code)
     };
     let saying = async {
-        while let Some(line) = typed.next_line().await? {
+        while let Some(line) = typed.recv().await {
             writer.send(line).await?;
         }
         writer.close(CloseCode::NORMAL, "").await
@@ -73,4 +81,17 @@ async fn follow(
             hearing.await
         }
     }
+}
+
+/// The lines that are typed. A thread waits for them: nothing else ends when we do.
+fn typed() -> mpsc::Receiver<String> {
+    let (give, take) = mpsc::channel(1);
+    std::thread::spawn(move || {
+        for line in std::io::stdin().lines().map_while(Result::ok) {
+            if give.blocking_send(line).is_err() {
+                break;
+            }
+        }
+    });
+    take
 }

@@ -6,7 +6,8 @@ mod harness;
 
 use std::io::Write;
 use std::path::PathBuf;
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
 
 use bowstring::handshake::ClientRequest;
 use bowstring::net::{Incoming, Transport, connect_with};
@@ -92,6 +93,13 @@ async fn auth_lets_in_who_proves_who_they_are() {
     }
 }
 
+/// Its end, which must come by itself.
+fn end_of(client: Child) -> Output {
+    let (give, take) = std::sync::mpsc::channel();
+    std::thread::spawn(move || give.send(client.wait_with_output()));
+    take.recv_timeout(Duration::from_secs(60)).expect("it ends").unwrap()
+}
+
 #[tokio::test]
 async fn follow_comes_back_until_that_is_of_no_use() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,22 +127,35 @@ async fn follow_comes_back_until_that_is_of_no_use() {
     drop(client.stdin.take());
     assert!(ws.recv().await.unwrap().unwrap().is_close());
     assert_eq!(ws.recv().await.unwrap(), None);
-    let output = client.wait_with_output().unwrap();
+    let output = end_of(client);
     assert!(output.status.success(), "{output:?}");
     assert_eq!(output.stdout, b"one\ntwo\nthree\n");
 
-    // It is not tried again.
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let uri = format!("ws://{}/", listener.local_addr().unwrap());
-    let client = example("follow").arg(uri).stderr(Stdio::piped()).spawn().unwrap();
-    let stream = listener.accept().await.unwrap().0;
-    let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
-    let mut answer = http::Response::new("");
-    *answer.status_mut() = http::StatusCode::UNAUTHORIZED;
-    incoming.respond(answer).await.unwrap();
-    let output = client.wait_with_output().unwrap();
-    let said = String::from_utf8(output.stderr).unwrap();
-    assert!(!output.status.success() && said.contains("401"), "{said}");
+    // These are not tried again, though somebody could still type.
+    for (code, well) in [(1000, true), (1008, false), (401, false)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = example("follow")
+            .arg(format!("ws://{}/", listener.local_addr().unwrap()))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stdin = client.stdin.take();
+        let stream = listener.accept().await.unwrap().0;
+        let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
+        if code < 1000 {
+            let mut answer = http::Response::new("");
+            *answer.status_mut() = http::StatusCode::from_u16(code).unwrap();
+            incoming.respond(answer).await.unwrap();
+        } else {
+            incoming.accept().await.unwrap().close(code, "").await.unwrap();
+        }
+        let output = end_of(client);
+        drop(stdin);
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.success(), well, "{said}");
+        assert!(well || said.contains(&code.to_string()), "{said}");
+    }
 }
 
 #[cfg(unix)]

@@ -146,6 +146,27 @@ async fn what_is_pushed_is_counted_at_once() {
     assert_eq!(serving.await.unwrap().traffic.messages_sent, 3);
 }
 
+/// Who takes a connection away has not failed, and the log has its end.
+#[tokio::test]
+async fn the_end_of_a_connection_that_was_taken_away() {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    let _guard = tracing::subscriber::set_default(subscriber);
+    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let address = server.local_addrs().next().unwrap();
+    let handle = server.handle();
+    let serving =
+        tokio::spawn(server.serve(async |connection: Connection| {
+            connection.into_socket().0.close(1000, "").await
+        }));
+    let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
+    while ws.recv().await.unwrap().is_some() {}
+    handle.drain();
+    assert_eq!(serving.await.unwrap().dropped, 1);
+    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    assert!(log.contains("ended") && log.contains("code=1000"), "{log}");
+}
+
 /// A handler that still answers when the server has begun to close fails, for it may send no more
 /// (§5.5.1). That is the server's doing, and no cause for alarm.
 #[tokio::test]

@@ -146,11 +146,11 @@ impl<L: Link> Driver<L> {
         Ending::new(code, clean, self.link.is_overflowed())
     }
 
-    /// Whether the peer has closed the connection, or was closed for it was too slow: what cannot be
-    /// said to it any more is nobody's fault.
+    /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
+    /// cannot be said to it any more is nobody's fault.
     #[cfg(feature = "server")]
     pub(super) fn is_leaving(&self) -> bool {
-        self.receiver.has_closed() || self.link.is_overflowed()
+        self.receiver.has_closed() || self.link.is_overflowed() || self.link.is_broken()
     }
 
     /// Lets this handle know from now on.

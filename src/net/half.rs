@@ -112,6 +112,11 @@ where
         self.shared.lock().writing.is_overflowed()
     }
 
+    #[cfg(feature = "server")]
+    fn is_broken(&self) -> bool {
+        self.shared.lock().writing.outbox.is_broken()
+    }
+
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>) {
         self.shared.lock().writing.outbox.sent.show(sent);

@@ -61,7 +61,7 @@ struct Slot {
     ping: bool,
     /// The reading task, while it waits.
     waker: Option<Waker>,
-    /// When the ping was framed whose pong has not come.
+    /// When the oldest ping was framed whose pong has not come.
     pinged: Option<Instant>,
     ended: Option<Ending>,
 }
@@ -188,7 +188,7 @@ impl Handle {
     }
 
     pub(super) fn pinged(&self, at: Instant) {
-        self.lock().pinged = Some(at);
+        self.lock().pinged.get_or_insert(at);
     }
 
     pub(super) fn ponged(&self, at: Instant) {

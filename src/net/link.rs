@@ -64,6 +64,10 @@ pub(super) trait Link {
     /// Whether a peer that takes messages too slowly was closed for that.
     fn is_overflowed(&self) -> bool;
 
+    /// Whether writing has failed, or was given up.
+    #[cfg(feature = "server")]
+    fn is_broken(&self) -> bool;
+
     /// Lets others see what is sent.
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>);
@@ -147,6 +151,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
 
     fn is_overflowed(&self) -> bool {
         self.writing.is_overflowed()
+    }
+
+    #[cfg(feature = "server")]
+    fn is_broken(&self) -> bool {
+        self.writing.outbox.is_broken()
     }
 
     #[cfg(feature = "metrics")]

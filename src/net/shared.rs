@@ -139,8 +139,15 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Shared<W> {
     ) -> Result<(), Error> {
         let inner = &mut self.lock();
         if inner.writing.sender.is_unfinished() {
+            if !inner.writing.may_queue() {
+                self.write_now(inner);
+            }
             inner.check()?;
-            return self.with(inner, |inner| inner.writing.queue(event, policy));
+            let queued = self.with(inner, |inner| inner.writing.queue(event, policy));
+            if write {
+                self.write_now(inner);
+            }
+            return queued;
         }
         self.push_to(inner, event, policy, write).map(drop)
     }

@@ -60,12 +60,12 @@ impl Writing {
         if self.sender.has_closed() {
             return Some(Err(Misuse::Closed.into()));
         }
-        if policy == Overflow::Wait {
-            return None;
-        }
         if self.sender.is_unfinished() {
             // That is no want of room, and so no business of the policy's.
             return Some(Err(Misuse::Unfinished.into()));
+        }
+        if policy == Overflow::Wait {
+            return None;
         }
         Some(self.without_room(event, policy))
     }
@@ -75,12 +75,18 @@ impl Writing {
     #[cfg(feature = "server")]
     #[cold]
     pub(super) fn queue(&mut self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
-        let backlog = self.backlog.get_or_insert_default();
-        if self.outbox.len() + backlog.cost() > self.high_water as usize {
+        if !self.may_queue() {
             return self.without_room(event, policy);
         }
-        backlog.push(event, usize::MAX);
+        self.backlog.get_or_insert_default().push(event, usize::MAX);
         Ok(())
+    }
+
+    /// Whether there is room behind a message that is under way in parts.
+    #[cfg(feature = "server")]
+    pub(super) fn may_queue(&self) -> bool {
+        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.cost());
+        self.outbox.len() + queued <= self.high_water()
     }
 
     fn without_room(&mut self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {

@@ -40,7 +40,7 @@ use crate::net::TlsInfo;
 ///         .header("Authorization", format!("Bearer {token}"))
 ///         .protocol("chat");
 ///     let head = parse_request_head(&client.write([0; 16])?, &HeadLimits::default())?;
-///     Ok(Request::from_parts(head, peer)?)
+///     Ok(Request::from_http(head, peer)?)
 /// };
 /// let accept = door(asking("opensesame")?).await.unwrap();
 /// assert_eq!((&*accept.data, accept.chosen_protocol()), ("/rooms/red", Some("chat")));
@@ -49,7 +49,7 @@ use crate::net::TlsInfo;
 ///
 /// // A plain request.
 /// let head = http::Request::get("/health").body(())?;
-/// let answer = door(Request::from_parts(head, peer)?).await.unwrap_err();
+/// let answer = door(Request::from_http(head, peer)?).await.unwrap_err();
 /// assert_eq!(answer.response().body(), "well\n");
 /// # Ok(())
 /// # }
@@ -72,7 +72,7 @@ impl Request {
     ///
     /// What is wrong with it, if it asks for a WebSocket connection and its opening handshake is not
     /// legal (§4.2.1): the server would answer it without asking the hook.
-    pub fn from_parts(head: http::Request<()>, peer: Peer) -> Result<Self, RequestError> {
+    pub fn from_http(head: http::Request<()>, peer: Peer) -> Result<Self, RequestError> {
         let upgrade = check_request(&head);
         let request = Self::new(head, peer, upgrade.as_ref());
         match upgrade {

@@ -281,6 +281,8 @@ impl<D: Send + 'static> Server<D> {
         }
         drop(listeners);
         let Some((here, shared)) = runtimes.pop() else { unreachable!("there is one at least") };
+        // Within a runtime it panics.
+        here.block_on(std::future::ready(()));
         let mut others = Vec::new();
         for (runtime, shared) in runtimes {
             let context = Arc::clone(&plan.context);

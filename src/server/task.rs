@@ -25,7 +25,7 @@ use super::request::Request;
 use super::trace::Trace;
 use crate::handshake::{Origins, RequestError, write_response};
 use crate::net::{Config, Error, Handle, Incoming, Transport, WebSocket, close_frame};
-use crate::proto::{CloseCode, CloseFrame, Misuse};
+use crate::proto::{CloseCode, CloseFrame, Expired, Misuse};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<
@@ -61,7 +61,8 @@ impl Outcome for () {
 
 impl<T, E: std::fmt::Display> Outcome for Result<T, E> {
     fn failure(self) -> Option<String> {
-        self.err().map(|error| error.to_string())
+        // With what has caused it, where errors show that so.
+        self.err().map(|error| format!("{error:#}"))
     }
 }
 
@@ -102,22 +103,23 @@ where
         }
         Err(_) => Err(None),
     };
-    let left = home.try_recv().ok();
+    // How a connection ends is known where it is received from, which may be another task.
+    let early = match &handled {
+        Err(Some(error)) if is_of_a_connection(error) => Some((&mut home).await.ok()),
+        _ => None,
+    };
     if let Err(error) = &handled {
         // The connection had failed, which is the peer's doing; or it was being closed for everybody
         // has to go, or by the peer, and what the handler had yet to say could not be sent (§5.5.1).
         let lost = handle.ended().is_some_and(|ending| !ending.clean);
-        let by_others = lost
-            || error.as_ref().is_some_and(|error| {
-                let leaving = left.as_ref().is_some_and(|left| left.is_leaving());
-                context.registry.is_draining() || leaving && is_unsaid(error)
-            });
+        let leaving = early.iter().flatten().any(|left| left.is_leaving());
+        let by_others = lost || leaving || error.is_some() && context.registry.is_draining();
         let error = error.as_ref().map(|error| error as &dyn Display);
         failed(&context.registry, &trace, error, by_others);
     }
-    // The handler may have given it to another task.
-    let left = match left {
-        Some(left) => Some(left),
+    // The handler may have taken it away.
+    let left = match early {
+        Some(left) => left,
         None => home.await.ok(),
     };
     if let Some(left) = left {
@@ -139,11 +141,15 @@ where
     trace.ended(&handle);
 }
 
-/// Whether this, which is text by now, is how sending fails when the connection closes.
-fn is_unsaid(error: &str) -> bool {
-    [Error::from(Misuse::Closed), Error::Closed, Error::Overflow]
+/// Whether this, which is text by now, is the end of some connection, of this one perhaps.
+fn is_of_a_connection(error: &str) -> bool {
+    let io = Error::from(std::io::Error::other("")).to_string();
+    let pong = Error::from(Expired::Pong);
+    [Misuse::Closed.into(), Error::Closed, Error::Overflow, Error::Lost, pong]
         .iter()
-        .any(|unsaid| error.contains(&unsaid.to_string()))
+        .map(Error::to_string)
+        .chain([io])
+        .any(|end| error.contains(&end))
 }
 
 /// Tells that a handler has failed, or the hook; without an error, it has panicked. What is counted is

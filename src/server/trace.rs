@@ -7,7 +7,7 @@
 //! | `answered` | info | a plain request, by the hook; with the status of the answer |
 //! | `opened` | info | |
 //! | `ended` | info | with code, messages and bytes both ways, round trip |
-//! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed, or for an error while the server drains |
+//! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed, if the peer has left or was too slow, or for an error while the server drains |
 //! | `accepting failed` | warn | with the system's error |
 //!
 //! What a peer controls is escaped and cut short: nobody writes lines into a log that are not ours, nor

@@ -34,6 +34,23 @@ async fn latency_is_from_a_ping_to_its_pong() {
     assert_eq!(handle.latency(), Some(Duration::from_secs(3)));
 }
 
+/// A pong answers the oldest ping that waits for one.
+#[tokio::test(start_paused = true)]
+async fn latency_though_the_keep_alive_pings_meanwhile() {
+    let mut config = Config::default();
+    config.timeouts.keep_alive = Some(Duration::from_secs(10));
+    let (mut ws, peer) = server(&config);
+    let handle = ws.handle();
+    tokio::spawn(async move { ws.recv().await });
+    sleep(Duration::from_secs(9)).await;
+    handle.ping();
+    sleep(Duration::from_secs(2)).await;
+    assert_eq!(peer.frames().len(), 2);
+    peer.send(said(PONG, ""));
+    sleep(Duration::from_millis(1)).await;
+    assert_eq!(handle.latency(), Some(Duration::from_secs(2)));
+}
+
 /// A peer that is never quiet gets no ping of the keep-alive.
 #[tokio::test(start_paused = true)]
 async fn a_ping_goes_out_when_it_is_asked_for() {

@@ -1,5 +1,7 @@
 //! However a handler ends, its peer learns that it is over.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use bowstring::handshake::ClientRequest;
 use bowstring::net::{Ending, Overflow, Transport, connect_over};
 use bowstring::server::{Connection, Listener, Server};
@@ -86,23 +88,66 @@ async fn handlers_that_failed_are_those_whose_peer_behaved() {
 }
 
 /// Whoever leaves cannot be told anything more. That is not the handler's failure, though what it said
-/// fails.
+/// fails, and however it speaks and listens.
 #[tokio::test]
 async fn no_handler_fails_that_speaks_to_a_peer_that_leaves() {
     let server = start(local().await, async |mut connection: Connection| {
-        let entirely = connection.id() % 2 == 1;
-        while let Some(message) = connection.recv().await?
-            && (entirely || !message.is_close())
-        {}
-        connection.send("too late").await
+        match connection.recv().await?.unwrap().as_text() {
+            Some("until the close frame") => {
+                while !connection.recv().await?.unwrap().is_close() {}
+                connection.send("too late").await
+            }
+            Some("until the end") => {
+                while connection.recv().await?.is_some() {}
+                connection.send("too late").await
+            }
+            Some("listening elsewhere") => {
+                let (mut reader, writer, ()) = connection.split();
+                tokio::spawn(async move { while let Ok(Some(_)) = reader.recv().await {} });
+                loop {
+                    writer.send("tick").await?;
+                    tokio::task::yield_now().await;
+                }
+            }
+            // And listens no more.
+            _ => loop {
+                connection.send("tick").await?;
+                tokio::task::yield_now().await;
+            },
+        }
     });
-    for _ in 0..2 {
+    for how in ["until the close frame", "until the end", "listening elsewhere"] {
         let mut ws = server.connect().await;
+        ws.send(how).await.unwrap();
         ws.close(1000, "").await.unwrap();
     }
     server.open(0).await;
+    let mut ws = server.connect().await;
+    ws.send("until it is reset").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap(), Some("tick".into()));
+    // What nobody has read when it is dropped makes the kernel reset the connection.
+    let Transport::Tcp(stream) = ws.get_ref() else { panic!("{ws:?}") };
+    stream.readable().await.unwrap();
+    drop(ws);
+    server.open(0).await;
     let report = server.end().await;
-    assert_eq!((report.closed, report.handlers_failed), (2, 0), "{report:?}");
+    assert_eq!((report.closed, report.failed), (3, 1), "{report:?}");
+    assert_eq!(report.handlers_failed, 0, "{report:?}");
+}
+
+/// What has nothing to do with this connection is the handler's failure, even if it is another
+/// connection's end.
+#[tokio::test]
+async fn a_handler_fails_by_the_end_of_another_connection() {
+    let server = start(local().await, async |mut connection: Connection| {
+        connection.recv().await?;
+        Err::<(), _>(Error::Lost)
+    });
+    let mut ws = server.connect().await;
+    ws.send("go").await.unwrap();
+    assert_eq!(close_of(&mut ws).await.0, 1011);
+    assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    assert_eq!(server.end().await.handlers_failed, 1);
 }
 
 /// Nor is it that a peer takes too little.
@@ -115,23 +160,30 @@ async fn no_handler_fails_whose_peer_is_closed_for_being_slow() {
     let unix = Listener::bind_unix(dir.join("socket")).await.unwrap();
     let server = local().await.config(config).listen(unix);
     let server = start(server, async |mut connection: Connection| {
-        loop {
-            connection.feed(&[7; 10_000]).await?;
+        if connection.id() == 0 {
+            loop {
+                connection.feed(&[7; 10_000]).await?;
+            }
         }
-        #[expect(unreachable_code, reason = "it says what the errors are")]
-        Ok::<_, Error>(())
+        let (mut reader, writer, ()) = connection.split();
+        tokio::spawn(async move { while let Ok(Some(_)) = reader.recv().await {} });
+        while let Ok(()) = writer.feed(&[7; 10_000]).await {}
+        writer.feed("is it over?").await
     });
-    let mut ws = local_client(&dir.join("socket")).await;
-    let code = loop {
-        match soon("a close frame", ws.recv()).await.unwrap().unwrap() {
-            Message::Close(close) => break close.unwrap().code,
-            _ => continue,
-        }
-    };
-    assert_eq!(code, 1013);
-    assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    for _ in 0..2 {
+        let mut ws = local_client(&dir.join("socket")).await;
+        let code = loop {
+            match soon("a close frame", ws.recv()).await.unwrap().unwrap() {
+                Message::Close(close) => break close.unwrap().code,
+                _ => continue,
+            }
+        };
+        assert_eq!(code, 1013);
+        assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+    }
+    server.open(0).await;
     let report = server.end().await;
-    assert_eq!((report.closed, report.overflowed), (1, 1), "{report:?}");
+    assert_eq!((report.closed, report.overflowed), (2, 2), "{report:?}");
     assert_eq!(report.handlers_failed, 0, "{report:?}");
     std::fs::remove_dir_all(&dir).unwrap();
 }
@@ -236,6 +288,18 @@ async fn unix_sockets_and_several_listeners() {
     assert_eq!(std::fs::read_to_string(&file).unwrap(), "precious");
     drop(Listener::bind_unix(&path).await.unwrap());
     std::fs::remove_dir_all(&dir).unwrap();
+}
+
+/// Within a runtime there can be no other. That is found before anybody is served.
+#[test]
+fn threads_are_not_for_within_a_runtime() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let server = runtime.block_on(local());
+    let address = server.local_addrs().next().unwrap();
+    let serving = async move { server.serve_on_threads(2.try_into().unwrap(), crate::echo) };
+    let served = catch_unwind(AssertUnwindSafe(|| runtime.block_on(serving).unwrap()));
+    assert!(served.is_err());
+    assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there");
 }
 
 #[test]

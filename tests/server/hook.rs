@@ -216,7 +216,7 @@ async fn what_is_no_legal_handshake_is_refused_before_the_hook_is_asked() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{to}: {answer}");
         // Nor can a hook's test ask it.
         let head = parse_request_head(asking.as_bytes(), &HeadLimits::default()).unwrap();
-        assert_eq!(Request::from_parts(head, Peer::Unix).unwrap_err().status(), status, "{to}");
+        assert_eq!(Request::from_http(head, Peer::Unix).unwrap_err().status(), status, "{to}");
     }
     assert_eq!(asked.load(Ordering::Relaxed), 0);
 }

@@ -154,6 +154,27 @@ async fn the_end_of_a_message_in_parts_writes_what_waited() {
     }
 }
 
+/// What only waits to be written with more is no sign of a slow peer.
+#[tokio::test(start_paused = true)]
+async fn a_large_part_that_nobody_has_written_yet_is_no_want_of_room() {
+    for policy in [Overflow::DropNewest, Overflow::Close(CloseCode::TRY_AGAIN_LATER)] {
+        let (one, other) = tokio::io::duplex(1 << 20);
+        let (reader, writer) =
+            WebSocket::from_raw(one, Role::Server, [], &Config::default()).split();
+        tokio::spawn(drained(reader));
+        let topic = Topic::new();
+        let _place = topic.subscribe_with(&writer, policy);
+        writer.feed_part(&[7; 70_000], false).await.unwrap();
+        assert_eq!(topic.publish(&Prepared::text("news")), 1);
+        assert_eq!(writer.dropped(), 0);
+        writer.feed_part(b"", true).await.unwrap();
+        let config = Config::default();
+        let mut client = WebSocket::from_raw(other, Role::Client(masking_key), [], &config);
+        assert_eq!(next(&mut client).await.unwrap().as_bytes().len(), 70_000);
+        assert_eq!(next(&mut client).await, Some("news".into()));
+    }
+}
+
 /// A message in parts that takes its time makes no more wait than a peer that takes its time.
 #[tokio::test(start_paused = true)]
 async fn s41_what_waits_behind_a_message_in_parts_is_bounded() {
