@@ -8,11 +8,18 @@ use bowstring::{Error, Message, Prepared};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
+use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
 /// What a log's file would have got.
 #[derive(Clone, Default)]
 struct Log(Arc<Mutex<Vec<u8>>>);
+
+impl Log {
+    fn text(&self) -> String {
+        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+    }
+}
 
 impl Write for Log {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
@@ -31,6 +38,13 @@ impl MakeWriter<'_> for Log {
     fn make_writer(&self) -> Self {
         self.clone()
     }
+}
+
+/// Logs what this thread does, as long as the guard lives.
+fn logged() -> (Log, DefaultGuard) {
+    let log = Log::default();
+    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
+    (log, tracing::subscriber::set_default(subscriber))
 }
 
 async fn page_or_echo(request: Request) -> Result<Accept, Answer> {
@@ -60,9 +74,7 @@ async fn echo(mut connection: Connection) -> Result<(), String> {
 
 #[tokio::test]
 async fn s39_spans_events_and_counters() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = logged();
 
     let server = Server::bind("127.0.0.1:0").await.unwrap().on_request(page_or_echo);
     let address = server.local_addrs().next().unwrap();
@@ -92,7 +104,7 @@ async fn s39_spans_events_and_counters() {
     assert_eq!(report.traffic.messages_received, 3, "{report:?}");
     assert_eq!(report.handlers_failed, 1, "as many as there are warnings: {report:?}");
 
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     println!("{log}");
     let lines: Vec<_> = log.lines().collect();
     assert_eq!(lines.len(), 4, "{log}");
@@ -149,9 +161,7 @@ async fn what_is_pushed_is_counted_at_once() {
 /// Who takes a connection away has not failed, and the log has its end.
 #[tokio::test]
 async fn the_end_of_a_connection_that_was_taken_away() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = logged();
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addrs().next().unwrap();
     let handle = server.handle();
@@ -163,7 +173,7 @@ async fn the_end_of_a_connection_that_was_taken_away() {
     while ws.recv().await.unwrap().is_some() {}
     handle.drain();
     assert_eq!(serving.await.unwrap().dropped, 1);
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     assert!(log.contains("ended") && log.contains("code=1000"), "{log}");
 }
 
@@ -171,9 +181,7 @@ async fn the_end_of_a_connection_that_was_taken_away() {
 /// (§5.5.1). That is the server's doing, and no cause for alarm.
 #[tokio::test]
 async fn draining_alarms_nobody() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = logged();
 
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let address = server.local_addrs().next().unwrap();
@@ -204,7 +212,7 @@ async fn draining_alarms_nobody() {
     let report = serving.await.unwrap();
     assert_eq!((report.closed, report.failed), (1, 0), "{report:?}");
     assert_eq!(report.handlers_failed, 0, "{report:?}");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let failed = log.lines().find(|line| line.contains("failed")).expect("it is told all the same");
     assert!(failed.contains("INFO") && !log.contains("WARN"), "{log}");
 }
@@ -216,9 +224,7 @@ const REQUEST: &[u8] =
 /// A health check is no refusal.
 #[tokio::test]
 async fn a_page_is_an_answer() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = logged();
     let server = Server::bind("127.0.0.1:0").await.unwrap();
     let server = server.on_request(async |request: Request| match request.path() {
         "/health" => Err::<Accept, _>(Answer::new(StatusCode::OK)),
@@ -239,7 +245,7 @@ async fn a_page_is_an_answer() {
     let report = serving.await.unwrap();
     assert_eq!((report.answered, report.refused), (1, 1), "{report:?}");
     assert_eq!(report.handlers_failed, 1, "{report:?}");
-    let log = String::from_utf8(log.0.lock().unwrap().clone()).unwrap();
+    let log = log.text();
     let lines: Vec<_> = log.lines().collect();
     assert_eq!(lines.len(), 3, "{log}");
     for (line, says) in lines.iter().zip(["answered status=200", "failed", "refused status=500"]) {
@@ -251,9 +257,7 @@ async fn a_page_is_an_answer() {
 /// Whoever is answered, in whatever way they failed, leaves word of it.
 #[tokio::test]
 async fn every_refusal_is_told() {
-    let log = Log::default();
-    let subscriber = tracing_subscriber::fmt().with_writer(log.clone()).with_ansi(false).finish();
-    let _guard = tracing::subscriber::set_default(subscriber);
+    let (log, _guard) = logged();
     let request = String::from_utf8_lossy(REQUEST).into_owned();
     for (connections, request, status) in [
         (9, request.replace("Version: 13", "Version: 12"), "426"),
