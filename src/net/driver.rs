@@ -24,6 +24,7 @@ use super::link::Link;
 use super::pool;
 use super::timer::{Timer, now};
 use super::traffic::Count;
+use super::writing::Writing;
 use crate::proto::{
     AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role, Violation,
 };
@@ -135,22 +136,25 @@ impl<L: Link> Driver<L> {
         let handle = Handle::new(None);
         if self.finished {
             let broken = self.receiver.violation().map(Violation::code);
-            let code = broken.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-            handle.end(self.ending(code, self.receiver.has_closed()));
+            handle.end(self.ending(broken, self.receiver.has_closed()));
         }
         self.keep(handle.clone());
         handle
     }
 
-    fn ending(&self, code: CloseCode, clean: bool) -> Ending {
-        Ending::new(code, clean, self.link.is_overflowed())
+    /// How it ended: with this code, or the peer's (§7.1.5).
+    fn ending(&self, failed: Option<CloseCode>, clean: bool) -> Ending {
+        let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
+        let overflowed = self.link.look(Writing::is_overflowed);
+        Ending { code, clean, overflowed }
     }
 
     /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
     /// cannot be said to it any more is nobody's fault.
     #[cfg(feature = "server")]
     pub(super) fn is_leaving(&self) -> bool {
-        self.receiver.has_closed() || self.link.is_overflowed() || self.link.is_broken()
+        self.receiver.has_closed()
+            || self.link.look(|writing| writing.is_overflowed() || writing.outbox.is_broken())
     }
 
     /// Lets this handle know from now on.
@@ -442,8 +446,7 @@ impl<L: Link> Driver<L> {
         };
         if let Some(handle) = &self.handle {
             let failed = ended.as_ref().err().and_then(Error::close_code);
-            let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-            handle.end(self.ending(code, ended.is_ok()));
+            handle.end(self.ending(failed, ended.is_ok()));
         }
         ended
     }

@@ -108,13 +108,8 @@ where
         self.shared.given_up.load(Ordering::Relaxed)
     }
 
-    fn is_overflowed(&self) -> bool {
-        self.shared.lock().writing.is_overflowed()
-    }
-
-    #[cfg(feature = "server")]
-    fn is_broken(&self) -> bool {
-        self.shared.lock().writing.outbox.is_broken()
+    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T {
+        look(&self.shared.lock().writing)
     }
 
     #[cfg(feature = "metrics")]

@@ -223,12 +223,6 @@ pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
     CloseFrame { code, reason: reason.into() }
 }
 
-impl Ending {
-    pub(super) const fn new(code: CloseCode, clean: bool, overflowed: bool) -> Self {
-        Self { code, clean, overflowed }
-    }
-}
-
 impl fmt::Debug for Handle {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Handle")

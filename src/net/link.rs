@@ -61,12 +61,8 @@ pub(super) trait Link {
         false
     }
 
-    /// Whether a peer that takes messages too slowly was closed for that.
-    fn is_overflowed(&self) -> bool;
-
-    /// Whether writing has failed, or was given up.
-    #[cfg(feature = "server")]
-    fn is_broken(&self) -> bool;
+    /// Looks at how writing fares.
+    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T;
 
     /// Lets others see what is sent.
     #[cfg(feature = "metrics")]
@@ -149,13 +145,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
         self.writing.took_bytes()
     }
 
-    fn is_overflowed(&self) -> bool {
-        self.writing.is_overflowed()
-    }
-
-    #[cfg(feature = "server")]
-    fn is_broken(&self) -> bool {
-        self.writing.outbox.is_broken()
+    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T {
+        look(&self.writing)
     }
 
     #[cfg(feature = "metrics")]
