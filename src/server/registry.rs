@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::listener::Peer;
-use crate::net::Handle;
+use crate::net::{Ending, Handle};
 use crate::proto::CloseFrame;
 
 /// How many connections a server takes.
@@ -126,8 +126,8 @@ pub(super) enum Full {
 pub(super) enum End {
     Answered,
     Refused,
-    Closed,
-    Failed,
+    /// The server has seen it off.
+    Seen(Option<Ending>),
     Dropped,
 }
 
@@ -215,11 +215,6 @@ impl Registry {
         if let Some(seat) = self.seats().taken.get_mut(&id) {
             seat.abort = Some(abort);
         }
-    }
-
-    /// One was closed because it was too slow.
-    pub(super) fn overflowed(&self) {
-        self.seats().report.overflowed += 1;
     }
 
     /// A handler has failed, or the hook.
@@ -369,8 +364,11 @@ impl Drop for Place {
         match self.end.unwrap_or(unsaid) {
             End::Answered => report.answered += 1,
             End::Refused => report.refused += 1,
-            End::Closed => report.closed += 1,
-            End::Failed => report.failed += 1,
+            End::Seen(ending) => {
+                let clean = ending.is_some_and(|ending| ending.clean);
+                *(if clean { &mut report.closed } else { &mut report.failed }) += 1;
+                report.overflowed += u64::from(ending.is_some_and(|ending| ending.overflowed));
+            }
             End::Dropped => report.dropped += 1,
         }
         // A flood must not leave its tables behind.

@@ -129,14 +129,7 @@ where
             None => close_frame(CloseCode::NORMAL, ""),
         };
         Box::pin(see_off(left, farewell)).await;
-        let ending = handle.ended();
-        place.end(match ending {
-            Some(ending) if ending.clean => End::Closed,
-            _ => End::Failed,
-        });
-        if ending.is_some_and(|ending| ending.overflowed) {
-            context.registry.overflowed();
-        }
+        place.end(End::Seen(handle.ended()));
     }
     trace.ended(&handle);
 }
