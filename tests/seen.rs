@@ -1,17 +1,17 @@
 //! What can be seen of a server from outside: spans, events, counters. S39 among them.
 
+#[path = "server/running.rs"]
+mod running;
+
 use std::io::{self, Write};
-use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 
-use bowstring::server::{
-    Accept, Answer, Connection, Limits, Outcome, Report, Request, Server, ServerHandle, Topic,
-};
+use bowstring::server::{Accept, Answer, Connection, Limits, Request, Topic};
 use bowstring::{Error, Message, Prepared};
 use http::StatusCode;
+use running::{Running, local, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
-use tokio::task::JoinHandle;
 use tracing::subscriber::DefaultGuard;
 use tracing_subscriber::fmt::MakeWriter;
 
@@ -51,18 +51,6 @@ fn logged() -> (Log, DefaultGuard) {
     (log, tracing::subscriber::set_default(subscriber))
 }
 
-/// Where it listens, a hand on it, and what comes of it.
-fn start<D, H, F>(server: Server<D>, handler: H) -> (SocketAddr, ServerHandle, JoinHandle<Report>)
-where
-    D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
-{
-    let address = server.local_addrs().next().unwrap();
-    let handle = server.handle();
-    (address, handle, tokio::spawn(server.serve(handler)))
-}
-
 async fn page_or_echo(request: Request) -> Result<Accept, Answer> {
     let accept = request.protocols().next().map(|name| Accept::default().protocol(name));
     if request.path() == "/nowhere" {
@@ -92,8 +80,8 @@ async fn echo(mut connection: Connection) -> Result<(), String> {
 async fn s39_spans_events_and_counters() {
     let (log, _guard) = logged();
 
-    let server = Server::bind("127.0.0.1:0").await.unwrap().on_request(page_or_echo);
-    let (address, handle, serving) = start(server, echo);
+    let server = local().await.on_request(page_or_echo);
+    let Running { address, handle, task: serving } = start(server, echo);
 
     let uri = format!("ws://{address}/some/path").parse().unwrap();
     let request = bowstring::handshake::ClientRequest::new(uri).protocol("chat");
@@ -138,18 +126,19 @@ async fn s39_spans_events_and_counters() {
 /// What is only sent is counted too, while whoever reads waits for somebody who says nothing.
 #[tokio::test]
 async fn what_is_pushed_is_counted_at_once() {
-    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let server = local().await;
     let topic = Topic::new();
     let news = topic.clone();
-    let (address, handle, serving) = start(server, move |connection: Connection| {
-        let news = news.clone();
-        async move {
-            let (mut reader, writer, ()) = connection.split();
-            let _place = news.subscribe(&writer);
-            while reader.recv().await?.is_some() {}
-            Ok::<_, Error>(())
-        }
-    });
+    let Running { address, handle, task: serving } =
+        start(server, move |connection: Connection| {
+            let news = news.clone();
+            async move {
+                let (mut reader, writer, ()) = connection.split();
+                let _place = news.subscribe(&writer);
+                while reader.recv().await?.is_some() {}
+                Ok::<_, Error>(())
+            }
+        });
     let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
     ws.send("here").await.unwrap();
     while topic.is_empty() {
@@ -174,10 +163,11 @@ async fn what_is_pushed_is_counted_at_once() {
 #[tokio::test]
 async fn the_end_of_a_connection_that_was_taken_away() {
     let (log, _guard) = logged();
-    let server = Server::bind("127.0.0.1:0").await.unwrap();
-    let (address, handle, serving) = start(server, async |connection: Connection| {
-        connection.into_socket().0.close(1000, "").await
-    });
+    let server = local().await;
+    let Running { address, handle, task: serving } =
+        start(server, async |connection: Connection| {
+            connection.into_socket().0.close(1000, "").await
+        });
     let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
     while ws.recv().await.unwrap().is_some() {}
     handle.drain();
@@ -192,13 +182,14 @@ async fn the_end_of_a_connection_that_was_taken_away() {
 async fn draining_alarms_nobody() {
     let (log, _guard) = logged();
 
-    let server = Server::bind("127.0.0.1:0").await.unwrap();
-    let (address, handle, serving) = start(server, async |mut connection: Connection| {
-        while let Some(message) = connection.recv().await? {
-            connection.send(message).await?;
-        }
-        Ok::<_, Error>(())
-    });
+    let server = local().await;
+    let Running { address, handle, task: serving } =
+        start(server, async |mut connection: Connection| {
+            while let Some(message) = connection.recv().await? {
+                connection.send(message).await?;
+            }
+            Ok::<_, Error>(())
+        });
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(REQUEST).await.unwrap();
     let mut head = Vec::new();
@@ -232,12 +223,12 @@ const REQUEST: &[u8] =
 #[tokio::test]
 async fn a_page_is_an_answer() {
     let (log, _guard) = logged();
-    let server = Server::bind("127.0.0.1:0").await.unwrap();
+    let server = local().await;
     let server = server.on_request(async |request: Request| match request.path() {
         "/health" => Err::<Accept, _>(Answer::new(StatusCode::OK)),
         _ => panic!("as it was told to"),
     });
-    let (address, handle, serving) = start(server, async |_: Connection| {});
+    let Running { address, handle, task: serving } = start(server, async |_: Connection| {});
     for (path, status) in [("/health", "200"), ("/panic", "500")] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
@@ -272,8 +263,8 @@ async fn every_refusal_is_told() {
     ] {
         let mut limits = Limits::default();
         limits.connections = connections;
-        let server = Server::bind("127.0.0.1:0").await.unwrap().limits(limits);
-        let (address, _, serving) = start(server, async |_: Connection| {});
+        let server = local().await.limits(limits);
+        let Running { address, task: serving, .. } = start(server, async |_: Connection| {});
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut line = [0; 12];

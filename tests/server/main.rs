@@ -5,46 +5,24 @@ mod drain;
 mod handlers;
 mod hook;
 mod limits;
+mod running;
 mod slow;
 mod topics;
 
-use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring::net::Transport;
-use bowstring::server::{Accept, Connection, Outcome, Report, Server, ServerHandle};
+use bowstring::server::{Accept, Connection, Report, Server};
 use bowstring::{Config, Error, Message, WebSocket};
+use running::{Running, local, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 /// No wait of a test takes longer.
 const PATIENCE: Duration = Duration::from_secs(20);
-
-/// A server that serves.
-struct Running {
-    address: SocketAddr,
-    handle: ServerHandle,
-    task: JoinHandle<Report>,
-}
-
-async fn local() -> Server {
-    Server::bind("127.0.0.1:0").await.unwrap()
-}
-
-fn start<D, H, F>(server: Server<D>, handler: H) -> Running
-where
-    D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
-{
-    let address = server.local_addrs().next().unwrap();
-    let handle = server.handle();
-    Running { address, handle, task: tokio::spawn(server.serve(handler)) }
-}
 
 impl Running {
     async fn connect(&self) -> WebSocket<Transport> {
