@@ -40,7 +40,7 @@ fn compress(bencher: Bencher<'_, '_>, (len, takeover): (usize, bool)) {
     let mut out = Vec::new();
     bencher.counter(BytesCount::new(len)).bench_local(|| {
         out.clear();
-        sender.send(Event::Text(black_box(&text)), &mut out).unwrap();
+        sender.feed(Event::Text(black_box(&text)), &mut out).unwrap();
     });
 }
 
@@ -56,7 +56,7 @@ fn inflate(bencher: Bencher<'_, '_>, (len, takeover): (usize, bool)) {
     let mut out = Vec::new();
     for _ in 0..2 {
         out.clear();
-        sender.send(Event::Text(&text), &mut out).unwrap();
+        sender.feed(Event::Text(&text), &mut out).unwrap();
         assert_eq!(receiver.recv(&mut &mut out[..]).unwrap(), Some(Event::Text(&text)));
     }
     bencher.counter(BytesCount::new(len)).bench_local(|| {

@@ -158,7 +158,7 @@ mod send {
         bencher.counter(BytesCount::new(len * FRAMES)).bench_local(|| {
             out.clear();
             for _ in 0..FRAMES {
-                sender.send(Event::Binary(black_box(&payload)), black_box(&mut out)).unwrap();
+                sender.feed(Event::Binary(black_box(&payload)), black_box(&mut out)).unwrap();
             }
         });
     }

@@ -3,7 +3,7 @@
 //! `cargo run --example auth`, then open http://127.0.0.1:9001/ as `ada` with the password `lovelace`;
 //! or `curl -i http://127.0.0.1:9001/`.
 
-use bowstring::server::{Accept, Answer, Connection, Origins, Request, Server, same_secret};
+use bowstring::server::{Accept, Answer, Origins, Request, Server, ServerConnection, same_secret};
 use bowstring::{Error, Message};
 use http::{HeaderValue, StatusCode};
 
@@ -42,7 +42,7 @@ async fn authenticate(request: Request) -> Result<Accept<String>, Answer> {
     }
 }
 
-async fn greet(mut connection: Connection<String>) -> Result<(), Error> {
+async fn greet(mut connection: ServerConnection<String>) -> Result<(), Error> {
     let hello = format!("hello, {}", connection.data);
     connection.send(hello).await?;
     while let Some(message) = connection.recv().await? {

@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 
 use bowstring::net::{Overflow, Transport, Writer};
-use bowstring::server::{Accept, Answer, Connection, Request, Server, Subscription, Topic};
+use bowstring::server::{Accept, Answer, Request, Server, ServerConnection, Subscription, Topic};
 use bowstring::{Config, Error, Message, Prepared};
 use http::StatusCode;
 
@@ -53,7 +53,7 @@ async fn page_or_room(request: Request) -> Result<Accept<String>, Answer> {
     }
 }
 
-async fn member(connection: Connection<String>, rooms: Rooms) -> Result<(), Error> {
+async fn member(connection: ServerConnection<String>, rooms: Rooms) -> Result<(), Error> {
     let number = connection.id();
     let (mut reader, writer, name) = connection.split();
     let (room, _place) = rooms.enter(&name, &writer);

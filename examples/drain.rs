@@ -5,7 +5,7 @@
 
 use std::time::Duration;
 
-use bowstring::server::{Connection, Server};
+use bowstring::server::{Server, ServerConnection};
 use bowstring::{Error, Event};
 use tokio::time::interval;
 
@@ -27,7 +27,7 @@ async fn main() -> std::io::Result<()> {
 }
 
 /// Ticks until the client closes, or the server does.
-async fn clock(mut connection: Connection) -> Result<(), Error> {
+async fn clock(mut connection: ServerConnection) -> Result<(), Error> {
     let mut ticks = interval(Duration::from_secs(1));
     let mut number = 0_u64;
     loop {

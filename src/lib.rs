@@ -26,7 +26,7 @@
 //! let mut ws = bowstring::accept(stream).await?;
 //! while let Some((mut events, mut outgoing)) = ws.batch().await? {
 //!     while let Some(event) = events.next() {
-//!         outgoing.send(event)?;
+//!         outgoing.feed(event)?;
 //!     }
 //! }
 //! # Ok(())

@@ -15,8 +15,8 @@ const MIB: usize = 1 << 20;
 /// How much less of an attack a debug build gets: `cargo test --release` has it in full.
 const LESS: usize = if cfg!(debug_assertions) { 50 } else { 1 };
 
-fn config(max_message_size: usize) -> Config {
-    let mut config = Config::default();
+fn config(max_message_size: usize) -> ProtocolConfig {
+    let mut config = ProtocolConfig::default();
     config.limits.max_message_size = max_message_size;
     config
 }
@@ -32,7 +32,7 @@ struct Victim {
 }
 
 impl Victim {
-    fn new(role: Role, config: &Config) -> Self {
+    fn new(role: Role, config: &ProtocolConfig) -> Self {
         let connection = Connection::new(role, config, Instant::now());
         Self { connection, out: Vec::new(), kept: 0, most: 0, allocations: 0 }
     }
@@ -109,12 +109,12 @@ fn s02_most_significant_bit_of_a_length() {
 fn s03_lengths_that_are_not_minimal() {
     for role in BOTH {
         for long in 0..126 {
-            let mut victim = Victim::new(role, &Config::default());
+            let mut victim = Victim::new(role, &ProtocolConfig::default());
             let mut bytes = from_peer_of(role, &bytes![0x82, 126, long as u16]);
             assert_eq!(victim.feed(&mut bytes), Err(Violation::LengthNotMinimal));
         }
         for longer in [0, 5, 125, 126, 65_534, 65_535] {
-            let mut victim = Victim::new(role, &Config::default());
+            let mut victim = Victim::new(role, &ProtocolConfig::default());
             let mut bytes = from_peer_of(role, &bytes![0x81, 127, longer as u64]);
             assert_eq!(victim.feed(&mut bytes), Err(Violation::LengthNotMinimal));
         }
@@ -164,7 +164,7 @@ fn s04_length_arithmetic() {
 fn s05_tiny_fragments() {
     for role in BOTH {
         for opcode in [1, 2] {
-            let mut victim = Victim::new(role, &Config::default());
+            let mut victim = Victim::new(role, &ProtocolConfig::default());
             let limit = Limits::default().max_fragments as usize;
             let fragment = from_peer_of(role, &bytes![0x00, 1, "*"]);
             victim.feed(&mut from_peer_of(role, &bytes![opcode, 0])).unwrap();
@@ -185,7 +185,7 @@ fn s05_tiny_fragments() {
             assert_eq!(blocks as usize, (limit - 1) >> 10);
         }
         // Autobahn 9.3.1: 64 KiB in fragments of a byte is no attack.
-        let mut victim = Victim::new(role, &Config::default());
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
         let stream = [frame(false, 2, b"*"), frame(false, 0, b"*").repeat(65_534)].concat();
         let stream = [stream, frame(true, 0, b"*")].concat();
         assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Ok(1));
@@ -197,7 +197,7 @@ fn s05_tiny_fragments() {
 fn s06_empty_fragments() {
     for role in BOTH {
         let empty = from_peer_of(role, &bytes![0x00, 0]).repeat(1 << 10);
-        let mut victim = Victim::new(role, &Config::default());
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
         victim.feed(&mut from_peer_of(role, &bytes![0x01, 0])).unwrap();
         let mut block = empty.clone();
         let mut fragments = 1;
@@ -215,7 +215,7 @@ fn s06_empty_fragments() {
         assert!(victim.most < 64 * KIB, "{} bytes", victim.most);
 
         // With no limit on them it is constant memory.
-        let mut lenient = Config::default();
+        let mut lenient = ProtocolConfig::default();
         lenient.limits.max_fragments = u32::MAX;
         for opcode in [1, 2] {
             victim = Victim::new(role, &lenient);
@@ -343,12 +343,12 @@ fn s09_so_many_pings_wait_and_no_more() {
 #[test]
 fn s09_a_busy_sender_still_answers() {
     for role in BOTH {
-        let mut victim = Victim::new(role, &Config::default());
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
         let mut answered = 0;
         for n in 0..100u8 {
             // 32 KiB to 64 KiB wait all the time.
             while victim.out.len() < 48 << 10 {
-                victim.connection.send(vec![n; 8 << 10], &mut victim.out).unwrap();
+                victim.connection.feed(vec![n; 8 << 10], &mut victim.out).unwrap();
             }
             victim.feed(&mut from_peer_of(role, &bytes![0x89, 1, i32::from(n)])).unwrap();
             victim.settle();
@@ -400,8 +400,8 @@ fn s09_when_pongs_have_room() {
 #[test]
 fn s09_a_close_frame_brings_the_pongs_with_it() {
     for role in BOTH {
-        let mut victim = Victim::new(role, &Config::default());
-        victim.connection.send(vec![7; 100 << 10], &mut victim.out).unwrap();
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
+        victim.connection.feed(vec![7; 100 << 10], &mut victim.out).unwrap();
         let waiting = frames(&victim.out).len();
         for n in 0..3u8 {
             victim.feed(&mut from_peer_of(role, &bytes![0x89, 1, i32::from(n)])).unwrap();
@@ -422,7 +422,7 @@ fn s09_a_close_frame_brings_the_pongs_with_it() {
 #[test]
 fn s10_unasked_pongs_and_data_behind_a_close() {
     for role in BOTH {
-        let mut victim = Victim::new(role, &Config::default());
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
         let pongs = from_peer_of(role, &bytes![0x8A, 4, "pong"]).repeat(1 << 10);
         let mut block = pongs.clone();
         for _ in 0..10_000 / LESS {
@@ -470,7 +470,7 @@ fn s16_reserved_bits_and_opcodes() {
 #[test]
 fn s17_control_frames() {
     for role in BOTH {
-        let mut victim = Victim::new(role, &Config::default());
+        let mut victim = Victim::new(role, &ProtocolConfig::default());
         let stream = bytes![0x01, 3, "abc", 0x89, 2, "hi", 0x00, 3, "def"];
         assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Ok(1));
         let said = frames(&victim.out);
@@ -484,7 +484,7 @@ fn s17_control_frames() {
         let codes = [999, 1004, 1005, 1006, 1015, 2999, 5000];
         let codes = codes.map(|code| (bytes![0x88, 2, code], Violation::InvalidCloseCode(code)));
         for (stream, violation) in broken.into_iter().chain(codes) {
-            victim = Victim::new(role, &Config::default());
+            victim = Victim::new(role, &ProtocolConfig::default());
             assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Err(violation));
             // §7.3.6 of Autobahn: the peer is told, not echoed.
             let said = frames(&victim.out);
@@ -499,7 +499,7 @@ fn s18_utf8_fails_fast() {
     let text = "aß가🏹".repeat(20_000);
     for role in BOTH {
         for at in [0, 1, 2, 3, 9, 4711, 65_535, 65_536, 199_999] {
-            let mut config = Config::default();
+            let mut config = ProtocolConfig::default();
             config.limits.max_fragments = 1 << 20;
             let mut victim = Victim::new(role, &config);
             let mut dice = Dice::new(at as u64);
@@ -527,7 +527,7 @@ fn s18_utf8_fails_fast() {
 fn s18_half_a_character_then_silence() {
     for role in BOTH {
         let start = Instant::now();
-        let mut config = Config::default();
+        let mut config = ProtocolConfig::default();
         config.timeouts.keep_alive = Some(Duration::from_secs(20));
         let mut connection = Connection::new(role, &config, start);
         let mut out = Vec::new();
@@ -548,7 +548,7 @@ fn s19_mask_rules() {
     for opcode in [0x81, 0x82, 0x89, 0x8A, 0x88] {
         let plain = bytes![opcode, 2, 1000u16];
         for way in WAYS {
-            let config = Config::default();
+            let config = ProtocolConfig::default();
             let server = run(Role::Server, &config, way, [&*plain]);
             assert_eq!(server.violation, Some(Violation::UnmaskedFrame));
             let client = run(CLIENT, &config, way, [&*masked(&plain)]);
@@ -556,7 +556,7 @@ fn s19_mask_rules() {
         }
     }
     let zero = bytes![0x81, 0x82, 0, 0, 0, 0, "ok"];
-    let server = run(Role::Server, &Config::default(), Way::Recv, [&*zero]);
+    let server = run(Role::Server, &ProtocolConfig::default(), Way::Recv, [&*zero]);
     assert_eq!(server.events, [Message::text("ok")]);
 }
 
@@ -565,7 +565,7 @@ fn s19_mask_rules() {
 fn given_up(role: Role, rate: usize, said: usize) -> Option<u32> {
     let second = Duration::from_secs(1);
     let start = Instant::now();
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.timeouts.keep_alive = Some(20 * second);
     config.timeouts.pong = 10 * second;
     let mut connection = Connection::new(role, &config, start);
@@ -576,7 +576,7 @@ fn given_up(role: Role, rate: usize, said: usize) -> Option<u32> {
             return true;
         }
         if out.is_empty() {
-            connection.send(vec![b'*'; said], &mut out).unwrap();
+            connection.feed(vec![b'*'; said], &mut out).unwrap();
         }
         buffered = buffered.saturating_sub(rate);
         let took = out.len().min((64 << 10) - buffered);
@@ -609,9 +609,9 @@ fn s35_close_not_answered() {
     for role in BOTH {
         for talks in [false, true] {
             let start = Instant::now();
-            let mut victim = Victim::new(role, &Config::default());
+            let mut victim = Victim::new(role, &ProtocolConfig::default());
             let close = Close { code: CloseCode::NORMAL, reason: "" };
-            victim.connection.send(close, &mut victim.out).unwrap();
+            victim.connection.feed(close, &mut victim.out).unwrap();
             assert_eq!(victim.connection.poll_timeout(start), Some(start + 5 * second));
             for n in 0..5 {
                 let now = start + n * second;

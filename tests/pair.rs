@@ -31,7 +31,7 @@ struct End {
 impl End {
     fn new(role: Role, way: Way, mut script: Vec<Call>) -> Self {
         script.reverse();
-        let run = Run::new(role, &Config::default(), way);
+        let run = Run::new(role, &ProtocolConfig::default(), way);
         Self { run, script, sent: Vec::new(), parts: None }
     }
 
@@ -42,13 +42,13 @@ impl End {
             None => {}
             Some(Call::Send(message)) => {
                 let again = message.is_close() && connection.is_clean();
-                match connection.send(&message, out) {
+                match connection.feed(&message, out) {
                     Ok(()) if again => {}
                     Ok(()) => self.sent.push(message),
                     Err(misuse) => assert_eq!(misuse, Misuse::Closed),
                 }
             }
-            Some(Call::Part(part, fin)) => match connection.send_part(&part, fin, out) {
+            Some(Call::Part(part, fin)) => match connection.feed_part(&part, fin, out) {
                 Err(misuse) => assert_eq!(misuse, Misuse::Closed),
                 Ok(()) => {
                     let whole = match (self.parts.take(), part) {
@@ -207,7 +207,7 @@ proptest! {
 const SECOND: Duration = Duration::from_secs(1);
 
 fn timed(role: Role, start: Instant) -> Connection {
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.timeouts.keep_alive = Some(20 * SECOND);
     config.timeouts.pong = 10 * SECOND;
     config.timeouts.close = 5 * SECOND;
@@ -308,7 +308,7 @@ fn close_timeout() {
         let mut connection = timed(role, start);
         let mut out = Vec::new();
         connection.poll_timeout(start);
-        connection.send(Event::Close(None), &mut out).unwrap();
+        connection.feed(Event::Close(None), &mut out).unwrap();
         let at = start + 15 * SECOND;
         assert_eq!(connection.poll_timeout(start + 10 * SECOND), Some(at));
         // Neither bytes nor another look at the clock move it.
@@ -347,7 +347,7 @@ fn closing_while_pinged() {
         let mut connection = timed(role, start);
         let mut out = Vec::new();
         connection.handle_timeout(start + 20 * SECOND, &mut out).unwrap();
-        connection.send(Event::Close(None), &mut out).unwrap();
+        connection.feed(Event::Close(None), &mut out).unwrap();
         assert_eq!(connection.poll_timeout(start + 21 * SECOND), Some(start + 26 * SECOND));
         let expired = connection.handle_timeout(start + 30 * SECOND, &mut out);
         assert_eq!(expired, Err(Expired::Close));
@@ -359,7 +359,7 @@ fn closing_while_pinged() {
 #[test]
 fn endless_timeouts() {
     let start = Instant::now();
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     assert_eq!(Connection::new(CLIENT, &config, start).poll_timeout(start), None);
     config.timeouts = Timeouts::default();
     config.timeouts.keep_alive = Some(Duration::MAX);
@@ -370,7 +370,7 @@ fn endless_timeouts() {
     let mut out = Vec::new();
     connection.heard();
     assert_eq!(connection.handle_timeout(start + 1000 * SECOND, &mut out), Ok(()));
-    connection.send(Event::Close(None), &mut out).unwrap();
+    connection.feed(Event::Close(None), &mut out).unwrap();
     assert_eq!(connection.poll_timeout(start), None);
     for expired in [Expired::Pong, Expired::Close] {
         assert!(expired.to_string().contains("RFC 6455 §"));
@@ -383,9 +383,9 @@ fn a_deadline_alone() {
     let start = Instant::now();
     let (_, _, mut deadline) = timed(CLIENT, start).split();
     // Quiet for 20 s, and 10 s for the pong.
-    assert_eq!(deadline.patience(), Some(30 * SECOND));
+    assert_eq!(deadline.stall_timeout(), Some(30 * SECOND));
     let endless = Timeouts::default();
-    assert_eq!(Deadline::new(endless, start).patience(), None);
+    assert_eq!(Deadline::new(endless, start).stall_timeout(), None);
     assert_eq!(deadline.handle(false, start + 19 * SECOND), None);
     assert_eq!(deadline.handle(false, start + 20 * SECOND), Some(Due::Ping));
     assert_eq!(deadline.handle(false, start + 29 * SECOND), None);

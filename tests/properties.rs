@@ -111,7 +111,7 @@ proptest! {
             let bytes = from_peer_of(role, &stream.bytes);
             let mut dice = Dice::new(seed);
             for way in WAYS {
-                let run = run(role, &Config::default(), way, dice.cut(&bytes));
+                let run = run(role, &ProtocolConfig::default(), way, dice.cut(&bytes));
                 prop_assert_eq!(run.violation, None);
                 prop_assert_eq!(&run.events, &stream.events, "{:?} {:?}", role, way);
                 let said: Vec<_> = frames(&run.out).into_iter().map(|f| (f.opcode, f.payload)).collect();
@@ -127,7 +127,7 @@ proptest! {
     fn ways_mixed(stream in stream(), seed: u64) {
         let mut dice = Dice::new(seed);
         let bytes = stream.bytes;
-        let mut connection = Connection::new(CLIENT, &Config::default(), Instant::now());
+        let mut connection = Connection::new(CLIENT, &ProtocolConfig::default(), Instant::now());
         let (mut heard, mut left, mut out) = (Vec::new(), Vec::new(), Vec::new());
         for piece in dice.cut(&bytes) {
             left.extend(piece);
@@ -178,7 +178,7 @@ proptest! {
     fn arbitrary_bytes(bytes in almost_a_stream(), plain: bool, seed: u64) {
         for role in BOTH {
             let bytes = if plain { bytes.clone() } else { from_peer_of(role, &bytes) };
-            let whole = run(role, &Config::default(), Way::Recv, [&bytes[..]]);
+            let whole = run(role, &ProtocolConfig::default(), Way::Recv, [&bytes[..]]);
             let said = frames(&whole.out);
             prop_assert!(said.iter().all(|frame| frame.masked == matches!(role, Role::Client(_))));
             if let Some(violation) = whole.violation {
@@ -188,7 +188,7 @@ proptest! {
             }
             prop_assert!(whole.out.len() <= 2 * bytes.len() + 200);
             for way in WAYS {
-                let other = run(role, &Config::default(), way, Dice::new(seed).cut(&bytes));
+                let other = run(role, &ProtocolConfig::default(), way, Dice::new(seed).cut(&bytes));
                 prop_assert_eq!(&other.events, &whole.events);
                 prop_assert_eq!(other.violation, whole.violation);
                 prop_assert_eq!(&other.out, &whole.out);
@@ -217,21 +217,21 @@ proptest! {
     #[test]
     fn what_is_sent_is_well_formed(all in prop::collection::vec(said(), 0..6)) {
         for role in BOTH {
-            let mut connection = Connection::new(role, &Config::default(), Instant::now());
+            let mut connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
             let mut out = Vec::new();
             let mut expected = Vec::new();
             for Said { message, cuts } in &all {
                 match message {
                     Message::Binary(data) if !cuts.is_empty() => {
                         for chunk in data.chunks(data.len().max(1).div_ceil(3)) {
-                            connection.send_part(chunk, false, &mut out).unwrap();
+                            connection.feed_part(chunk, false, &mut out).unwrap();
                             expected.push(chunk.to_vec());
                         }
-                        connection.send_part(b"", true, &mut out).unwrap();
+                        connection.feed_part(b"", true, &mut out).unwrap();
                         expected.push(vec![]);
                     }
                     message => {
-                        connection.send(message, &mut out).unwrap();
+                        connection.feed(message, &mut out).unwrap();
                         expected.push(message.as_bytes().to_vec());
                     }
                 }

@@ -51,7 +51,7 @@ struct Side {
 
 impl Side {
     fn new(role: Role, before: Before) -> Self {
-        let connection = Connection::new(role, &Config::default(), Instant::now());
+        let connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
         let mut side = Self { role, connection, out: Vec::new() };
         let theirs = bytes![0x88, 2, 4000u16];
         let broken = bytes![0x83, 0];
@@ -79,7 +79,7 @@ impl Side {
     }
 
     fn close(&mut self) {
-        self.connection.send(OURS, &mut self.out).unwrap();
+        self.connection.feed(OURS, &mut self.out).unwrap();
     }
 
     /// One call of `recv` with what a peer sends.
@@ -209,7 +209,7 @@ fn output_in_every_state() {
             ] {
                 let mut side = Side::new(role, before);
                 let mut said = side.said();
-                let sent = side.connection.send(event, &mut side.out);
+                let sent = side.connection.feed(event, &mut side.out);
                 assert_eq!(sent.is_ok(), may_speak, "{role:?} {before:?}");
                 if may_speak {
                     said.extend(framed);
@@ -285,8 +285,8 @@ fn timeout_in_every_state() {
 fn simultaneous_close() {
     let mut client = Side::new(CLIENT, Before::Open);
     let mut server = Side::new(Role::Server, Before::Open);
-    client.connection.send(Close { code: 3001.into(), reason: "c" }, &mut client.out).unwrap();
-    server.connection.send(Close { code: 3002.into(), reason: "s" }, &mut server.out).unwrap();
+    client.connection.feed(Close { code: 3001.into(), reason: "c" }, &mut client.out).unwrap();
+    server.connection.feed(Close { code: 3002.into(), reason: "s" }, &mut server.out).unwrap();
     let from_server = server.said();
     let from_client = client.said();
     let close = |code: u16, reason: &'static str| {
@@ -336,14 +336,14 @@ fn every_code_sent() {
         let legal = matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999);
         for role in BOTH {
             let mut side = Side::new(role, Before::Open);
-            let sent = side.connection.send(Close { code: code.into(), reason: "" }, &mut side.out);
+            let sent = side.connection.feed(Close { code: code.into(), reason: "" }, &mut side.out);
             if legal {
                 assert_eq!(sent, Ok(()));
                 assert_eq!(side.said(), bytes![0x88, 2, code]);
             } else {
                 assert_eq!(sent, Err(Misuse::InvalidCloseCode(code)));
                 assert_eq!(side.connection.state(), State::Open);
-                assert_eq!(side.connection.send("still open", &mut side.out), Ok(()));
+                assert_eq!(side.connection.feed("still open", &mut side.out), Ok(()));
             }
         }
     }
@@ -353,7 +353,7 @@ fn every_code_sent() {
 #[test]
 fn split_halves_close_too() {
     for role in BOTH {
-        let connection = Connection::new(role, &Config::default(), Instant::now());
+        let connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
         let (mut receiver, mut sender, mut deadline) = connection.split();
         let stream = bytes![0x89, 1, "?", 0x81, 1, "a", 0x88, 2, 1000u16, 0x83];
         for way in WAYS {
@@ -391,7 +391,7 @@ fn split_halves_close_too() {
 #[test]
 fn split_halves_fail_too() {
     for role in BOTH {
-        let connection = Connection::new(role, &Config::default(), Instant::now());
+        let connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
         let (mut receiver, mut sender, _) = connection.split();
         let mut bytes = from_peer_of(role, &bytes![0x89, 1, "?", 0x83, 0]);
         let mut input = &mut bytes[..];

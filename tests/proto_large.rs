@@ -20,25 +20,25 @@ fn the_header_alone_and_the_payload_apart() {
         (Event::Text(&"w".repeat(16 << 10)), bytes![0x81, 126, 16_384u16]),
     ] {
         let mut out = Vec::new();
-        let payload = server.send_apart(&event, &mut out).unwrap();
+        let payload = server.feed_borrowed(&event, &mut out).unwrap();
         assert_eq!((&out, payload.len()), (&header, 16 << 10));
         let mut whole = Vec::new();
-        server.send(event, &mut whole).unwrap();
+        server.feed(event, &mut whole).unwrap();
         assert!(whole == [&out, payload].concat());
     }
     // What is small, masked or no message goes whole.
     let mut out = Vec::new();
-    assert_eq!(server.send_apart(&&large[1..], &mut out), Ok(&[][..]));
+    assert_eq!(server.feed_borrowed(&&large[1..], &mut out), Ok(&[][..]));
     assert_eq!(out.len(), 4 + large.len() - 1);
-    assert_eq!(server.send_apart(&Event::Ping(b"?"), &mut out), Ok(&[][..]));
+    assert_eq!(server.feed_borrowed(&Event::Ping(b"?"), &mut out), Ok(&[][..]));
     let mut masked = Vec::new();
-    assert_eq!(Sender::new(CLIENT).send_apart(&large, &mut masked), Ok(&[][..]));
+    assert_eq!(Sender::new(CLIENT).feed_borrowed(&large, &mut masked), Ok(&[][..]));
     assert_eq!(masked.len(), 8 + large.len());
     // And not where it may not be sent.
-    server.send_part("a", false, &mut out).unwrap();
-    assert_eq!(server.send_apart(&large, &mut out), Err(Misuse::Unfinished));
-    server.send(Event::Close(None), &mut out).unwrap();
-    assert_eq!(server.send_apart(&large, &mut out), Err(Misuse::Closed));
+    server.feed_part("a", false, &mut out).unwrap();
+    assert_eq!(server.feed_borrowed(&large, &mut out), Err(Misuse::Unfinished));
+    server.feed(Event::Close(None), &mut out).unwrap();
+    assert_eq!(server.feed_borrowed(&large, &mut out), Err(Misuse::Closed));
 }
 
 /// Receives a stream as a transport gives it: straight where that is offered, else by `block` bytes.

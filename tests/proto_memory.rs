@@ -118,7 +118,7 @@ fn what_is_gathered_has_room_for_as_much_again() {
 #[test]
 fn what_is_sent_takes_what_it_is() {
     let (mut sender, mut out) = (Sender::new(Role::Server), Vec::new());
-    sender.send(&[7; 10_000][..], &mut out).unwrap();
+    sender.feed(&[7; 10_000][..], &mut out).unwrap();
     assert!(out.capacity() < 10_020, "{}", out.capacity());
 }
 

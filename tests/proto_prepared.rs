@@ -7,7 +7,7 @@ use bowstring::proto::*;
 /// What a sender makes of it.
 fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
     let mut out = Vec::new();
-    sender.send(event, &mut out).unwrap();
+    sender.feed(event, &mut out).unwrap();
     out
 }
 
@@ -43,17 +43,17 @@ fn a_client_masks_each_anew() {
 #[test]
 fn as_a_part_it_is_a_message_like_any_other() {
     let (mut sender, mut out) = (server(), Vec::new());
-    sender.send_part(Prepared::text("a"), false, &mut out).unwrap();
+    sender.feed_part(Prepared::text("a"), false, &mut out).unwrap();
     // §5.4: no other message in between.
-    assert_eq!(sender.send(Prepared::text("b"), &mut out), Err(Misuse::Unfinished));
-    assert_eq!(sender.send_part(Prepared::binary(b"c"), true, &mut out), Err(Misuse::KindChanged));
+    assert_eq!(sender.feed(Prepared::text("b"), &mut out), Err(Misuse::Unfinished));
+    assert_eq!(sender.feed_part(Prepared::binary(b"c"), true, &mut out), Err(Misuse::KindChanged));
     assert!(sender.is_unfinished());
-    sender.send_part(Prepared::text("d"), true, &mut out).unwrap();
+    sender.feed_part(Prepared::text("d"), true, &mut out).unwrap();
     assert!(!sender.is_unfinished());
     assert_eq!(out, [0x01, 1, b'a', 0x80, 1, b'd']);
     // Behind a close frame nothing can end it.
-    sender.send_part("e", false, &mut out).unwrap();
-    sender.send(Event::Close(None), &mut out).unwrap();
+    sender.feed_part("e", false, &mut out).unwrap();
+    sender.feed(Event::Close(None), &mut out).unwrap();
     assert!(!sender.is_unfinished());
 }
 
@@ -67,8 +67,8 @@ fn shown_as_what_they_are() {
 #[test]
 fn not_behind_a_close_frame() {
     let (mut sender, mut out) = (server(), Vec::new());
-    sender.send(Event::Close(None), &mut out).unwrap();
-    assert_eq!(sender.send(Prepared::text("late"), &mut out), Err(Misuse::Closed));
+    sender.feed(Event::Close(None), &mut out).unwrap();
+    assert_eq!(sender.feed(Prepared::text("late"), &mut out), Err(Misuse::Closed));
     assert_eq!(out, [0x88, 0]);
 }
 
@@ -76,16 +76,16 @@ fn not_behind_a_close_frame() {
 #[test]
 fn a_large_frame_is_shared() {
     let large = Prepared::binary(&vec![7; 16 << 10]);
-    let one = server().send_shared(&large).unwrap().unwrap();
-    let other = server().send_shared(&large).unwrap().unwrap();
+    let one = server().feed_shared(&large).unwrap().unwrap();
+    let other = server().feed_shared(&large).unwrap().unwrap();
     assert_eq!(one.as_ptr(), other.as_ptr());
     assert_eq!(one, sent(&mut server(), &large));
     // What is small is not worth it; a client masks; and not where it may not be sent.
-    assert_eq!(server().send_shared(&Prepared::binary(&vec![7; (16 << 10) - 1])), Ok(None));
-    assert_eq!(Sender::new(Role::Client(|| [1; 4])).send_shared(&large), Ok(None));
+    assert_eq!(server().feed_shared(&Prepared::binary(&vec![7; (16 << 10) - 1])), Ok(None));
+    assert_eq!(Sender::new(Role::Client(|| [1; 4])).feed_shared(&large), Ok(None));
     let (mut sender, mut out) = (server(), Vec::new());
-    sender.send_part("a", false, &mut out).unwrap();
-    assert_eq!(sender.send_shared(&large), Err(Misuse::Unfinished));
-    sender.send(Event::Close(None), &mut out).unwrap();
-    assert_eq!(sender.send_shared(&large), Err(Misuse::Closed));
+    sender.feed_part("a", false, &mut out).unwrap();
+    assert_eq!(sender.feed_shared(&large), Err(Misuse::Unfinished));
+    sender.feed(Event::Close(None), &mut out).unwrap();
+    assert_eq!(sender.feed_shared(&large), Err(Misuse::Closed));
 }

@@ -15,7 +15,7 @@ struct Case {
     input: Vec<u8>,
     /// `None`: both, with the bytes masked for the server's; else the bytes as they are.
     role: Option<Role>,
-    config: Config,
+    config: ProtocolConfig,
     events: Vec<Message>,
     /// Unmasked, but for the complaint about the violation.
     out: Vec<u8>,
@@ -30,7 +30,7 @@ fn case(section: &'static str, about: &'static str, input: Vec<u8>) -> Case {
         about,
         input,
         role: None,
-        config: Config::default(),
+        config: ProtocolConfig::default(),
         events: Vec::new(),
         out: Vec::new(),
         violation: None,
@@ -59,7 +59,7 @@ impl Case {
         self.role = Some(role);
         self
     }
-    fn with(mut self, change: impl FnOnce(&mut Config)) -> Self {
+    fn with(mut self, change: impl FnOnce(&mut ProtocolConfig)) -> Self {
         change(&mut self.config);
         self
     }
@@ -487,34 +487,34 @@ fn section_6_1_sending() {
     let long = "*".repeat(126);
     type Send = fn(&mut Connection, &mut Vec<u8>) -> Result<(), Misuse>;
     let rows: Vec<(&str, Send, Vec<u8>)> = vec![
-        ("text", |c, out| c.send("Hello", out), bytes![0x81, 5, "Hello"]),
-        ("binary", |c, out| c.send(b"\xff\x00", out), bytes![0x82, 2, b"\xff\x00"]),
-        ("empty", |c, out| c.send("", out), bytes![0x81, 0]),
-        ("16 bits", |c, out| c.send("*".repeat(126), out), bytes![0x81, 126, 126u16, &*long]),
+        ("text", |c, out| c.feed("Hello", out), bytes![0x81, 5, "Hello"]),
+        ("binary", |c, out| c.feed(b"\xff\x00", out), bytes![0x82, 2, b"\xff\x00"]),
+        ("empty", |c, out| c.feed("", out), bytes![0x81, 0]),
+        ("16 bits", |c, out| c.feed("*".repeat(126), out), bytes![0x81, 126, 126u16, &*long]),
         (
             "64 bits",
-            |c, out| c.send(vec![b'*'; 65_536], out),
+            |c, out| c.feed(vec![b'*'; 65_536], out),
             bytes![0x82, 127, 65_536u64, vec![b'*'; 65_536]],
         ),
-        ("ping", |c, out| c.send(Event::Ping(b"?"), out), bytes![0x89, 1, "?"]),
-        ("pong", |c, out| c.send(Event::Pong(b"!"), out), bytes![0x8A, 1, "!"]),
-        ("close", |c, out| c.send(Event::Close(None), out), bytes![0x88, 0]),
+        ("ping", |c, out| c.feed(Event::Ping(b"?"), out), bytes![0x89, 1, "?"]),
+        ("pong", |c, out| c.feed(Event::Pong(b"!"), out), bytes![0x8A, 1, "!"]),
+        ("close", |c, out| c.feed(Event::Close(None), out), bytes![0x88, 0]),
         (
             "close with a reason",
-            |c, out| c.send(Close { code: CloseCode::GOING_AWAY, reason: "bye" }, out),
+            |c, out| c.feed(Close { code: CloseCode::GOING_AWAY, reason: "bye" }, out),
             bytes![0x88, 5, 1001u16, "bye"],
         ),
         (
             "parts",
             |c, out| {
-                c.send_part("a", false, out)?;
-                c.send_part("", false, out)?;
-                c.send(Event::Ping(b""), out)?;
-                c.send_part(Event::Pong(b""), false, out)?;
-                c.send_part("b", true, out)?;
-                c.send_part(b"c", true, out)?;
-                c.send_part(b"d", false, out)?;
-                c.send_part(b"", true, out)
+                c.feed_part("a", false, out)?;
+                c.feed_part("", false, out)?;
+                c.feed(Event::Ping(b""), out)?;
+                c.feed_part(Event::Pong(b""), false, out)?;
+                c.feed_part("b", true, out)?;
+                c.feed_part(b"c", true, out)?;
+                c.feed_part(b"d", false, out)?;
+                c.feed_part(b"", true, out)
             },
             bytes![
                 0x01, 1, "a", 0x00, 0, 0x89, 0, 0x8A, 0, 0x80, 1, "b", 0x82, 1, "c", 0x02, 1, "d",
@@ -524,17 +524,17 @@ fn section_6_1_sending() {
         (
             "a close frame between parts, and nothing behind it",
             |c, out| {
-                c.send_part("a", false, out)?;
-                c.send(Event::Close(None), out)?;
-                assert_eq!(c.send_part("b", true, out), Err(Misuse::Closed));
-                c.send(Event::Close(None), out)
+                c.feed_part("a", false, out)?;
+                c.feed(Event::Close(None), out)?;
+                assert_eq!(c.feed_part("b", true, out), Err(Misuse::Closed));
+                c.feed(Event::Close(None), out)
             },
             bytes![0x01, 1, "a", 0x88, 0],
         ),
     ];
     for (about, send, expected) in rows {
         for role in BOTH {
-            let mut run = Run::new(role, &Config::default(), Way::Recv);
+            let mut run = Run::new(role, &ProtocolConfig::default(), Way::Recv);
             assert_eq!(send(&mut run.connection, &mut run.out), Ok(()), "{about}");
             // A client's peer is a server: what it reads is masked.
             let peer = if let Role::Server = role { CLIENT } else { Role::Server };
@@ -550,49 +550,49 @@ fn section_6_1_misuse() {
     const TOO_LONG: &[u8; 126] = &[b'*'; 126];
     let too_long = Misuse::LongControl { len: 126 };
     let rows: [(Send, Send, Misuse); 12] = [
-        (|_, _| Ok(()), |c, out| c.send(Event::Ping(TOO_LONG), out), too_long),
-        (|_, _| Ok(()), |c, out| c.send(Event::Pong(TOO_LONG), out), too_long),
-        (|_, _| Ok(()), |c, out| c.send_part(Event::Ping(TOO_LONG), true, out), too_long),
+        (|_, _| Ok(()), |c, out| c.feed(Event::Ping(TOO_LONG), out), too_long),
+        (|_, _| Ok(()), |c, out| c.feed(Event::Pong(TOO_LONG), out), too_long),
+        (|_, _| Ok(()), |c, out| c.feed_part(Event::Ping(TOO_LONG), true, out), too_long),
         (
             |_, _| Ok(()),
             |c, out| {
                 let reason = &"*".repeat(124);
-                c.send(Close { code: CloseCode::NORMAL, reason }, out)
+                c.feed(Close { code: CloseCode::NORMAL, reason }, out)
             },
             too_long,
         ),
         (
             |_, _| Ok(()),
-            |c, out| c.send(Close { code: CloseCode::NO_STATUS, reason: "" }, out),
+            |c, out| c.feed(Close { code: CloseCode::NO_STATUS, reason: "" }, out),
             Misuse::InvalidCloseCode(1005),
         ),
-        (|c, out| c.send_part("a", false, out), |c, out| c.send("b", out), Misuse::Unfinished),
-        (|c, out| c.send_part("a", false, out), |c, out| c.send(b"b", out), Misuse::Unfinished),
+        (|c, out| c.feed_part("a", false, out), |c, out| c.feed("b", out), Misuse::Unfinished),
+        (|c, out| c.feed_part("a", false, out), |c, out| c.feed(b"b", out), Misuse::Unfinished),
         (
-            |c, out| c.send_part("a", false, out),
-            |c, out| c.send_part(b"b", true, out),
+            |c, out| c.feed_part("a", false, out),
+            |c, out| c.feed_part(b"b", true, out),
             Misuse::KindChanged,
         ),
         (
-            |c, out| c.send_part(b"a", false, out),
-            |c, out| c.send_part("b", false, out),
+            |c, out| c.feed_part(b"a", false, out),
+            |c, out| c.feed_part("b", false, out),
             Misuse::KindChanged,
         ),
-        (|c, out| c.send(Event::Close(None), out), |c, out| c.send("a", out), Misuse::Closed),
+        (|c, out| c.feed(Event::Close(None), out), |c, out| c.feed("a", out), Misuse::Closed),
         (
-            |c, out| c.send(Event::Close(None), out),
-            |c, out| c.send(Event::Ping(b""), out),
+            |c, out| c.feed(Event::Close(None), out),
+            |c, out| c.feed(Event::Ping(b""), out),
             Misuse::Closed,
         ),
         (
-            |c, out| c.send(Event::Close(None), out),
-            |c, out| c.send_part("a", true, out),
+            |c, out| c.feed(Event::Close(None), out),
+            |c, out| c.feed_part("a", true, out),
             Misuse::Closed,
         ),
     ];
     for (i, (before, send, misuse)) in rows.into_iter().enumerate() {
         for role in BOTH {
-            let mut run = Run::new(role, &Config::default(), Way::Recv);
+            let mut run = Run::new(role, &ProtocolConfig::default(), Way::Recv);
             assert_eq!(before(&mut run.connection, &mut run.out), Ok(()), "row {i}");
             let trace = run.out.clone();
             let state = run.connection.state();
@@ -656,8 +656,8 @@ fn section_7_4_codes() {
 
 #[test]
 fn section_7_4_1_kinds_of_data() {
-    let no_text = |config: &mut Config| config.limits.accept_text = false;
-    let no_binary = |config: &mut Config| config.limits.accept_binary = false;
+    let no_text = |config: &mut ProtocolConfig| config.limits.accept_text = false;
+    let no_binary = |config: &mut ProtocolConfig| config.limits.accept_binary = false;
     check([
         case("7.4.1", "text refused", bytes![0x81, 1, "a"])
             .with(no_text)
@@ -748,14 +748,14 @@ fn section_8_1_utf8() {
         fragments.extend(bytes![if i == 0 { 1 } else { 0 }, 1, i32::from(byte)]);
         fragments.extend(bytes![0x89, 0]);
     }
-    let run = run(CLIENT, &Config::default(), Way::Recv, [&*bytes![fragments, 0x80, 0]]);
+    let run = run(CLIENT, &ProtocolConfig::default(), Way::Recv, [&*bytes![fragments, 0x80, 0]]);
     assert_eq!(run.events.last(), Some(&Message::from(edges)));
 }
 
 #[test]
 fn section_10_4_limits() {
     let limits = |message, frame, fragments| {
-        move |config: &mut Config| {
+        move |config: &mut ProtocolConfig| {
             config.limits.max_message_size = message;
             config.limits.max_frame_size = frame;
             config.limits.max_fragments = fragments;

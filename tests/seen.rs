@@ -6,7 +6,7 @@ mod running;
 use std::io::{self, Write};
 use std::sync::{Arc, Mutex};
 
-use bowstring::server::{Accept, Answer, Connection, Limits, Request, Topic};
+use bowstring::server::{Accept, Answer, Request, ServerConnection, ServerLimits, Topic};
 use bowstring::{Error, Message, Prepared};
 use http::StatusCode;
 use running::{Running, local, start};
@@ -61,7 +61,7 @@ async fn page_or_echo(request: Request) -> Result<Accept, Answer> {
 }
 
 /// Echoes, and fails with what the peer said last.
-async fn echo(mut connection: Connection) -> Result<(), String> {
+async fn echo(mut connection: ServerConnection) -> Result<(), String> {
     loop {
         match connection.recv().await.map_err(|error| error.to_string())? {
             Some(Message::Close(Some(close))) if !close.reason.is_empty() => {
@@ -130,7 +130,7 @@ async fn what_is_pushed_is_counted_at_once() {
     let topic = Topic::new();
     let news = topic.clone();
     let Running { address, handle, task: serving } =
-        start(server, move |connection: Connection| {
+        start(server, move |connection: ServerConnection| {
             let news = news.clone();
             async move {
                 let (mut reader, writer, ()) = connection.split();
@@ -165,7 +165,7 @@ async fn the_end_of_a_connection_that_was_taken_away() {
     let (log, _guard) = logged();
     let server = local().await;
     let Running { address, handle, task: serving } =
-        start(server, async |connection: Connection| {
+        start(server, async |connection: ServerConnection| {
             connection.into_socket().0.close(1000, "").await
         });
     let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
@@ -184,7 +184,7 @@ async fn draining_alarms_nobody() {
 
     let server = local().await;
     let Running { address, handle, task: serving } =
-        start(server, async |mut connection: Connection| {
+        start(server, async |mut connection: ServerConnection| {
             while let Some(message) = connection.recv().await? {
                 connection.send(message).await?;
             }
@@ -228,7 +228,7 @@ async fn a_page_is_an_answer() {
         "/health" => Err::<Accept, _>(Answer::new(StatusCode::OK)),
         _ => panic!("as it was told to"),
     });
-    let Running { address, handle, task: serving } = start(server, async |_: Connection| {});
+    let Running { address, handle, task: serving } = start(server, async |_: ServerConnection| {});
     for (path, status) in [("/health", "200"), ("/panic", "500")] {
         let mut stream = TcpStream::connect(address).await.unwrap();
         let request = format!("GET {path} HTTP/1.1\r\nHost: here\r\n\r\n");
@@ -261,10 +261,10 @@ async fn every_refusal_is_told() {
         (0, "GET / HTTP/3.1\r\nHost: here\r\n\r\n".to_owned(), "505"),
         (0, request, "503"),
     ] {
-        let mut limits = Limits::default();
+        let mut limits = ServerLimits::default();
         limits.connections = connections;
         let server = local().await.limits(limits);
-        let Running { address, task: serving, .. } = start(server, async |_: Connection| {});
+        let Running { address, task: serving, .. } = start(server, async |_: ServerConnection| {});
         let mut stream = TcpStream::connect(address).await.unwrap();
         stream.write_all(request.as_bytes()).await.unwrap();
         let mut line = [0; 12];

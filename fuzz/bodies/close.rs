@@ -2,7 +2,7 @@
 //!
 //! Byte 0: the role. The rest: the payload.
 
-use bowstring::proto::{Close, CloseFrame, Config, Message, Misuse, Role, Violation};
+use bowstring::proto::{Close, CloseFrame, Message, Misuse, ProtocolConfig, Role, Violation};
 
 use crate::support::{CLIENT, Run, WAYS, Way, frame, frames, from_peer_of, run};
 
@@ -30,7 +30,7 @@ pub fn close(data: &[u8]) {
     };
     let stream = from_peer_of(role, &frame(true, 8, payload));
     for way in WAYS {
-        let run = run(role, &Config::default(), way, stream.chunks(7));
+        let run = run(role, &ProtocolConfig::default(), way, stream.chunks(7));
         let said = frames(&run.out);
         assert_eq!(said.len(), 1);
         match &expected {
@@ -50,15 +50,15 @@ pub fn close(data: &[u8]) {
     let [a, b, reason @ ..] = payload else { return };
     let Ok(reason) = std::str::from_utf8(reason) else { return };
     let code = u16::from_be_bytes([*a, *b]);
-    let mut end = Run::new(role, &Config::default(), Way::Recv);
-    let sent = end.connection.send(Close { code: code.into(), reason }, &mut end.out);
+    let mut end = Run::new(role, &ProtocolConfig::default(), Way::Recv);
+    let sent = end.connection.feed(Close { code: code.into(), reason }, &mut end.out);
     if !legal(code) {
         assert_eq!(sent, Err(Misuse::InvalidCloseCode(code)));
     } else if payload.len() > 125 {
         assert_eq!(sent, Err(Misuse::LongControl { len: payload.len() }));
     } else {
         assert_eq!(sent, Ok(()));
-        let mut peer = run(other, &Config::default(), Way::Recv, [&end.out[..]]);
+        let mut peer = run(other, &ProtocolConfig::default(), Way::Recv, [&end.out[..]]);
         let frame = CloseFrame { code: code.into(), reason: reason.into() };
         assert_eq!(peer.events, [Message::Close(Some(frame))]);
         end.feed(&std::mem::take(&mut peer.out));

@@ -6,7 +6,7 @@
 
 use std::time::Instant;
 
-use bowstring::proto::{Compression, Config, Connection, Context, Role};
+use bowstring::proto::{Compression, Connection, Context, ProtocolConfig, Role};
 
 use crate::support::{CLIENT, Dice, WAYS, frames_with, run};
 
@@ -14,7 +14,7 @@ pub fn deflate_roundtrip(data: &[u8]) {
     let [agreed, effort, a, b, messages @ ..] = data else { return };
     let mut rest = messages;
     let context = Context { takeover: agreed & 1 == 0, window_bits: 8 + (agreed >> 1) % 8 };
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.compression = Some(Compression {
         send: context,
         receive: context,
@@ -29,12 +29,12 @@ pub fn deflate_roundtrip(data: &[u8]) {
         let (word, behind) = behind.split_at(usize::from(*len).min(behind.len()));
         let message = word.repeat(usize::from(*times) % 64);
         if dice.roll(2) == 0 {
-            sender.send(&message, &mut wire).expect("may be sent");
+            sender.feed(&message, &mut wire).expect("may be sent");
         } else {
             for part in dice.cut(&message) {
-                sender.send_part(part, false, &mut wire).expect("may be sent");
+                sender.feed_part(part, false, &mut wire).expect("may be sent");
             }
-            sender.send_part(&b""[..], true, &mut wire).expect("may be sent");
+            sender.feed_part(&b""[..], true, &mut wire).expect("may be sent");
         }
         said.push(message);
         rest = behind;

@@ -3,7 +3,7 @@
 //!
 //! Byte 0: options. Bytes 1 and 2: where to cut. The rest: payloads, each behind its length.
 
-use bowstring::proto::{Compression, Config, Context};
+use bowstring::proto::{Compression, Context, ProtocolConfig};
 
 use crate::support::{CLIENT, Dice, WAYS, Way, frame, run};
 
@@ -11,7 +11,7 @@ pub fn inflate(data: &[u8]) {
     let [options, a, b, payloads @ ..] = data else { return };
     let mut rest = payloads;
     let context = Context { takeover: options & 1 == 0, window_bits: 9 + (options >> 1) % 7 };
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.compression = Some(Compression {
         send: context,
         receive: context,

@@ -317,7 +317,7 @@ impl Story {
                         let Some(event) = events.next() else { break };
                         let message = Message::from(event);
                         if !message.is_close()
-                            && outgoing.send(&message).is_ok()
+                            && outgoing.feed(&message).is_ok()
                             && is_data(&message)
                         {
                             self.framed.push((message.clone(), true));

@@ -4,7 +4,7 @@
 //! Byte 0: how each end receives, and what compression they agreed on. The rest is the script, pairs of
 //! bytes: what to do (its highest bit: which end), and how much.
 
-use bowstring::proto::{Close, Compression, Config, Context, Event, Message, Role, State};
+use bowstring::proto::{Close, Compression, Context, Event, Message, ProtocolConfig, Role, State};
 
 use crate::support::{CLIENT, Run, WAYS, frames_with};
 
@@ -17,7 +17,7 @@ struct End {
 }
 
 impl End {
-    fn new(role: Role, way: u8, config: &Config) -> Self {
+    fn new(role: Role, way: u8, config: &ProtocolConfig) -> Self {
         let run = Run::new(role, config, WAYS[usize::from(way) % 3]);
         Self { run, sent: Vec::new(), parts: None, said: Vec::new() }
     }
@@ -31,7 +31,7 @@ impl End {
     fn send(&mut self, event: Event<'_>) {
         let before = self.run.out.len();
         let again = self.run.connection.is_clean() || self.sent.iter().any(Message::is_close);
-        match self.run.connection.send(event, &mut self.run.out) {
+        match self.run.connection.feed(event, &mut self.run.out) {
             Ok(()) if again => assert_eq!(self.run.out.len(), before),
             Ok(()) => self.sent.push(event.into()),
             Err(_) => assert_eq!(self.run.out.len(), before),
@@ -40,7 +40,7 @@ impl End {
 
     fn send_part(&mut self, part: Event<'_>, fin: bool) {
         let before = self.run.out.len();
-        if self.run.connection.send_part(part, fin, &mut self.run.out).is_err() {
+        if self.run.connection.feed_part(part, fin, &mut self.run.out).is_err() {
             assert_eq!(self.run.out.len(), before);
             return;
         }
@@ -74,7 +74,7 @@ fn compression(agreed: u8) -> Option<Compression> {
 
 pub fn pair(data: &[u8]) {
     let [setup, script @ ..] = data else { return };
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.compression = compression(setup >> 4);
     let reserved = if config.compression.is_some() { 0b100 } else { 0 };
     let mut ends =

@@ -3,7 +3,7 @@
 //!
 //! Byte 0: options. Bytes 1 and 2: where to cut. The rest: the stream.
 
-use bowstring::proto::{Config, Role};
+use bowstring::proto::{ProtocolConfig, Role};
 
 use crate::support::{CLIENT, Dice, Frame, WAYS, Way, frames, masked, run};
 
@@ -11,7 +11,7 @@ pub fn receive(data: &[u8]) {
     let [options, a, b, stream @ ..] = data else { return };
     let seed = u64::from(u16::from_be_bytes([*a, *b]));
     let (role, server) = if options & 1 == 0 { (CLIENT, false) } else { (Role::Server, true) };
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     let small = options & 4 != 0;
     if small {
         config.limits.max_message_size = 100;

@@ -3,7 +3,7 @@
 //!
 //! Bytes 0 and 1: where to cut. The rest: the text.
 
-use bowstring::proto::{Config, Message, Violation};
+use bowstring::proto::{Message, ProtocolConfig, Violation};
 
 use crate::support::{CLIENT, Dice, Run, WAYS, Way, frame, run};
 
@@ -26,7 +26,7 @@ pub fn utf8(data: &[u8]) {
     if fragments.is_empty() {
         stream = frame(true, 1, b"");
     }
-    let config = Config::default();
+    let config = ProtocolConfig::default();
     for way in WAYS {
         for pieces in [vec![&stream[..]], dice.cut(&stream)] {
             let run = run(CLIENT, &config, way, pieces);

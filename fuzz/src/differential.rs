@@ -4,7 +4,7 @@
 
 use std::io::{self, Read, Write};
 
-use bowstring::proto::{CloseCode, CloseFrame, Config, Message, Role, Violation};
+use bowstring::proto::{CloseCode, CloseFrame, ProtocolConfig, Message, Role, Violation};
 use tungstenite::protocol::{self, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message as Theirs};
 
@@ -72,7 +72,7 @@ pub fn differential(data: &[u8]) {
     let mask = options & 1 != 0 && options & 8 == 0;
     let stream = if mask { masked(stream) } else { stream.to_vec() };
 
-    let mut config = Config::default();
+    let mut config = ProtocolConfig::default();
     config.limits.max_message_size = LIMIT;
     config.limits.max_fragments = u32::MAX; // They have no such limit.
     let cuts = Dice::new(u64::from(u16::from_be_bytes([*a, *b]))).cut(&stream);

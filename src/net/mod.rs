@@ -1,80 +1,49 @@
 //! The tokio layer: sockets, wake-ups, timers, buffers, back-pressure.
 //!
-//! ```text
-//!   accept  connect         the opening handshake over a transport
-//!        └──┬──┘
-//!         stream ─── batch ─── split      WebSocket: one task · lent events · two tasks
-//!           └──────────┼─────────┼──── patience
-//!                   driver    half      │     the reading loop and the end · a split socket's reading task
-//!                      │      shared ───┘     a lock between tasks · how long they wait for it
-//!             ┌────────┼─────────┬────────┐
-//!           input    link      timer   handle   waiting     bytes read · writing as it sees it · who waits
-//!             │     writing ── outbox ── overflow     what frames, what waits · for want of room
-//!             └── pool ──────────┘        buffers that a thread's sockets lend each other
-//! ```
+//! | room | what it is for |
+//! |---|---|
+//! | `opening` | the opening handshake over a transport, TLS |
+//! | `socket` | the unsplit socket: one task receives and sends |
+//! | `split` | the split socket: one task receives, others send |
+//! | `buffers` | what was read, what waits to be written |
 //!
-//! `transport` is what a connection goes over where this crate has opened it, `tls` how that is encrypted,
-//! `locked` lets others be split; `traffic` counts what goes over it. `both` wakes who polls a socket as a
-//! `Stream` and who as a `Sink`.
-//!
-//! Imports point downwards, and from here to [`proto`](crate::proto) and
-//! [`handshake`](crate::handshake), never back.
+//! Imports go from `opening` and `split` to `socket`, from there to `buffers`, and from all of them to
+//! [`proto`](crate::proto) and [`handshake`](crate::handshake), never back.
 
-mod accept;
-mod batch;
-mod both;
+mod buffers;
 mod config;
-mod connect;
-mod driver;
 mod error;
-mod half;
-mod handle;
-mod input;
 mod keys;
-mod link;
-mod locked;
 mod opening;
-mod outbox;
-mod overflow;
-mod patience;
-mod pool;
-mod shared;
+mod socket;
 mod split;
-mod stream;
-mod timer;
-#[cfg(feature = "rustls-tls")]
-mod tls;
-mod traffic;
-mod transport;
-mod waiting;
-mod writing;
 
-pub use accept::{Incoming, accept};
-pub use batch::{Events, Outgoing};
+pub use buffers::overflow::Overflow;
+#[cfg(feature = "metrics")]
+pub use buffers::traffic::Traffic;
 pub use config::Config;
 #[cfg(feature = "deflate")]
 pub use config::{Deflate, Memory};
-#[cfg(feature = "rustls-tls")]
-pub use connect::connect_tls;
-pub use connect::{connect, connect_over, connect_with};
 pub use error::{Error, TrySendError};
-#[cfg(feature = "server")]
-pub(crate) use handle::close_frame;
-pub use handle::{Ending, Handle};
 pub use keys::masking_key;
-pub use locked::Locked;
-pub use overflow::Overflow;
-pub use split::{Reader, Split, Writer};
-pub use stream::{Parts, WebSocket};
-#[cfg(all(feature = "rustls-tls", feature = "server"))]
-pub(crate) use tls::HTTP;
+pub use opening::accept::{Incoming, accept};
 #[cfg(feature = "rustls-tls")]
-pub use tls::{TlsError, TlsInfo};
+pub use opening::connect::connect_tls;
+pub use opening::connect::{connect, connect_over, connect_with};
+#[cfg(all(feature = "rustls-tls", feature = "server"))]
+pub(crate) use opening::tls::HTTP;
+#[cfg(feature = "rustls-tls")]
+pub use opening::tls::{TlsError, TlsInfo};
+#[cfg(feature = "rustls-tls")]
+pub use opening::transport::TlsStream;
+pub use opening::transport::{Transport, TransportRead, TransportWrite};
+pub use socket::batch::{Events, Outgoing};
+#[cfg(feature = "server")]
+pub(crate) use socket::handle::close_frame;
+pub use socket::handle::{CloseInfo, Handle};
+pub use socket::websocket::{Parts, WebSocket};
+pub use split::halves::{Reader, Split, Writer};
+pub use split::locked::Locked;
 /// The TLS library, in the version that this crate speaks with.
 #[cfg(feature = "rustls-tls")]
 pub use tokio_rustls::rustls;
-#[cfg(feature = "metrics")]
-pub use traffic::Traffic;
-#[cfg(feature = "rustls-tls")]
-pub use transport::TlsStream;
-pub use transport::{Transport, TransportRead, TransportWrite};

@@ -13,8 +13,8 @@ use super::error::Violation;
 use super::frame::Piece;
 use super::header::Header;
 use super::message::{Event, Message};
+use super::message_buffer::Buffer;
 use super::opcode::Opcode;
-use super::spare::Buffer;
 use super::utf8::Text;
 
 /// From how much of a message on the rest may be read right behind it.

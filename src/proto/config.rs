@@ -5,7 +5,7 @@ use std::time::Duration;
 /// Everything a [`Connection`](super::Connection) can be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Config {
+pub struct ProtocolConfig {
     /// What is taken from the peer.
     pub limits: Limits,
     /// How long the peer is waited for.

@@ -5,7 +5,7 @@
 //! 1. Read bytes; note it with [`heard`](Connection::heard). At the end of TCP,
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
-//!    events with [`send`](Connection::send).
+//!    events with [`feed`](Connection::send).
 //! 3. Write what was appended to `out`; if it had to wait for room, note it with
 //!    [`wrote`](Connection::wrote).
 //! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,
@@ -20,7 +20,7 @@ use std::time::Instant;
 
 use super::as_event::AsEvent;
 use super::close::{CloseCode, State};
-use super::config::Config;
+use super::config::ProtocolConfig;
 use super::deadline::{Deadline, Due, Expired};
 use super::error::{Misuse, Violation};
 use super::message::{Event, Message, Part};
@@ -41,7 +41,7 @@ pub struct Connection {
 
 impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
-    pub fn new(role: Role, config: &Config, now: Instant) -> Self {
+    pub fn new(role: Role, config: &ProtocolConfig, now: Instant) -> Self {
         let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
         #[cfg(feature = "deflate")]
         let (receiver, sender) = (
@@ -120,28 +120,28 @@ impl Connection {
         self.ended = true;
     }
 
-    /// Appends a whole message or a control frame to `out`; see [`Sender::send`].
+    /// Appends a whole message or a control frame to `out`; see [`Sender::feed`].
     ///
     /// # Errors
     ///
     /// What would break the protocol; nothing is appended.
     #[inline]
-    pub fn send(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        self.sender.send(event, out)
+    pub fn feed(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        self.sender.feed(event, out)
     }
 
-    /// Appends the next part of a message to `out`; see [`Sender::send_part`].
+    /// Appends the next part of a message to `out`; see [`Sender::feed_part`].
     ///
     /// # Errors
     ///
     /// What would break the protocol; nothing is appended.
-    pub fn send_part(
+    pub fn feed_part(
         &mut self,
         part: impl AsEvent,
         fin: bool,
         out: &mut Vec<u8>,
     ) -> Result<(), Misuse> {
-        self.sender.send_part(part, fin, out)
+        self.sender.feed_part(part, fin, out)
     }
 
     /// Appends to `out` whatever is owed to the peer, for instance the answer to its close frame.
@@ -181,7 +181,7 @@ impl Connection {
         match self.deadline.handle(self.sender.has_closed(), now) {
             None => Ok(()),
             Some(Due::Ping) => {
-                let sent = self.sender.send(Event::Ping(&[]), out);
+                let sent = self.sender.feed(Event::Ping(&[]), out);
                 debug_assert_eq!(sent, Ok(()), "a closing connection has another deadline");
                 Ok(())
             }

@@ -77,7 +77,7 @@ impl Deadline {
 
     /// How long a peer may do nothing at all before it is given up: quiet, and then without an answer
     /// to a ping. `None`: for ever.
-    pub fn patience(&self) -> Option<Duration> {
+    pub fn stall_timeout(&self) -> Option<Duration> {
         let Self { keep_alive, pong, .. } = self;
         [keep_alive, pong].into_iter().map(|time| time.duration()).sum()
     }

@@ -38,20 +38,20 @@ mod frame;
 mod header;
 mod mask;
 mod message;
+mod message_buffer;
 mod opcode;
 mod plain;
 mod prepared;
 mod receive;
 mod role;
 mod send;
-mod spare;
 mod utf8;
 
 pub use as_event::AsEvent;
 pub use close::{Close, CloseCode, State};
 #[cfg(feature = "deflate")]
 pub use config::{Compression, Context};
-pub use config::{Config, Limits, Timeouts};
+pub use config::{Limits, ProtocolConfig, Timeouts};
 pub use connection::Connection;
 pub use deadline::{Deadline, Due, Expired};
 #[cfg(feature = "deflate")]

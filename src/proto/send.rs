@@ -97,8 +97,8 @@ impl Sender {
     /// With nothing appended: after a close frame was sent; a control payload of more than
     /// 125 bytes; a close code that must not be sent; a whole message while one is unfinished.
     #[inline]
-    pub fn send(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
-        let payload = self.send_apart(&event, out)?;
+    pub fn feed(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
+        let payload = self.feed_borrowed(&event, out)?;
         out.extend_from_slice(payload);
         Ok(())
     }
@@ -131,16 +131,16 @@ impl Sender {
         Ok(())
     }
 
-    /// Like [`send`](Self::send), but where a copy can be spared it appends only the header, and gives
+    /// Like [`feed`](Self::feed), but where a copy can be spared it appends only the header, and gives
     /// the payload back, to be written right behind `out`: of a large message (16 KiB) that is neither
     /// masked (§5.3) nor compressed. Else what it gives is empty.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send).
+    /// As for [`feed`](Self::feed).
     // Of a plain message a few instructions are left where it is called.
     #[inline(always)]
-    pub fn send_apart<'e>(
+    pub fn feed_borrowed<'e>(
         &mut self,
         event: &'e impl AsEvent,
         out: &mut Vec<u8>,
@@ -184,12 +184,12 @@ impl Sender {
 
     /// The frame of a large prepared message (16 KiB) where it is the same for all, to be written
     /// instead of a copy: a server's, unless it is compressed against what was said before. With
-    /// `None` nothing was done, and [`send`](Self::send) frames it.
+    /// `None` nothing was done, and [`feed`](Self::feed) frames it.
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send).
-    pub fn send_shared(&mut self, prepared: &Prepared) -> Result<Option<Bytes>, Misuse> {
+    /// As for [`feed`](Self::feed).
+    pub fn feed_shared(&mut self, prepared: &Prepared) -> Result<Option<Bytes>, Misuse> {
         self.check_whole()?;
         if self.keys.is_some() || prepared.plain().payload().len() < LARGE {
             return Ok(None);
@@ -216,8 +216,8 @@ impl Sender {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), and where text and binary are mixed; nothing is appended then.
-    pub fn send_part(
+    /// As for [`feed`](Self::feed), and where text and binary are mixed; nothing is appended then.
+    pub fn feed_part(
         &mut self,
         part: impl AsEvent,
         fin: bool,
@@ -227,7 +227,7 @@ impl Sender {
         let (kind, payload) = match event {
             Event::Text(text) => (Opcode::Text, text.as_bytes()),
             Event::Binary(data) => (Opcode::Binary, data),
-            control => return self.send(control, out),
+            control => return self.feed(control, out),
         };
         self.check_open()?;
         let opcode = match self.unfinished {

@@ -15,15 +15,15 @@ use crate::net::{Reader, Transport, WebSocket, Writer};
 ///
 /// When it is dropped the server closes it: with 1000, or 1011 if the handler failed (§7.4.1).
 #[derive(Debug)]
-pub struct Connection<D = ()> {
+pub struct ServerConnection<D = ()> {
     /// What the hook gave; see [`Accept::new`](super::Accept::new).
     pub data: D,
     guest: Guest<WebSocket<Transport>>,
 }
 
-/// The reading direction of a [`Connection`] that was split.
+/// The reading direction of a [`ServerConnection`] that was split.
 #[derive(Debug)]
-pub struct ConnectionReader(Guest<Reader<Transport>>);
+pub struct ServerReader(Guest<Reader<Transport>>);
 
 /// What comes home.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ struct Seat<T> {
     peer: Peer,
 }
 
-impl<D> Connection<D> {
+impl<D> ServerConnection<D> {
     pub(super) fn new(
         data: D,
         id: u64,
@@ -74,11 +74,11 @@ impl<D> Connection<D> {
 
     /// Separates the directions, for two tasks or more, and gives what the hook gave. The reader is
     /// what comes home: the connection is closed when that is dropped, whoever still holds a writer.
-    pub fn split(self) -> (ConnectionReader, Writer<Transport>, D) {
+    pub fn split(self) -> (ServerReader, Writer<Transport>, D) {
         let Self { data, mut guest } = self;
         let Seat { socket, way, id, peer } = guest.leave();
         let (reader, writer) = socket.split();
-        (ConnectionReader(Guest::new(Seat { socket: reader, way, id, peer })), writer, data)
+        (ServerReader(Guest::new(Seat { socket: reader, way, id, peer })), writer, data)
     }
 
     /// Takes the connection away from the server, which does not close it then, and counts it as
@@ -88,19 +88,19 @@ impl<D> Connection<D> {
     }
 }
 
-impl ConnectionReader {
-    /// See [`Connection::id`].
+impl ServerReader {
+    /// See [`ServerConnection::id`].
     pub fn id(&self) -> u64 {
         self.0.seat().id
     }
 
-    /// See [`Connection::peer`].
+    /// See [`ServerConnection::peer`].
     pub fn peer(&self) -> Peer {
         self.0.seat().peer
     }
 }
 
-impl<D> Deref for Connection<D> {
+impl<D> Deref for ServerConnection<D> {
     type Target = WebSocket<Transport>;
 
     #[inline]
@@ -109,14 +109,14 @@ impl<D> Deref for Connection<D> {
     }
 }
 
-impl<D> DerefMut for Connection<D> {
+impl<D> DerefMut for ServerConnection<D> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.guest.seat_mut().socket
     }
 }
 
-impl Deref for ConnectionReader {
+impl Deref for ServerReader {
     type Target = Reader<Transport>;
 
     fn deref(&self) -> &Self::Target {
@@ -124,7 +124,7 @@ impl Deref for ConnectionReader {
     }
 }
 
-impl DerefMut for ConnectionReader {
+impl DerefMut for ServerReader {
     fn deref_mut(&mut self) -> &mut Self::Target {
         &mut self.0.seat_mut().socket
     }

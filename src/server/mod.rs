@@ -18,7 +18,7 @@
 //! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
 //! everything has a default that is safe to put on the internet.
 
-mod accepting;
+mod accept_loop;
 mod auth;
 mod connection;
 mod listener;
@@ -34,9 +34,9 @@ mod trace;
 
 pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
-pub use connection::{Connection, ConnectionReader};
+pub use connection::{ServerConnection, ServerReader};
 pub use listener::{Listener, Peer};
-pub use registry::{Limits, Report};
+pub use registry::{Report, ServerLimits};
 pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};

@@ -9,7 +9,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::listener::Peer;
-use crate::net::{Ending, Handle};
+use crate::net::{CloseInfo, Handle};
 use crate::proto::CloseFrame;
 
 /// How many connections a server takes.
@@ -18,7 +18,7 @@ use crate::proto::CloseFrame;
 /// health check gets 503 from a full server, and 429 from an address at its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Limits {
+pub struct ServerLimits {
     /// Open connections: those that have finished the opening handshake. While there are as many,
     /// whoever comes, and whoever finishes theirs, is answered with 503. Default 100,000. The system's
     /// limit on open files is often lower: while that is reached, nothing is accepted.
@@ -90,7 +90,7 @@ pub(super) struct Registry {
 
 /// What a server had been set to when it began to serve.
 struct Terms {
-    limits: Limits,
+    limits: ServerLimits,
     /// What everybody is told when it drains.
     farewell: CloseFrame,
 }
@@ -127,7 +127,7 @@ pub(super) enum End {
     Answered,
     Refused,
     /// The server has seen it off.
-    Seen(Option<Ending>),
+    Seen(Option<CloseInfo>),
     Dropped,
 }
 
@@ -140,7 +140,7 @@ pub(super) struct Place {
     end: Option<End>,
 }
 
-impl Default for Limits {
+impl Default for ServerLimits {
     fn default() -> Self {
         Self { connections: 100_000, handshakes: 8_192, per_address: None }
     }
@@ -159,7 +159,7 @@ impl Registry {
     }
 
     /// From now on somebody may come. To be called once.
-    pub(super) fn begin(&self, limits: Limits, farewell: CloseFrame) {
+    pub(super) fn begin(&self, limits: ServerLimits, farewell: CloseFrame) {
         if self.terms.set(Terms { limits, farewell }).is_ok() {
             let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
             self.handshakes.add_permits(handshakes);

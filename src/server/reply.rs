@@ -9,7 +9,7 @@ use crate::net::Config;
 /// Yes: the connection is accepted, and the handler gets `data`.
 #[derive(Clone, Debug, Default)]
 pub struct Accept<D = ()> {
-    /// What the handler gets; see [`Connection::data`](super::Connection::data).
+    /// What the handler gets; see [`ServerConnection::data`](super::ServerConnection::data).
     pub data: D,
     pub(super) protocol: Option<String>,
     pub(super) headers: HeaderMap,

@@ -15,10 +15,10 @@ use tokio::runtime;
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::accepting;
-use super::connection::Connection;
+use super::accept_loop;
+use super::connection::ServerConnection;
 use super::listener::{Listener, Shared};
-use super::registry::{Limits, Registry, Report};
+use super::registry::{Registry, Report, ServerLimits};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::task::{Context, Hook, Outcome};
@@ -63,7 +63,7 @@ use crate::proto::{CloseCode, CloseFrame};
 pub struct Server<D = ()> {
     listeners: Vec<Listener>,
     config: Config,
-    limits: Limits,
+    limits: ServerLimits,
     origins: Origins,
     hook: Hook<D>,
     farewell: CloseFrame,
@@ -93,7 +93,7 @@ impl Server {
         Self {
             listeners: Vec::new(),
             config: Config::default(),
-            limits: Limits::default(),
+            limits: ServerLimits::default(),
             origins: Origins::default(),
             hook: Box::new(|_| Box::pin(async { Ok(Accept::default()) })),
             farewell: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
@@ -133,7 +133,7 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// How many connections are taken.
-    pub fn limits(mut self, limits: Limits) -> Self {
+    pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
         self
     }
@@ -148,7 +148,7 @@ impl<D: Send + 'static> Server<D> {
     /// configuration, and what to tell the handler; or what else to answer. It is asked about plain
     /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
     ///
-    /// It is not asked about whoever came when there were as many as the [limits](Limits) allow: they
+    /// It is not asked about whoever came when there were as many as the [limits](ServerLimits) allow: they
     /// get 503 or 429, those with a plain request too, so that a health check fails while the server is
     /// full. Nor about requests that come while it drains (503), opening handshakes that are not legal
     /// (§4.2.1), and those from a page of a foreign [origin](Self::origins) (403).
@@ -250,7 +250,7 @@ impl<D: Send + 'static> Server<D> {
     /// Dropping the future stops accepting; connections go on.
     pub async fn serve<H, F>(self, handler: H) -> Report
     where
-        H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+        H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
         let (plan, listeners) = self.plan(handler);
@@ -269,7 +269,7 @@ impl<D: Send + 'static> Server<D> {
     /// If it is called from within a runtime.
     pub fn serve_on_threads<H, F>(self, threads: NonZero<usize>, handler: H) -> io::Result<Report>
     where
-        H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+        H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
         let (plan, listeners) = self.plan(handler);
@@ -334,7 +334,7 @@ struct Plan<D, H> {
 impl<D, H, F> Plan<D, H>
 where
     D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     async fn serve(self, listeners: Vec<Listener>) -> Report {
@@ -360,12 +360,12 @@ where
 fn accept_from<D, H, F>(context: &Arc<Context<D, H>>, listeners: Vec<Listener>) -> JoinSet<()>
 where
     D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     let mut accepting = JoinSet::new();
     for listener in listeners {
-        accepting.spawn(accepting::accept(Arc::clone(context), listener));
+        accepting.spawn(accept_loop::accept(Arc::clone(context), listener));
     }
     accepting
 }

@@ -17,7 +17,7 @@ use http::StatusCode;
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 use tokio::time::{sleep, timeout};
 
-use super::connection::{Connection, Left};
+use super::connection::{Left, ServerConnection};
 use super::listener::{Accepted, Peer};
 use super::registry::{End, Full, Place, Registry};
 use super::reply::{Accept, Answer};
@@ -80,7 +80,7 @@ pub(super) struct Arrival {
 /// boxed.
 pub(super) async fn serve<D, H, F>(context: Arc<Context<D, H>>, arrival: Box<Arrival>)
 where
-    H: Fn(Connection<D>) -> F,
+    H: Fn(ServerConnection<D>) -> F,
     F: Future<Output: Outcome>,
 {
     let trace = Trace::new(arrival.place.id(), arrival.accepted.peer);
@@ -179,7 +179,7 @@ async fn open<D, H>(
     context: &Context<D, H>,
     arrival: Box<Arrival>,
     trace: &Trace,
-) -> Option<(Place, Connection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
+) -> Option<(Place, ServerConnection<D>, Handle, oneshot::Receiver<Box<Left>>)> {
     let Arrival { accepted, mut place, permit } = *arrival;
     let peer = accepted.peer;
     let (mut socket, data) = handshake(context, accepted, &mut place, permit, trace).await?;
@@ -187,7 +187,7 @@ async fn open<D, H>(
     trace.opened(&handle);
     place.open(&handle);
     let (way, home) = oneshot::channel();
-    let connection = Connection::new(data, place.id(), peer, socket, way);
+    let connection = ServerConnection::new(data, place.id(), peer, socket, way);
     Some((place, connection, handle, home))
 }
 

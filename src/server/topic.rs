@@ -15,10 +15,10 @@ use crate::proto::Prepared;
 ///
 /// ```
 /// use bowstring::Prepared;
-/// use bowstring::server::{Connection, Topic};
+/// use bowstring::server::{ServerConnection, Topic};
 ///
 /// /// A room: whatever anybody says, everybody hears.
-/// async fn member(connection: Connection, room: Topic) -> Result<(), bowstring::Error> {
+/// async fn member(connection: ServerConnection, room: Topic) -> Result<(), bowstring::Error> {
 ///     let (mut reader, writer, ()) = connection.split();
 ///     let _subscription = room.subscribe(&writer);
 ///     while let Some(message) = reader.recv().await? {

@@ -76,7 +76,7 @@ fn percent(context: Context, pooled: bool, level: u8) -> f64 {
     let mut sender = Sender::new(Role::Server).with_compression(Some(&compression));
     let mut out = Vec::new();
     for message in corpus() {
-        sender.send(&*message, &mut out).unwrap();
+        sender.feed(&*message, &mut out).unwrap();
         out.clear();
     }
     let ratio = sender.ratio();

@@ -12,26 +12,26 @@ const fn context(takeover: bool, window_bits: u8) -> Context {
     Context { takeover, window_bits }
 }
 
-fn config(send: Context, receive: Context, threshold: usize) -> Config {
-    let mut config = Config::default();
+fn config(send: Context, receive: Context, threshold: usize) -> ProtocolConfig {
+    let mut config = ProtocolConfig::default();
     config.compression = Some(Compression { send, receive, level: 6, threshold, pooled: false });
     config
 }
 
 /// The same, keeping windows or engines between messages.
-fn pooled(mut config: Config, pooled: bool) -> Config {
+fn pooled(mut config: ProtocolConfig, pooled: bool) -> ProtocolConfig {
     if let Some(compression) = &mut config.compression {
         compression.pooled = pooled;
     }
     config
 }
 
-fn server(config: &Config) -> Connection {
+fn server(config: &ProtocolConfig) -> Connection {
     Connection::new(Role::Server, config, Instant::now())
 }
 
 /// What a client (whose frames need no mask) gets out of these bytes, and how it ends.
-fn receive(config: &Config, bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
+fn receive(config: &ProtocolConfig, bytes: &[u8]) -> (Vec<Message>, Option<Violation>) {
     let run = run(CLIENT, config, Way::Recv, [bytes]);
     for pooled in [false, true] {
         let config = &self::pooled(*config, pooled);
@@ -67,11 +67,11 @@ fn inflate(engine: &mut Inflate, wire: &[u8], room: usize) -> Vec<u8> {
     out
 }
 
-fn default() -> Config {
+fn default() -> ProtocolConfig {
     config(context(true, 15), context(true, 15), 0)
 }
 
-fn alone() -> Config {
+fn alone() -> ProtocolConfig {
     config(context(false, 15), context(false, 15), 0)
 }
 
@@ -127,7 +127,7 @@ fn s16_rsv1_out_of_place() {
     }
     let two = receive(&default(), &bytes![0xE1, 1, 0]).1;
     assert_eq!(two, Some(Violation::ReservedBits(0b110)));
-    assert_eq!(receive(&Config::default(), &bytes![0xC1, 1, 0]).1, bits);
+    assert_eq!(receive(&ProtocolConfig::default(), &bytes![0xC1, 1, 0]).1, bits);
 }
 
 /// Control frames between compressed fragments, and messages that are not compressed between those
@@ -312,7 +312,7 @@ fn sense() {
         let mut end = server(&pooled(config(send, send, 128), frugal));
         let mut out = Vec::new();
         for message in [&words[..100], &words, &noise, &words, &noise, &words] {
-            end.send(message, &mut out).unwrap();
+            end.feed(message, &mut out).unwrap();
         }
         let rsv1: Vec<bool> =
             frames_with(&out, 0b100).iter().map(|frame| frame.rsv == 0b100).collect();
@@ -325,7 +325,7 @@ fn sense() {
     // A window of 8 bits is agreed to, and kept by not compressing (RFC 7692 §6.1).
     let tiny = context(true, 8);
     let mut out = Vec::new();
-    server(&config(tiny, tiny, 0)).send(&words, &mut out).unwrap();
+    server(&config(tiny, tiny, 0)).feed(&words, &mut out).unwrap();
     assert_eq!(out, frame(true, 2, &words));
 }
 
@@ -339,7 +339,7 @@ fn a_window_is_enough_to_refer_back() {
             let mut end = server(&pooled(config(keeps, keeps, 0), frugal));
             [(); 3].map(|()| {
                 let mut out = Vec::new();
-                end.send(&*words, &mut out).unwrap();
+                end.feed(&*words, &mut out).unwrap();
                 out.len()
             })
         });
@@ -384,12 +384,12 @@ proptest! {
         let mut wire = Vec::new();
         for message in &messages {
             if dice.roll(2) == 0 {
-                sender.send(message, &mut wire).unwrap();
+                sender.feed(message, &mut wire).unwrap();
             } else {
                 for part in dice.cut(message) {
-                    sender.send_part(part, false, &mut wire).unwrap();
+                    sender.feed_part(part, false, &mut wire).unwrap();
                 }
-                sender.send_part(&b""[..], true, &mut wire).unwrap();
+                sender.feed_part(&b""[..], true, &mut wire).unwrap();
             }
         }
         let config = pooled(config, frugal.1);

@@ -21,7 +21,7 @@ fn pair(compression: &Compression) -> (Sender, Receiver) {
 
 fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
     let mut out = Vec::new();
-    sender.send(event, &mut out).unwrap();
+    sender.feed(event, &mut out).unwrap();
     out
 }
 
@@ -40,7 +40,7 @@ fn messages_allocate_nothing() {
         for number in 0..100 {
             let text = text(number % 10);
             wire.clear();
-            let sending = measure(|| sender.send(&*text, &mut wire).unwrap());
+            let sending = measure(|| sender.feed(&*text, &mut wire).unwrap());
             assert_eq!(wire[0], 0xC1);
             let mut input = &mut *wire;
             let receiving = measure(|| {
@@ -77,7 +77,7 @@ fn s37_windows_are_what_is_kept() {
             for number in 0..200 {
                 let text = &self::text(number).repeat(20)[..len];
                 wire.clear();
-                kept[0] += measure(|| sender.send(text, &mut wire).unwrap()).bytes_current;
+                kept[0] += measure(|| sender.feed(text, &mut wire).unwrap()).bytes_current;
                 let mut input = &mut *wire;
                 let heard = measure(|| {
                     assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(text))));
@@ -103,7 +103,7 @@ fn a_window_has_room_for_as_much_again() {
     sent(&mut pair(&compression(true, 15, true)).0, &*text(1).repeat(10));
     let mut wire = Vec::with_capacity(10_000);
     let mut grown = |times: usize| {
-        let said = measure(|| sender.send(&*text(2).repeat(times), &mut wire).unwrap());
+        let said = measure(|| sender.feed(&*text(2).repeat(times), &mut wire).unwrap());
         said.bytes_current
     };
     assert_eq!([grown(1), grown(1), grown(2), grown(4), grown(1)], [600, 0, 1800, 0, 3000]);
@@ -119,7 +119,7 @@ fn what_an_engine_is_made_of() {
             let (mut other, mut another) = pair(&compression(false, 12, true));
             another.recv(&mut &mut *sent(&mut other, &*text(1))).unwrap();
             let mut wire = Vec::new();
-            let sending = measure(|| sender.send(&*text(1), &mut wire).unwrap()).bytes_current;
+            let sending = measure(|| sender.feed(&*text(1), &mut wire).unwrap()).bytes_current;
             let receiving = measure(|| {
                 receiver.recv(&mut &mut *wire).unwrap();
             });
@@ -157,7 +157,7 @@ fn what_lies_in_too_much_is_copied_or_cut() {
         let (mut sender, mut receiver) = pair(&compression(false, 15, false));
         let mut large = frame(true, 2, &[7; LARGE]);
         let mut wire = Vec::new();
-        sender.send_part(&vec![7; len][..], true, &mut wire).unwrap();
+        sender.feed_part(&vec![7; len][..], true, &mut wire).unwrap();
         // The thread's own.
         receiver.recv_message(&mut &mut *wire.clone()).unwrap();
         for piece in large.chunks_mut(LARGE / 4) {
@@ -220,9 +220,9 @@ fn a_thread_keeps_little() {
     let agreed = compression(false, 15, true);
     let mut wire = Vec::new();
     let (mut sender, _) = pair(&agreed);
-    sender.send_part(&*text(1), false, &mut wire).unwrap();
+    sender.feed_part(&*text(1), false, &mut wire).unwrap();
     let half = wire.len();
-    sender.send_part(&*text(2), true, &mut wire).unwrap();
+    sender.feed_part(&*text(2), true, &mut wire).unwrap();
     let kept = |at_once: usize| {
         std::thread::scope(|scope| {
             let work = || {
@@ -286,7 +286,7 @@ fn straight_into_a_message() {
 
     let (mut sender, mut receiver) = pair(&agreed);
     let mut wire = Vec::new();
-    sender.send_part(&*noise, true, &mut wire).unwrap();
+    sender.feed_part(&*noise, true, &mut wire).unwrap();
     assert_eq!(wire[0], 0xC2);
     assert_eq!(receiver.recv(&mut &mut wire[..100_000]), Ok(None));
     assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
@@ -303,7 +303,7 @@ fn what_is_compressed() {
         let mut out = Vec::new();
         let mut parts =
             Sender::new(Role::Server).with_compression(Some(&compression(false, 15, false)));
-        parts.send_part(&**text, true, &mut out).unwrap();
+        parts.feed_part(&**text, true, &mut out).unwrap();
         out.len() == text.len() + 2
     });
     let as_long = as_long.expect("there are such");
@@ -332,10 +332,10 @@ fn a_rest_forgets_the_window() {
         assert_eq!(say(&mut sender), first, "it was not");
         // Not within a message in parts, whose parts refer to each other.
         let mut out = Vec::new();
-        sender.send_part(&*text, false, &mut out).unwrap();
+        sender.feed_part(&*text, false, &mut out).unwrap();
         sender.rest();
         sender.rest();
-        sender.send_part(&*text, true, &mut out).unwrap();
+        sender.feed_part(&*text, true, &mut out).unwrap();
         let mut input = &mut *out;
         let whole = text.repeat(2);
         assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Text(&whole))));

@@ -21,7 +21,7 @@ fn alone(window_bits: u8) -> Sender {
 
 fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
     let mut out = Vec::new();
-    sender.send(event, &mut out).unwrap();
+    sender.feed(event, &mut out).unwrap();
     out
 }
 
@@ -90,10 +90,10 @@ fn a_client_masks_what_was_compressed() {
 fn a_large_frame_is_shared() {
     let large = NEWS.repeat(300);
     let prepared = Prepared::text(&large);
-    let shared = alone(12).send_shared(&prepared).unwrap().unwrap();
+    let shared = alone(12).feed_shared(&prepared).unwrap().unwrap();
     assert_eq!(shared, sent(&mut alone(12), &*large));
-    assert_eq!(shared.as_ptr(), alone(12).send_shared(&prepared).unwrap().unwrap().as_ptr());
-    assert_eq!(sender(Role::Server, true, 12, 6, 0).send_shared(&prepared), Ok(None));
+    assert_eq!(shared.as_ptr(), alone(12).feed_shared(&prepared).unwrap().unwrap().as_ptr());
+    assert_eq!(sender(Role::Server, true, 12, 6, 0).feed_shared(&prepared), Ok(None));
 }
 
 #[test]
@@ -106,7 +106,7 @@ fn counted_for_each_connection() {
             let header = if wire[1] < 126 { 2 } else { 4 };
             assert_eq!(sender.ratio().plain, len);
             assert_eq!(sender.ratio().wire, wire.len() as u64 - header);
-            if sharer.send_shared(&prepared).unwrap().is_some() {
+            if sharer.feed_shared(&prepared).unwrap().is_some() {
                 assert_eq!(sharer.ratio(), sender.ratio());
             }
         }

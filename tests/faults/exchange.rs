@@ -237,7 +237,7 @@ impl Speaker<'_> {
                 while had.told.is_none()
                     && let Some(message) = self.next()
                 {
-                    outgoing.send(message)?;
+                    outgoing.feed(message)?;
                 }
             }
         }
@@ -268,7 +268,7 @@ async fn serve(
             while let Some((mut events, mut outgoing)) = ws.batch().await? {
                 while let Some(event) = events.next() {
                     had.note(event);
-                    outgoing.send(event)?;
+                    outgoing.feed(event)?;
                 }
             }
             Ok(())

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::{Duration, Instant};
 
 use bowstring::net::Overflow;
-use bowstring::server::{Accept, Answer, Connection, Request, Server as Library, Topic};
+use bowstring::server::{Accept, Answer, Request, Server as Library, ServerConnection, Topic};
 use bowstring::{Config, Error, Message, Prepared};
 use tokio::io::AsyncReadExt;
 use tokio::net::{TcpSocket, TcpStream};
@@ -43,7 +43,7 @@ fn publisher() {
     });
 }
 
-async fn member(connection: Connection<bool>, topic: Topic) -> Result<(), Error> {
+async fn member(connection: ServerConnection<bool>, topic: Topic) -> Result<(), Error> {
     let (mut reader, writer, publishes) = connection.split();
     let _subscription = if publishes { None } else { Some(topic.subscribe(&writer)) };
     while let Some(message) = reader.recv().await? {

@@ -235,14 +235,14 @@ async fn batch(
         while let Some(event) = events.next() {
             got.push(event.into());
             if !matches!(event, Event::Close(_)) {
-                outgoing.send(event)?;
+                outgoing.feed(event)?;
             }
         }
     } else {
         while let Some(part) = events.next_part() {
             match part.event {
                 Event::Close(_) => got.push(part.event.into()),
-                event => outgoing.send_part(event, part.fin)?,
+                event => outgoing.feed_part(event, part.fin)?,
             }
         }
     }

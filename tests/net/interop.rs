@@ -23,7 +23,7 @@ where
         while let Some((mut events, mut outgoing)) = ws.batch().await? {
             while let Some(event) = events.next() {
                 if !matches!(event, Event::Close(_)) {
-                    outgoing.send(event)?;
+                    outgoing.feed(event)?;
                 }
             }
         }

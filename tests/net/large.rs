@@ -172,7 +172,7 @@ async fn sent_whole_however_it_goes() {
                     let (mut events, mut outgoing) = ws.batch().await.unwrap().unwrap();
                     while events.next().is_some() {}
                     for data in &said {
-                        outgoing.send(data).unwrap();
+                        outgoing.feed(data).unwrap();
                     }
                 }
                 ws.flush().await.unwrap();

@@ -60,7 +60,7 @@ async fn s11_an_echo_stops_reading_when_its_peer_does_not() {
             if batch {
                 while let Some((mut events, mut outgoing)) = ws.batch().await? {
                     while let Some(event) = events.next() {
-                        outgoing.send(event)?;
+                        outgoing.feed(event)?;
                     }
                 }
             }
@@ -278,9 +278,9 @@ async fn what_waits_is_not_overtaken() {
             let (mut events, mut outgoing) = now(ws.batch()).unwrap().unwrap();
             assert_eq!(events.next(), Some(Event::Text("two")));
             if parts {
-                outgoing.send_part("behind", true).unwrap();
+                outgoing.feed_part("behind", true).unwrap();
             } else {
-                outgoing.send("behind").unwrap();
+                outgoing.feed("behind").unwrap();
             }
         }
         peer.room(usize::MAX);

@@ -78,7 +78,7 @@ async fn a_batch_is_answered_with_one_write_though_it_came_in_many_reads() {
     let mut echo = pin!(async {
         while let Some((mut events, mut outgoing)) = ws.batch().await? {
             while let Some(event) = events.next() {
-                outgoing.send(event)?;
+                outgoing.feed(event)?;
             }
         }
         Ok::<_, Error>(())
@@ -113,7 +113,7 @@ async fn a_pong_goes_before_what_the_application_says_next() {
                 let (mut events, mut outgoing) = batch.unwrap().unwrap();
                 while let Some(event) = events.next() {
                     let Event::Text(text) = event else { panic!("{event:?}") };
-                    outgoing.send(text.to_uppercase()).unwrap();
+                    outgoing.feed(text.to_uppercase()).unwrap();
                 }
             },
         }

@@ -174,7 +174,7 @@ async fn a_prepared_message_through_every_door() {
     {
         let (mut events, mut outgoing) = server.batch().await.unwrap().unwrap();
         while events.next().is_some() {
-            outgoing.send(&news).unwrap();
+            outgoing.feed(&news).unwrap();
         }
     }
     server.flush().await.unwrap();

@@ -8,7 +8,7 @@ use std::sync::mpsc::channel;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use bowstring::server::{Accept, Answer, Connection, Limits, Report};
+use bowstring::server::{Accept, Answer, Report, ServerConnection, ServerLimits};
 use bowstring::{Error, Message};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -20,7 +20,7 @@ use crate::{Hesitant, PATIENCE, close_of, local, patient, soon, start, status, u
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
     let server = local().await.farewell(1012, "back in a moment");
-    let server = start(server, async |mut connection: Connection| {
+    let server = start(server, async |mut connection: ServerConnection| {
         let mut fed = 0_u32;
         while let Some(message) = connection.recv().await? {
             if message.is_text() {
@@ -62,7 +62,7 @@ async fn handlers_may_finish_and_those_that_do_not_are_aborted() {
     let busy = Arc::new(Semaphore::new(0));
     let (telling, enough) = (Arc::clone(&busy), Arc::new(Semaphore::new(0)));
     let waiting = Arc::clone(&enough);
-    let server = start(server, move |mut connection: Connection| {
+    let server = start(server, move |mut connection: ServerConnection| {
         let (telling, waiting) = (Arc::clone(&telling), Arc::clone(&waiting));
         async move {
             let asked = connection.recv().await.unwrap().unwrap();
@@ -135,7 +135,7 @@ async fn a_handle_sees_what_is_set_after_it_was_taken() {
     let server = local().await;
     let handle = server.handle();
     let hooks = handle.clone();
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.connections = 1;
     let server = server
         .on_request(move |request| {
@@ -173,7 +173,7 @@ fn a_server_that_was_drained_before_it_serves_returns_at_once() {
     let drained = || {
         let server = runtime.block_on(local());
         server.handle().drain();
-        server.drain_within(LONG).limits(Limits::default())
+        server.drain_within(LONG).limits(ServerLimits::default())
     };
     let server = drained();
     let report = runtime.block_on(async { soon("the end", server.serve(crate::echo)).await });
@@ -215,7 +215,7 @@ async fn the_backlog_is_told_too() {
 /// Even if no handshake is free: those of the silent are theirs for long.
 #[tokio::test]
 async fn the_backlog_is_told_though_every_handshake_is_taken() {
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.handshakes = 1;
     let (server, hook) = Hesitant::of(local().await.limits(limits));
     let server = start(server, crate::echo);
@@ -269,7 +269,7 @@ async fn who_was_refused_delays_no_drain() {
 fn a_flood_delays_no_drain() {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
     let server = runtime.block_on(local());
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     (limits.connections, limits.handshakes) = (0, 1);
     let server = server.drain_within(Duration::from_millis(500)).limits(limits);
     let (address, handle) = (server.local_addrs().next().unwrap(), server.handle());

@@ -3,8 +3,8 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use bowstring::handshake::ClientRequest;
-use bowstring::net::{Ending, Overflow, Transport, connect_over};
-use bowstring::server::{Connection, Listener, Server};
+use bowstring::net::{CloseInfo, Overflow, Transport, connect_over};
+use bowstring::server::{Listener, Server, ServerConnection};
 use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::sync::mpsc;
@@ -13,7 +13,7 @@ use crate::{close_of, local, soon, start, status, upgrade};
 
 #[tokio::test]
 async fn the_server_closes_what_a_handler_leaves() {
-    let server = start(local().await, async |mut connection: Connection| {
+    let server = start(local().await, async |mut connection: ServerConnection| {
         let Some(message) = connection.recv().await.map_err(|error| error.to_string())? else {
             return Ok(());
         };
@@ -48,7 +48,7 @@ async fn the_server_closes_what_a_handler_leaves() {
 /// if it is draining. A panic is nobody else's.
 #[tokio::test]
 async fn handlers_that_failed_are_those_whose_peer_behaved() {
-    let server = start(local().await, async |mut connection: Connection| {
+    let server = start(local().await, async |mut connection: ServerConnection| {
         match connection.recv().await? {
             Some(message) if message.as_text() == Some("drain") => {
                 // Until the server is the one who closes.
@@ -91,7 +91,7 @@ async fn handlers_that_failed_are_those_whose_peer_behaved() {
 /// fails, and however it speaks and listens.
 #[tokio::test]
 async fn no_handler_fails_that_speaks_to_a_peer_that_leaves() {
-    let server = start(local().await, async |mut connection: Connection| {
+    let server = start(local().await, async |mut connection: ServerConnection| {
         match connection.recv().await?.unwrap().as_text() {
             Some("until the close frame") => {
                 while !connection.recv().await?.unwrap().is_close() {}
@@ -139,7 +139,7 @@ async fn no_handler_fails_that_speaks_to_a_peer_that_leaves() {
 /// connection's end.
 #[tokio::test]
 async fn a_handler_fails_by_the_end_of_another_connection() {
-    let server = start(local().await, async |mut connection: Connection| {
+    let server = start(local().await, async |mut connection: ServerConnection| {
         connection.recv().await?;
         Err::<(), _>(Error::Lost)
     });
@@ -159,7 +159,7 @@ async fn no_handler_fails_whose_peer_is_closed_for_being_slow() {
     let dir = scratch("slow");
     let unix = Listener::bind_unix(dir.join("socket")).await.unwrap();
     let server = local().await.config(config).listen(unix);
-    let server = start(server, async |mut connection: Connection| {
+    let server = start(server, async |mut connection: ServerConnection| {
         if connection.id() == 0 {
             loop {
                 connection.feed(&[7; 10_000]).await?;
@@ -205,7 +205,7 @@ async fn local_client(path: &std::path::Path) -> WebSocket<Transport> {
 
 #[tokio::test]
 async fn what_was_sent_before_returning_arrives() {
-    let server = start(local().await, async |mut connection: Connection| {
+    let server = start(local().await, async |mut connection: ServerConnection| {
         for number in 0..1000_u32 {
             connection.feed(&vec![number as u8; 1000]).await.unwrap();
         }
@@ -221,7 +221,7 @@ async fn what_was_sent_before_returning_arrives() {
 #[tokio::test]
 async fn a_connection_can_be_taken_away_or_closed_from_elsewhere() {
     let (give, mut given) = mpsc::unbounded_channel();
-    let server = start(local().await, move |mut connection: Connection| {
+    let server = start(local().await, move |mut connection: ServerConnection| {
         let give = give.clone();
         async move {
             if connection.id() % 2 == 0 {
@@ -250,7 +250,7 @@ async fn a_connection_can_be_taken_away_or_closed_from_elsewhere() {
     let handle = closed.handle();
     assert_eq!(close_of(&mut closed).await, (4000, "you were asked to leave".into()));
     assert_eq!(soon("the end", closed.recv()).await.unwrap(), None);
-    let Ending { code, clean, .. } = handle.ended().unwrap();
+    let CloseInfo { code, clean, .. } = handle.ended().unwrap();
     assert_eq!((code, clean), (CloseCode::new(4000), true));
     let report = server.end().await;
     assert_eq!((report.closed, report.dropped), (1, 1), "{report:?}");
@@ -315,7 +315,7 @@ fn threads_share_the_listeners() {
     let address = server.local_addrs().next().unwrap();
     let (handle, (tell, told)) = (server.handle(), channel());
     let serving = std::thread::spawn(move || {
-        server.serve_on_threads(3.try_into().unwrap(), move |connection: Connection| {
+        server.serve_on_threads(3.try_into().unwrap(), move |connection: ServerConnection| {
             tell.send(std::thread::current().id()).unwrap();
             crate::echo(connection)
         })

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use bowstring::handshake::{ClientRequest, HeadLimits, parse_request_head};
 use bowstring::net::connect_with;
-use bowstring::server::{Accept, Answer, Connection, Origins, Peer, Request};
+use bowstring::server::{Accept, Answer, Origins, Peer, Request, ServerConnection};
 use bowstring::{Config, Error};
 use http::{HeaderValue, StatusCode, header};
 
@@ -40,7 +40,7 @@ async fn the_handler_gets_what_the_hook_gave() {
         let told = format!("{room} {} {:?}", request.cookie("id").unwrap_or("-"), request.origin());
         Ok(Accept::new(told).protocol(protocol).header(header::SET_COOKIE, cookie).config(config))
     });
-    let server = start(server, async |mut connection: Connection<String>| {
+    let server = start(server, async |mut connection: ServerConnection<String>| {
         let told = format!("{} {}", connection.data, connection.peer());
         connection.send(told).await?;
         connection.recv().await.map(drop)

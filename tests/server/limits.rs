@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use allocation_counter::measure;
-use bowstring::server::{Accept, Answer, Limits, Listener, Request};
+use bowstring::server::{Accept, Answer, Listener, Request, ServerLimits};
 use bowstring::{Config, Error};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -12,8 +12,8 @@ use tokio::net::{TcpSocket, TcpStream};
 
 use crate::{Hesitant, Running, local, patient, soon, start, status, upgrade};
 
-async fn limited(set: impl FnOnce(&mut Limits)) -> Running {
-    let mut limits = Limits::default();
+async fn limited(set: impl FnOnce(&mut ServerLimits)) -> Running {
+    let mut limits = ServerLimits::default();
     set(&mut limits);
     start(local().await.limits(limits), crate::echo)
 }
@@ -76,7 +76,7 @@ async fn s36_as_many_from_one_address_as_there_may_be() {
 async fn s23_as_many_handshakes_as_there_may_be() {
     let mut config = Config::default();
     config.handshake_timeout = Duration::from_millis(200);
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.handshakes = 2;
     let server = start(local().await.config(config).limits(limits), crate::echo);
     let silent: Vec<_> = [
@@ -95,7 +95,7 @@ async fn s23_as_many_handshakes_as_there_may_be() {
 #[tokio::test]
 async fn s23_a_quiet_listener_takes_no_handshake() {
     for busy in [0, 1] {
-        let mut limits = Limits::default();
+        let mut limits = ServerLimits::default();
         limits.handshakes = 1;
         let server = local().await.listen(Listener::bind("127.0.0.1:0").await.unwrap());
         let address = server.local_addrs().nth(busy).unwrap();
@@ -109,7 +109,7 @@ async fn s23_a_quiet_listener_takes_no_handshake() {
 /// the others see the end.
 #[tokio::test]
 async fn s36_one_address_does_not_take_every_handshake() {
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     (limits.handshakes, limits.per_address) = (2, Some(1));
     let server = start(local().await.config(patient()).limits(limits), crate::echo);
     let _open = server.connect().await;
@@ -144,7 +144,7 @@ async fn s23_who_is_refused_keeps_nobody_waiting() {
         (plain.replace("page", "nowhere"), "404"),
         (plain, "426"),
     ] {
-        let mut limits = Limits::default();
+        let mut limits = ServerLimits::default();
         limits.handshakes = 1;
         let server = local().await.config(patient()).limits(limits);
         let server = server.on_request(async |request: Request| match request.path() {
@@ -164,7 +164,7 @@ async fn s23_who_is_refused_keeps_nobody_waiting() {
 /// Open is who has finished the handshake: those who do not even begin one take no place.
 #[tokio::test]
 async fn s36_the_silent_fill_no_server() {
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.connections = 1;
     let server = start(local().await.config(patient()).limits(limits), crate::echo);
     let mut silent = Vec::new();
@@ -187,7 +187,7 @@ async fn s36_the_silent_fill_no_server() {
 /// Of those whose hooks answer at the same time, as many get in as there is room for.
 #[tokio::test]
 async fn s36_hooks_that_answer_at_once() {
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.connections = 2;
     let (server, hook) = Hesitant::of(local().await.limits(limits));
     let server = start(server, crate::echo);

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring::net::Transport;
-use bowstring::server::{Accept, Connection, Report, Server};
+use bowstring::server::{Accept, Report, Server, ServerConnection};
 use bowstring::{Config, Error, Message, WebSocket};
 use running::{Running, local, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -126,7 +126,7 @@ async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
     timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
-async fn echo(mut connection: Connection) -> Result<(), Error> {
+async fn echo(mut connection: ServerConnection) -> Result<(), Error> {
     while let Some(message) = connection.recv().await? {
         if !message.is_close() {
             connection.send(message).await?;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use bowstring::server::{Connection, Outcome, Report, Server, ServerHandle};
+use bowstring::server::{Outcome, Report, Server, ServerConnection, ServerHandle};
 use tokio::task::JoinHandle;
 
 /// A server that serves.
@@ -19,7 +19,7 @@ pub(crate) async fn local() -> Server {
 pub(crate) fn start<D, H, F>(server: Server<D>, handler: H) -> Running
 where
     D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     let address = server.local_addrs().next().unwrap();

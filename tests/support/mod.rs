@@ -213,7 +213,7 @@ pub struct Run {
 }
 
 impl Run {
-    pub fn new(role: Role, config: &Config, way: Way) -> Self {
+    pub fn new(role: Role, config: &ProtocolConfig, way: Way) -> Self {
         Self {
             connection: Connection::new(role, config, Instant::now()),
             way,
@@ -294,7 +294,7 @@ impl Run {
 /// A run from beginning to end.
 pub fn run<'a>(
     role: Role,
-    config: &Config,
+    config: &ProtocolConfig,
     way: Way,
     pieces: impl IntoIterator<Item = &'a [u8]>,
 ) -> Run {

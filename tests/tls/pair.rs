@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowstring::net::Transport;
-use bowstring::server::{Connection, Server};
+use bowstring::server::{Server, ServerConnection};
 use bowstring::{Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
@@ -76,7 +76,7 @@ async fn a_split_client_floods_an_echo() {
 const FLOOD: usize = 20;
 
 /// Sends and receives at once, in two tasks; what comes is whole and in order.
-async fn flood_split(connection: Connection) -> Result<(), Error> {
+async fn flood_split(connection: ServerConnection) -> Result<(), Error> {
     let (mut reader, writer, ()) = connection.split();
     let sending = tokio::spawn(async move {
         for number in 0..FLOOD {

@@ -8,7 +8,7 @@ use allocation_counter::measure;
 use bowstring::net::rustls::ClientConnection;
 use bowstring::net::rustls::pki_types::ServerName;
 use bowstring::net::{TlsError, Transport};
-use bowstring::server::{Limits, Listener, Server, Tls};
+use bowstring::server::{Listener, Server, ServerLimits, Tls};
 use bowstring::{Config, Error, Message};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -219,7 +219,7 @@ async fn s23_a_plain_request_that_stays_keeps_nobody_waiting() {
     let authority = Authority::new();
     let mut config = Config::default();
     config.handshake_timeout = Duration::from_secs(3600);
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.handshakes = 1;
     let tls = authority.issue(&["localhost"]).tls();
     let server =
@@ -290,7 +290,7 @@ async fn s23_handshakes_that_stall_are_ended_and_let_others_in() {
     let authority = Authority::new();
     let mut config = Config::default();
     config.handshake_timeout = Duration::from_millis(500);
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.handshakes = 10;
     let tls = authority.issue(&["localhost"]).tls();
     let server =
@@ -317,11 +317,11 @@ async fn s23_handshakes_that_stall_are_ended_and_let_others_in() {
     }
 }
 
-/// Limits and draining are told through TLS, not into it.
+/// ServerLimits and draining are told through TLS, not into it.
 #[tokio::test]
 async fn s36_who_finds_no_place_is_told_through_tls() {
     let authority = Authority::new();
-    let mut limits = Limits::default();
+    let mut limits = ServerLimits::default();
     limits.connections = 1;
     let tls = authority.issue(&["localhost"]).tls();
     let server = Echo::on("127.0.0.1:0", |server| server.tls(tls).limits(limits)).await;

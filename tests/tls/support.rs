@@ -12,7 +12,7 @@ use bowstring::net::rustls::crypto::ring;
 use bowstring::net::rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use bowstring::net::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use bowstring::net::{TlsInfo, Transport, connect_tls};
-use bowstring::server::{Accept, Connection, Report, Server, ServerHandle, Tls};
+use bowstring::server::{Accept, Report, Server, ServerConnection, ServerHandle, Tls};
 use bowstring::{Config, Error, WebSocket};
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::task::JoinHandle;
@@ -197,10 +197,10 @@ impl Echo {
     }
 }
 
-async fn echo(mut connection: Connection) -> Result<(), Error> {
+async fn echo(mut connection: ServerConnection) -> Result<(), Error> {
     while let Some((mut events, mut outgoing)) = connection.batch().await? {
         while let Some(event) = events.next() {
-            outgoing.send(event)?;
+            outgoing.feed(event)?;
         }
     }
     Ok(())

@@ -15,7 +15,7 @@ use std::task::Poll;
 use bowstring::Error;
 #[cfg(feature = "rustls-tls")]
 use bowstring::server::Tls;
-use bowstring::server::{Accept, Answer, Connection, Request, Server};
+use bowstring::server::{Accept, Answer, Request, Server, ServerConnection};
 use http::Method;
 use options::{Command, Options};
 use tokio::runtime::Builder;
@@ -127,10 +127,10 @@ async fn page_or_echo(request: Request) -> Result<Accept, Answer> {
 }
 
 /// Sends everything back: one read, many messages, one write.
-async fn echo(mut connection: Connection) -> Result<(), Error> {
+async fn echo(mut connection: ServerConnection) -> Result<(), Error> {
     while let Some((mut events, mut outgoing)) = connection.batch().await? {
         while let Some(event) = events.next() {
-            outgoing.send(event)?;
+            outgoing.feed(event)?;
         }
     }
     Ok(())

@@ -6,16 +6,16 @@
 use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::config::Config;
-use super::error::Error;
-use super::opening::{no_delay, read_head, within, write_last};
-use super::stream::WebSocket;
+use super::head::{no_delay, read_head, within, write_last};
 #[cfg(feature = "deflate")]
 use crate::handshake::answer_deflate;
 use crate::handshake::{
     Agreed, RequestError, Upgrade, check_request, parse_request_head, wants_upgrade, write_accept,
     write_refusal, write_response,
 };
+use crate::net::config::Config;
+use crate::net::error::Error;
+use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
 /// Accepts a WebSocket connection over a fresh transport, with the defaults of [`Config`], no

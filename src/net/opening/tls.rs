@@ -14,8 +14,8 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
 use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as Rustls, ProtocolVersion};
 
-use super::error::Error;
 use super::transport::{TlsStream, Transport};
+use crate::net::error::Error;
 
 /// Why a TLS connection could not be made.
 #[derive(Clone, Debug, PartialEq)]
@@ -87,12 +87,12 @@ impl Transport {
 
 /// What a server's certificate must be for, and what is asked for: §4.1 wants SNI, RFC 6066 §3 wants
 /// none for an IP address, and rustls does so.
-pub(super) fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
+pub(in crate::net) fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
     ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host)
 }
 
 /// Makes a client's TLS handshake over a transport.
-pub(super) async fn secure(
+pub(in crate::net) async fn secure(
     stream: Transport,
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
@@ -105,7 +105,7 @@ pub(super) async fn secure(
 }
 
 /// Finds out what rustls wanted to say.
-pub(super) fn explain(error: impl Into<Error>) -> Error {
+pub(in crate::net) fn explain(error: impl Into<Error>) -> Error {
     match error.into() {
         Error::Io(error) => {
             match error.get_ref().and_then(|inner| inner.downcast_ref::<Rustls>()) {
@@ -119,7 +119,7 @@ pub(super) fn explain(error: impl Into<Error>) -> Error {
 
 /// The configuration of clients that bring none, made once.
 #[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
-pub(super) async fn default_config() -> Result<Arc<ClientConfig>, Error> {
+pub(in crate::net) async fn default_config() -> Result<Arc<ClientConfig>, Error> {
     use std::sync::OnceLock;
     use tokio_rustls::rustls::crypto::ring;
 

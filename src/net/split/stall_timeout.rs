@@ -8,14 +8,14 @@ use std::time::Instant;
 
 use tokio::io::AsyncWrite;
 
-use super::error::Error;
-use super::shared::Shared;
-use super::timer::{Timer, now};
+use super::shared_writer::SharedWriter;
+use crate::net::error::Error;
+use crate::net::socket::timer::{Timer, now};
 use crate::proto::Expired;
 
 /// See the module.
-pub(super) struct Patience<'a, W: AsyncWrite + Unpin + Send + 'static> {
-    shared: &'a Shared<W>,
+pub(in crate::net) struct StallTimeout<'a, W: AsyncWrite + Unpin + Send + 'static> {
+    shared: &'a SharedWriter<W>,
     timer: Timer,
     /// Until when, unless the peer gives another sign of life than what there were by then.
     until: Option<(Instant, u32)>,
@@ -23,21 +23,21 @@ pub(super) struct Patience<'a, W: AsyncWrite + Unpin + Send + 'static> {
     waker: Option<Waker>,
 }
 
-impl<'a, W: AsyncWrite + Unpin + Send + 'static> Patience<'a, W> {
+impl<'a, W: AsyncWrite + Unpin + Send + 'static> StallTimeout<'a, W> {
     /// For one who begins to wait.
-    pub(super) fn new(shared: &'a Shared<W>) -> Self {
+    pub(in crate::net) fn new(shared: &'a SharedWriter<W>) -> Self {
         Self { shared, timer: Timer::default(), until: None, waker: None }
     }
 
     /// Ready when a peer has taken nothing for too long: then the connection is given up.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
+    pub(in crate::net) fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Error> {
         self.waker.get_or_insert_with(|| cx.waker().clone()).clone_from(cx.waker());
-        let Some(patience) = self.shared.patience else { return Poll::Pending };
+        let Some(stall_timeout) = self.shared.stall_timeout else { return Poll::Pending };
         loop {
             let signs = self.shared.signs_of_life();
             let at = match self.until {
                 Some((at, before)) if before == signs => at,
-                _ => now() + patience,
+                _ => now() + stall_timeout,
             };
             self.until = Some((at, signs));
             ready!(self.timer.poll(cx, at, || {}));
@@ -49,7 +49,7 @@ impl<'a, W: AsyncWrite + Unpin + Send + 'static> Patience<'a, W> {
     }
 }
 
-impl<W: AsyncWrite + Unpin + Send + 'static> Drop for Patience<'_, W> {
+impl<W: AsyncWrite + Unpin + Send + 'static> Drop for StallTimeout<'_, W> {
     fn drop(&mut self) {
         // Another future of its task may wait under the same waker, and must be asked again then.
         if let Some(waker) = &self.waker

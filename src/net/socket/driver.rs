@@ -5,10 +5,10 @@
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
 //! 2. ends TCP if both close frames went their way, or the peer broke a rule,
 //! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it, until the socket has had its [`Turn`],
+//!    written, so that one write answers all of it, until the socket has had its [`ReadBudget`],
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
-//! Ending TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
+//! CloseInfo TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
 //! peer does the same, drop what comes. Closing at once with bytes unread would make the kernel
 //! send a reset, which can overtake the close frame. The close deadline bounds it.
 
@@ -16,49 +16,49 @@ use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::config::Config;
-use super::error::Error;
-use super::handle::{Asked, Ending, Handle};
-use super::input::{Input, poll_read_buf};
+use super::handle::{Asked, CloseInfo, Handle};
 use super::link::Link;
-use super::pool;
 use super::timer::{Timer, now};
-use super::traffic::Count;
-use super::writing::Writing;
+use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::pool;
+use crate::net::buffers::read_buffer::{ReadBuffer, poll_read_buf};
+use crate::net::buffers::traffic::Count;
+use crate::net::config::Config;
+use crate::net::error::Error;
 use crate::proto::{
     AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role, Violation,
 };
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Driver<L> {
-    pub(super) link: L,
-    pub(super) receiver: Receiver,
-    pub(super) input: Input,
+pub(in crate::net) struct Driver<L> {
+    pub(in crate::net) link: L,
+    pub(in crate::net) receiver: Receiver,
+    pub(in crate::net) input: ReadBuffer,
     /// Whether the application sees pings and pongs.
-    pub(super) report_pings: bool,
+    pub(in crate::net) report_pings: bool,
     deadline: Deadline,
     timer: Timer,
-    turn: Turn,
+    read_budget: ReadBudget,
     server: bool,
-    /// Writing failed: reported once all is read that the peer has said before.
+    /// FrameWriter failed: reported once all is read that the peer has said before.
     failed: Option<io::Error>,
     /// The reading direction has ended.
     eof: bool,
     /// The end was reported: nothing happens any more.
     finished: bool,
     /// What others have of the connection, if they asked for it.
-    pub(super) handle: Option<Handle>,
-    pub(super) received: Count,
+    pub(in crate::net) handle: Option<Handle>,
+    pub(in crate::net) received: Count,
 }
 
 /// What was read since reading last had to wait. A peer that floods us never makes us wait, so its
 /// turn has an end: then what is framed is written, the clock is looked at, and the thread's other
 /// tasks go on.
 #[derive(Debug, Default)]
-struct Turn(u32);
+struct ReadBudget(u32);
 
-impl Turn {
+impl ReadBudget {
     /// As much as one read takes.
     const END: u32 = pool::BLOCK as u32;
 
@@ -75,14 +75,14 @@ impl Turn {
 
 impl<L> Driver<L> {
     /// How long a peer may do nothing at all.
-    pub(super) fn patience(&self) -> Option<Duration> {
-        self.deadline.patience()
+    pub(in crate::net) fn stall_timeout(&self) -> Option<Duration> {
+        self.deadline.stall_timeout()
     }
 
     /// The same connection over another link.
-    pub(super) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
+    pub(in crate::net) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
-        let Self { turn, server, failed, eof, finished, handle, received, .. } = self;
+        let Self { read_budget, server, failed, eof, finished, handle, received, .. } = self;
         Driver {
             link: relink(link),
             receiver,
@@ -90,7 +90,7 @@ impl<L> Driver<L> {
             report_pings,
             deadline,
             timer,
-            turn,
+            read_budget,
             server,
             failed,
             eof,
@@ -102,12 +102,12 @@ impl<L> Driver<L> {
 }
 
 impl<L: Link> Driver<L> {
-    pub(super) fn new(
+    pub(in crate::net) fn new(
         link: L,
         receiver: Receiver,
         role: Role,
         config: &Config,
-        input: Input,
+        input: ReadBuffer,
     ) -> Self {
         Self {
             link,
@@ -116,7 +116,7 @@ impl<L: Link> Driver<L> {
             report_pings: config.report_pings,
             deadline: Deadline::new(config.timeouts, now()),
             timer: Timer::default(),
-            turn: Turn::default(),
+            read_budget: ReadBudget::default(),
             server: matches!(role, Role::Server),
             failed: None,
             eof: false,
@@ -127,7 +127,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// A hand on the connection.
-    pub(super) fn handle(&mut self) -> Handle {
+    pub(in crate::net) fn handle(&mut self) -> Handle {
         if let Some(handle) = &self.handle {
             return handle.clone();
         }
@@ -143,22 +143,24 @@ impl<L: Link> Driver<L> {
     }
 
     /// How it ended: with this code, or the peer's (§7.1.5).
-    fn ending(&self, failed: Option<CloseCode>, clean: bool) -> Ending {
+    fn ending(&self, failed: Option<CloseCode>, clean: bool) -> CloseInfo {
         let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-        let overflowed = self.link.look(Writing::is_overflowed);
-        Ending { code, clean, overflowed }
+        let overflowed = self.link.look(FrameWriter::is_overflowed);
+        CloseInfo { code, clean, overflowed }
     }
 
     /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
     /// cannot be said to it any more is nobody's fault.
     #[cfg(feature = "server")]
-    pub(super) fn is_leaving(&self) -> bool {
+    pub(in crate::net) fn is_leaving(&self) -> bool {
         self.receiver.has_closed()
-            || self.link.look(|writing| writing.is_overflowed() || writing.outbox.is_broken())
+            || self.link.look(|frame_writer| {
+                frame_writer.is_overflowed() || frame_writer.write_buffer.is_broken()
+            })
     }
 
     /// Lets this handle know from now on.
-    pub(super) fn keep(&mut self, handle: Handle) {
+    pub(in crate::net) fn keep(&mut self, handle: Handle) {
         #[cfg(feature = "metrics")]
         {
             self.received.show(handle.received());
@@ -168,17 +170,17 @@ impl<L: Link> Driver<L> {
     }
 
     /// Whether the end was reported.
-    pub(super) fn is_finished(&self) -> bool {
+    pub(in crate::net) fn is_finished(&self) -> bool {
         self.finished
     }
 
     /// Frames what is owed to the peer.
-    pub(super) fn settle(&mut self) {
+    pub(in crate::net) fn settle(&mut self) {
         self.link.settle(self.receiver.replies());
     }
 
     /// The next message, or the end.
-    pub(super) fn poll_recv(
+    pub(in crate::net) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
     ) -> Poll<Result<Option<Message>, Error>> {
@@ -213,7 +215,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Receives until the end, and drops it all.
-    pub(super) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(in crate::net) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             let receiver = &mut self.receiver;
             while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_part(bytes)) {}
@@ -224,7 +226,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Waits until the receiver has something to look at; `false` when the connection has ended.
-    pub(super) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    pub(in crate::net) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         if self.input.is_starved() || self.receiver.is_done() {
             return self.poll_more(cx);
         }
@@ -235,7 +237,7 @@ impl<L: Link> Driver<L> {
     /// Waits for bytes; `false` when the connection has ended.
     ///
     /// To be called when the receiver wants more than `input` holds.
-    pub(super) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    pub(in crate::net) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         loop {
             if self.finished {
                 return Poll::Ready(Ok(false));
@@ -318,8 +320,8 @@ impl<L: Link> Driver<L> {
 
     /// Reads, unless this socket has had its turn: then it is as if nothing had come yet.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.turn.is_over() {
-            self.turn = Turn::default();
+        if self.read_budget.is_over() {
+            self.read_budget = ReadBudget::default();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
@@ -343,10 +345,10 @@ impl<L: Link> Driver<L> {
         };
         match polled {
             Poll::Ready(Ok(len)) => {
-                self.turn.note(len);
+                self.read_budget.note(len);
                 self.received.bytes(len);
             }
-            _ => self.turn = Turn::default(),
+            _ => self.read_budget = ReadBudget::default(),
         }
         polled
     }
@@ -373,7 +375,10 @@ impl<L: Link> Driver<L> {
     }
 
     /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
-    pub(super) fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    pub(in crate::net) fn poll_deadline(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
         if let Some(handle) = &self.handle {
             if self.receiver.took_pong() {
                 handle.ponged(now());
@@ -438,7 +443,7 @@ impl<L: Link> Driver<L> {
         self.link.abandon();
         let ended = match (self.receiver.violation(), error) {
             (Some(violation), _) => Err(violation.into()),
-            // Both close frames went their way, or ours could not: the peer had said its last.
+            // WakerPair close frames went their way, or ours could not: the peer had said its last.
             (None, _) if self.receiver.has_closed() => Ok(false),
             (None, _) if self.link.is_given_up() => Err(Expired::Pong.into()),
             (None, Some(error)) => Err(error.into()),

@@ -10,7 +10,7 @@ use std::task::Waker;
 use std::time::{Duration, Instant};
 
 #[cfg(feature = "metrics")]
-use super::traffic::{Seen, Traffic};
+use crate::net::buffers::traffic::{Seen, Traffic};
 use crate::proto::{CloseCode, CloseFrame};
 
 /// A hand on a connection; clones are cheap, and none keeps the connection open.
@@ -28,14 +28,14 @@ pub struct Handle(Arc<Record>);
 /// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct Ending {
+pub struct CloseInfo {
     /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, 1006
     /// if none came; or the one that told it which rule it broke (§7.1.7).
     pub code: CloseCode,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
     /// Whether it was closed because messages were taken too slowly, as
-    /// [`Overflow::Close`](super::Overflow::Close) wants it.
+    /// [`Overflow::Close`](crate::net::Overflow::Close) wants it.
     pub overflowed: bool,
 }
 
@@ -63,17 +63,17 @@ struct Slot {
     waker: Option<Waker>,
     /// When the oldest ping was framed whose pong has not come.
     pinged: Option<Instant>,
-    ended: Option<Ending>,
+    ended: Option<CloseInfo>,
 }
 
 /// What the reading task is asked for.
-pub(super) enum Asked {
+pub(in crate::net) enum Asked {
     Close(Box<CloseFrame>),
     Ping,
 }
 
 impl Handle {
-    pub(super) fn new(protocol: Option<Box<str>>) -> Self {
+    pub(in crate::net) fn new(protocol: Option<Box<str>>) -> Self {
         let (asked, latency) = (AtomicBool::new(false), AtomicU32::new(UNKNOWN));
         Self(Arc::new(Record {
             asked,
@@ -90,7 +90,7 @@ impl Handle {
     /// Starts the closing handshake (§7.1.2) behind what has been framed, and returns at once. Whoever
     /// receives gets what still comes, then the peer's close frame, and the end within
     /// [`Timeouts::close`](crate::proto::Timeouts::close); what is sent afterwards is
-    /// [`Misuse`](super::Error::Misuse). The connection must be polled for it.
+    /// [`Misuse`](crate::net::Error::Misuse). The connection must be polled for it.
     ///
     /// The first call counts. A connection that is closing already goes on as it is.
     ///
@@ -149,7 +149,7 @@ impl Handle {
 
     /// How the connection ended, once it has: once whoever receives was told. One that was dropped
     /// has not.
-    pub fn ended(&self) -> Option<Ending> {
+    pub fn ended(&self) -> Option<CloseInfo> {
         self.lock().ended
     }
 
@@ -160,23 +160,23 @@ impl Handle {
     }
 
     #[cfg(feature = "metrics")]
-    pub(super) fn received(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn received(&self) -> &Arc<Seen> {
         &self.0.received
     }
 
     #[cfg(feature = "metrics")]
-    pub(super) fn sent(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn sent(&self) -> &Arc<Seen> {
         &self.0.sent
     }
 
     /// Whether there is something for [`poll_asked`](Self::poll_asked).
     #[inline]
-    pub(super) fn is_asked(&self) -> bool {
+    pub(in crate::net) fn is_asked(&self) -> bool {
         self.0.asked.load(Ordering::Acquire)
     }
 
     /// What was asked for since the last call. If nothing was, the task is woken when something is.
-    pub(super) fn poll_asked(&self, waker: &Waker) -> Option<Asked> {
+    pub(in crate::net) fn poll_asked(&self, waker: &Waker) -> Option<Asked> {
         let mut slot = self.lock();
         if self.0.asked.swap(false, Ordering::Acquire) {
             // Behind a close frame there is no ping.
@@ -187,11 +187,11 @@ impl Handle {
         None
     }
 
-    pub(super) fn pinged(&self, at: Instant) {
+    pub(in crate::net) fn pinged(&self, at: Instant) {
         self.lock().pinged.get_or_insert(at);
     }
 
-    pub(super) fn ponged(&self, at: Instant) {
+    pub(in crate::net) fn ponged(&self, at: Instant) {
         if let Some(pinged) = self.lock().pinged.take() {
             let micros = at.saturating_duration_since(pinged).as_micros();
             let micros = u32::try_from(micros).unwrap_or(UNKNOWN).min(UNKNOWN - 1);
@@ -199,7 +199,7 @@ impl Handle {
         }
     }
 
-    pub(super) fn end(&self, ending: Ending) {
+    pub(in crate::net) fn end(&self, ending: CloseInfo) {
         let mut slot = self.lock();
         slot.ended = Some(ending);
         let waker = slot.waker.take();

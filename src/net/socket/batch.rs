@@ -10,11 +10,11 @@ use std::future::poll_fn;
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::driver::Driver;
-use super::error::Error;
-use super::input::Input;
-use super::link::Whole;
-use super::stream::WebSocket;
-use super::traffic::Count;
+use super::link::OwnedLink;
+use super::websocket::WebSocket;
+use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::buffers::traffic::Count;
+use crate::net::error::Error;
 use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
@@ -60,7 +60,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 #[derive(Debug)]
 pub struct Events<'a> {
     receiver: &'a mut Receiver,
-    input: &'a mut Input,
+    input: &'a mut ReadBuffer,
     report_pings: bool,
     received: &'a mut Count,
     /// A pong is owed, and goes first: the next batch has the rest.
@@ -68,14 +68,14 @@ pub struct Events<'a> {
 }
 
 impl<'a> Events<'a> {
-    pub(super) fn new<L>(driver: &'a mut Driver<L>) -> Self {
+    pub(in crate::net) fn new<L>(driver: &'a mut Driver<L>) -> Self {
         let Driver { receiver, input, report_pings, received, .. } = driver;
         Self::of(receiver, input, *report_pings, received)
     }
 
     fn of(
         receiver: &'a mut Receiver,
-        input: &'a mut Input,
+        input: &'a mut ReadBuffer,
         report_pings: bool,
         received: &'a mut Count,
     ) -> Self {
@@ -130,21 +130,21 @@ impl Drop for Events<'_> {
 /// Frames answers to a batch; they are written before the next, large ones at once.
 #[derive(Debug)]
 pub struct Outgoing<'a, S> {
-    link: &'a mut Whole<S>,
+    link: &'a mut OwnedLink<S>,
 }
 
 impl<S: AsyncWrite + Unpin> Outgoing<'_, S> {
     /// Frames a message, a ping, a pong or a close frame.
     ///
     /// It never waits, so a batch can frame without bound; the next batch reads nothing before less
-    /// than [`high_water`](super::Config::high_water) bytes are left to write.
+    /// than [`high_water`](crate::net::Config::high_water) bytes are left to write.
     ///
     /// # Errors
     ///
     /// What the protocol does not allow; nothing was framed.
     #[inline]
-    pub fn send(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
-        self.link.send(&event)
+    pub fn feed(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
+        self.link.feed(&event)
     }
 
     /// Frames the next part of a message (§5.4); `fin` ends the message.
@@ -152,7 +152,7 @@ impl<S: AsyncWrite + Unpin> Outgoing<'_, S> {
     /// # Errors
     ///
     /// As for [`send`](Self::send), and where text and binary are mixed.
-    pub fn send_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
-        self.link.writing.send_part(part, fin)
+    pub fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
+        self.link.frame_writer.feed_part(part, fin)
     }
 }

@@ -9,21 +9,21 @@ use std::task::{Wake, Waker};
 
 /// The tasks that wait to write, and the one that reads.
 #[derive(Default)]
-pub(super) struct Waiting {
+pub(in crate::net) struct WakerSet {
     writers: Mutex<Vec<Waker>>,
     /// The reading task, while it waits.
     reader: Mutex<Option<Waker>>,
     /// Something is framed that the reader should see written when it next waits.
-    pub(super) pending: AtomicBool,
+    pub(in crate::net) pending: AtomicBool,
 }
 
-impl Waiting {
+impl WakerSet {
     fn writers(&self) -> MutexGuard<'_, Vec<Waker>> {
         self.writers.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether it was not there before.
-    pub(super) fn enlist(&self, waker: &Waker) -> bool {
+    pub(in crate::net) fn enlist(&self, waker: &Waker) -> bool {
         let mut writers = self.writers();
         let new = !writers.iter().any(|other| other.will_wake(waker));
         if new {
@@ -33,7 +33,7 @@ impl Waiting {
     }
 
     /// Whether it was there.
-    pub(super) fn dismiss(&self, waker: &Waker) -> bool {
+    pub(in crate::net) fn dismiss(&self, waker: &Waker) -> bool {
         let mut writers = self.writers();
         let before = writers.len();
         writers.retain(|other| !other.will_wake(waker));
@@ -44,11 +44,11 @@ impl Waiting {
         self.reader.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(super) fn set_reader(&self, waker: &Waker) {
+    pub(in crate::net) fn set_reader(&self, waker: &Waker) {
         self.reader().get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
-    pub(super) fn wake_reader(&self) {
+    pub(in crate::net) fn wake_reader(&self) {
         let reader = self.reader().take();
         if let Some(reader) = reader {
             reader.wake();
@@ -56,7 +56,7 @@ impl Waiting {
     }
 }
 
-impl Wake for Waiting {
+impl Wake for WakerSet {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -7,7 +7,7 @@
 use std::cell::{Cell, RefCell};
 
 /// Read blocks are this large: one read takes as much as is there, up to this many bytes.
-pub(super) const BLOCK: usize = 256 << 10;
+pub(in crate::net) const BLOCK: usize = 256 << 10;
 
 /// How many blocks and how many buffers a thread keeps for the next who asks.
 const KEPT: usize = 4;
@@ -16,18 +16,18 @@ const KEPT: usize = 4;
 const LARGE: usize = BLOCK;
 
 thread_local! {
-    static BLOCKS: Stash = const { Stash::new() };
-    static BUFFERS: Stash = const { Stash::new() };
+    static BLOCKS: FreeList = const { FreeList::new() };
+    static BUFFERS: FreeList = const { FreeList::new() };
 }
 
 /// Vectors that wait. Mostly there is one, which comes and goes with each message: it has a place of
 /// its own.
-struct Stash {
+struct FreeList {
     first: Cell<Vec<u8>>,
     more: RefCell<Vec<Vec<u8>>>,
 }
 
-impl Stash {
+impl FreeList {
     const fn new() -> Self {
         Self { first: Cell::new(Vec::new()), more: RefCell::new(Vec::new()) }
     }
@@ -62,13 +62,13 @@ impl Stash {
 
 /// A read block: `BLOCK` bytes, initialised once in its life, with whatever was in it before.
 #[inline]
-pub(super) fn take_block() -> Vec<u8> {
-    BLOCKS.try_with(Stash::take).ok().flatten().unwrap_or_else(|| vec![0; BLOCK])
+pub(in crate::net) fn take_block() -> Vec<u8> {
+    BLOCKS.try_with(FreeList::take).ok().flatten().unwrap_or_else(|| vec![0; BLOCK])
 }
 
 /// Gives a read block back.
 #[inline]
-pub(super) fn give_block(block: Vec<u8>) {
+pub(in crate::net) fn give_block(block: Vec<u8>) {
     debug_assert_eq!(block.len(), BLOCK);
     // A thread that ends keeps nothing.
     let _ = BLOCKS.try_with(|blocks| blocks.give(block));
@@ -76,13 +76,13 @@ pub(super) fn give_block(block: Vec<u8>) {
 
 /// An empty buffer, perhaps with room.
 #[inline]
-pub(super) fn take_buffer() -> Vec<u8> {
-    BUFFERS.try_with(Stash::take).ok().flatten().unwrap_or_default()
+pub(in crate::net) fn take_buffer() -> Vec<u8> {
+    BUFFERS.try_with(FreeList::take).ok().flatten().unwrap_or_default()
 }
 
 /// Gives a buffer back, whatever is in it.
 #[inline]
-pub(super) fn give_buffer(mut buffer: Vec<u8>) {
+pub(in crate::net) fn give_buffer(mut buffer: Vec<u8>) {
     if buffer.capacity() > 0 && buffer.capacity() <= LARGE {
         buffer.clear();
         let _ = BUFFERS.try_with(|buffers| buffers.give(buffer));

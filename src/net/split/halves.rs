@@ -19,16 +19,16 @@ use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::sync::watch;
 
-use super::batch::Events;
-use super::driver::Driver;
-use super::error::{Error, TrySendError};
-use super::half::Half;
-use super::handle::Handle;
-use super::link::Whole;
-use super::overflow::Overflow;
-use super::patience::Patience;
-use super::shared::Shared;
-use super::stream::WebSocket;
+use super::shared_writer::SharedWriter;
+use super::split_link::SplitLink;
+use super::stall_timeout::StallTimeout;
+use crate::net::buffers::overflow::Overflow;
+use crate::net::error::{Error, TrySendError};
+use crate::net::socket::batch::Events;
+use crate::net::socket::driver::Driver;
+use crate::net::socket::handle::Handle;
+use crate::net::socket::link::OwnedLink;
+use crate::net::socket::websocket::WebSocket;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
@@ -36,7 +36,7 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 /// A transport whose directions can be used by two tasks.
 ///
 /// For a type of yours [`tokio::io::split`] does it where there is no better way; for one of another
-/// crate there is [`Locked`](super::Locked).
+/// crate there is [`Locked`](crate::net::Locked).
 pub trait Split {
     /// The reading direction.
     type Read: AsyncRead + Unpin;
@@ -79,11 +79,11 @@ impl<S: Split> WebSocket<S> {
     /// Separates the directions, for two tasks or more.
     pub fn split(self) -> (Reader<S>, Writer<S>) {
         // A reader that is polled is first, and says why.
-        let patience = self.driver.patience().map(|time| time + Duration::from_secs(1));
-        let began = AtomicBool::new(self.driver.link.writing.sender.is_unfinished());
-        let driver = self.driver.relink(|Whole { stream, writing }| {
+        let stall_timeout = self.driver.stall_timeout().map(|time| time + Duration::from_secs(1));
+        let began = AtomicBool::new(self.driver.link.frame_writer.sender.is_unfinished());
+        let driver = self.driver.relink(|OwnedLink { stream, frame_writer }| {
             let (reading, stream) = stream.split();
-            Half::new(reading, stream, writing, patience)
+            SplitLink::new(reading, stream, frame_writer, stall_timeout)
         });
         let writer = Writer { shared: Arc::clone(driver.link.shared()), began };
         (Reader { driver }, writer)
@@ -97,7 +97,7 @@ impl<S: Split> WebSocket<S> {
 /// for as long as the keep-alive allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s
 /// without a peer that is heard.
 pub struct Reader<S: Split> {
-    driver: Driver<Half<S::Read, S::Write>>,
+    driver: Driver<SplitLink<S::Read, S::Write>>,
 }
 
 /// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`]. Clones send over the same
@@ -109,7 +109,7 @@ pub struct Reader<S: Split> {
 /// connection is closed with 1011, so that the peer never takes what it has for the whole. Else dropping
 /// a writer does nothing.
 pub struct Writer<S: Split> {
-    shared: Arc<Shared<S::Write>>,
+    shared: Arc<SharedWriter<S::Write>>,
     /// Whether the message that is under way in parts is this writer's.
     began: AtomicBool,
 }
@@ -185,7 +185,7 @@ impl<S: Split> Reader<S> {
 impl<S: Split> Writer<S> {
     /// Sends a message, a ping, a pong or a close frame, and writes it now.
     ///
-    /// Waits first while more than [`high_water`](super::Config::high_water) bytes are waiting to
+    /// Waits first while more than [`high_water`](crate::net::Config::high_water) bytes are waiting to
     /// be written; the reader goes on reading meanwhile.
     ///
     /// # Cancel safety
@@ -213,11 +213,11 @@ impl<S: Split> Writer<S> {
     }
 
     /// Sends a message if there is room, and writes what the transport takes now; the reader writes
-    /// the rest. Never waits, whatever [`Config::overflow`](super::Config::overflow) says.
+    /// the rest. Never waits, whatever [`Config::overflow`](crate::net::Config::overflow) says.
     ///
     /// # Errors
     ///
-    /// [`Full`](TrySendError::Full) if more than [`high_water`](super::Config::high_water) bytes wait,
+    /// [`Full`](TrySendError::Full) if more than [`high_water`](crate::net::Config::high_water) bytes wait,
     /// with the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&self, message: M) -> Result<(), TrySendError<M>> {
         match self.shared.push(&message, Overflow::Wait, true) {
@@ -329,9 +329,9 @@ impl<S: Split> Writer<S> {
         &self,
         mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
     ) -> Result<(), Error> {
-        let mut patience = Patience::new(&self.shared);
+        let mut stall_timeout = StallTimeout::new(&self.shared);
         poll_fn(|cx| match poll(cx) {
-            Poll::Pending => patience.poll(cx).map(Err),
+            Poll::Pending => stall_timeout.poll(cx).map(Err),
             done => done,
         })
         .await
@@ -343,14 +343,14 @@ impl<S: Split> Writer<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`](super::Config::overflow). These are messages, and the
+    /// [`Config::overflow`](crate::net::Config::overflow). These are messages, and the
     /// connection goes on; a server's report counts connections.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }
 
     /// Whether much waits to be written: `true` from when more than
-    /// [`high_water`](super::Config::high_water) bytes wait until no more than `low_water` do. Changes
+    /// [`high_water`](crate::net::Config::high_water) bytes wait until no more than `low_water` do. Changes
     /// can be waited for. The first call sets the lower mark for all. (Borrow it briefly: who sends while
     /// holding the borrow waits for themselves.)
     pub fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
@@ -401,7 +401,7 @@ impl<S: Split> Stream for Reader<S> {
 impl<S: Split> Sink<Message> for Writer<S> {
     type Error = Error;
 
-    /// Waits for room, unless [`Config::overflow`](super::Config::overflow) says what becomes of
+    /// Waits for room, unless [`Config::overflow`](crate::net::Config::overflow) says what becomes of
     /// messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         match self.shared.policy {

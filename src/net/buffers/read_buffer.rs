@@ -16,7 +16,7 @@ use super::pool;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Input {
+pub(in crate::net) struct ReadBuffer {
     bytes: Vec<u8>,
     /// Whether `bytes` is a block of the pool; if not it is this connection's own.
     borrowed: bool,
@@ -29,25 +29,25 @@ pub(super) struct Input {
     fed: bool,
 }
 
-impl Input {
+impl ReadBuffer {
     /// Begins with bytes that came before, for instance behind the head of the handshake.
-    pub(super) fn new(bytes: Vec<u8>) -> Self {
+    pub(in crate::net) fn new(bytes: Vec<u8>) -> Self {
         Self { end: bytes.len(), bytes, ..Self::default() }
     }
 
-    pub(super) fn is_empty(&self) -> bool {
+    pub(in crate::net) fn is_empty(&self) -> bool {
         self.start == self.end
     }
 
     /// Whether the parser can do nothing with what is there.
-    pub(super) fn is_starved(&self) -> bool {
+    pub(in crate::net) fn is_starved(&self) -> bool {
         self.starved || self.is_empty() && !self.fed
     }
 
     /// Lets `parse` take bytes off the front. What it gives may be lent from there; if it gives
     /// nothing, it wants more.
     #[inline]
-    pub(super) fn take<'a, T, E>(
+    pub(in crate::net) fn take<'a, T, E>(
         &'a mut self,
         parse: impl FnOnce(&mut &'a mut [u8]) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
@@ -62,12 +62,12 @@ impl Input {
     }
 
     /// Drops everything.
-    pub(super) fn clear(&mut self) {
+    pub(in crate::net) fn clear(&mut self) {
         self.start = self.end;
     }
 
     /// Everything that was not taken.
-    pub(super) fn into_rest(mut self) -> Vec<u8> {
+    pub(in crate::net) fn into_rest(mut self) -> Vec<u8> {
         let rest = self.bytes[self.start..self.end].to_vec();
         self.clear();
         self.park();
@@ -75,7 +75,7 @@ impl Input {
     }
 
     /// Reads more behind what is there, at most so much; 0 is the end of the stream.
-    pub(super) fn poll_read(
+    pub(in crate::net) fn poll_read(
         &mut self,
         stream: Pin<&mut impl AsyncRead>,
         cx: &mut Context<'_>,
@@ -92,7 +92,7 @@ impl Input {
     }
 
     /// Notes that bytes were read past this input.
-    pub(super) fn feed(&mut self) {
+    pub(in crate::net) fn feed(&mut self) {
         self.starved = false;
         self.fed = true;
     }
@@ -100,7 +100,7 @@ impl Input {
     /// Like [`park`](Self::park), between two batches: where much is left in the block, that is kept
     /// for the next, which takes up where this one ends.
     #[inline]
-    pub(super) fn pause(&mut self) {
+    pub(in crate::net) fn pause(&mut self) {
         if self.end - self.start <= pool::BLOCK / 16 {
             self.park();
         }
@@ -109,7 +109,7 @@ impl Input {
     /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
     /// turn to another connection.
     #[inline]
-    pub(super) fn park(&mut self) {
+    pub(in crate::net) fn park(&mut self) {
         if !self.is_empty() {
             self.keep_rest();
             return;
@@ -152,7 +152,7 @@ impl Input {
 }
 
 /// Reads behind what `buf` holds; there is room.
-pub(super) fn poll_read_buf(
+pub(in crate::net) fn poll_read_buf(
     mut stream: Pin<&mut (impl AsyncRead + Unpin)>,
     cx: &mut Context<'_>,
     buf: &mut impl BufMut,

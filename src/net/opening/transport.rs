@@ -16,7 +16,7 @@ use tokio::net::tcp;
 #[cfg(unix)]
 use tokio::net::unix;
 
-use super::split::Split;
+use crate::net::split::halves::Split;
 
 /// A stream of bytes in both directions.
 #[derive(Debug)]
@@ -39,25 +39,25 @@ pub struct TlsStream(Box<tokio_rustls::TlsStream<Transport>>);
 
 /// The reading direction of a [`Transport`].
 #[derive(Debug)]
-pub struct TransportRead(Reading);
+pub struct TransportRead(ReadSide);
 
 /// The writing direction of a [`Transport`]; dropping it shuts that direction down, but for TLS, which
 /// ends when both are dropped.
 #[derive(Debug)]
-pub struct TransportWrite(Writing);
+pub struct TransportWrite(WriteSide);
 
 #[derive(Debug)]
-enum Reading {
+enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
     #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
-    // Both directions need the session's state: behind a lock, held while bytes are moved.
+    // WakerPair directions need the session's state: behind a lock, held while bytes are moved.
     #[cfg(feature = "rustls-tls")]
     Tls(tokio::io::ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
-enum Writing {
+enum WriteSide {
     Tcp(tcp::OwnedWriteHalf),
     #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
@@ -82,7 +82,7 @@ impl TlsStream {
         Self(Box::new(stream.into()))
     }
 
-    pub(super) fn session(&self) -> &tokio_rustls::TlsStream<Transport> {
+    pub(in crate::net) fn session(&self) -> &tokio_rustls::TlsStream<Transport> {
         &self.0
     }
 }
@@ -108,17 +108,17 @@ impl Split for Transport {
         let (reading, writing) = match self {
             Self::Tcp(stream) => {
                 let (reading, writing) = stream.into_split();
-                (Reading::Tcp(reading), Writing::Tcp(writing))
+                (ReadSide::Tcp(reading), WriteSide::Tcp(writing))
             }
             #[cfg(unix)]
             Self::Unix(stream) => {
                 let (reading, writing) = stream.into_split();
-                (Reading::Unix(reading), Writing::Unix(writing))
+                (ReadSide::Unix(reading), WriteSide::Unix(writing))
             }
             #[cfg(feature = "rustls-tls")]
             Self::Tls(stream) => {
                 let (reading, writing) = tokio::io::split(stream);
-                (Reading::Tls(reading), Writing::Tls(writing))
+                (ReadSide::Tls(reading), WriteSide::Tls(writing))
             }
         };
         (TransportRead(reading), TransportWrite(writing))
@@ -197,8 +197,8 @@ macro_rules! impl_write {
 
 impl_read!(Transport, Transport, this => this);
 impl_write!(Transport, Transport, this => this, this);
-impl_read!(TransportRead, Reading, this => &mut this.0);
-impl_write!(TransportWrite, Writing, this => &mut this.0, &this.0);
+impl_read!(TransportRead, ReadSide, this => &mut this.0);
+impl_write!(TransportWrite, WriteSide, this => &mut this.0, &this.0);
 
 #[cfg(feature = "rustls-tls")]
 impl AsyncRead for TlsStream {

@@ -6,10 +6,10 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
-use super::split::Split;
+use super::halves::Split;
 
 /// A transport whose directions take turns behind a lock, so that a
-/// [`WebSocket`](super::WebSocket) over it can be [split](super::WebSocket::split): for types of other
+/// [`WebSocket`](crate::net::WebSocket) over it can be [split](crate::net::WebSocket::split): for types of other
 /// crates, for which [`Split`] cannot be implemented.
 ///
 /// ```

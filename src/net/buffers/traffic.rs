@@ -24,7 +24,7 @@ pub struct Traffic {
 
 /// One direction.
 #[derive(Debug, Default)]
-pub(super) struct Count {
+pub(in crate::net) struct Count {
     #[cfg(feature = "metrics")]
     messages: u64,
     #[cfg(feature = "metrics")]
@@ -36,7 +36,7 @@ pub(super) struct Count {
 /// The same for others to look at. Only one task at a time counts, so that it need but store.
 #[cfg(feature = "metrics")]
 #[derive(Debug, Default)]
-pub(super) struct Seen {
+pub(in crate::net) struct Seen {
     messages: AtomicU64,
     bytes: AtomicU64,
 }
@@ -44,16 +44,16 @@ pub(super) struct Seen {
 #[cfg(not(feature = "metrics"))]
 impl Count {
     #[inline]
-    pub(super) fn message(&mut self) {}
+    pub(in crate::net) fn message(&mut self) {}
 
     #[inline]
-    pub(super) fn bytes(&mut self, _: usize) {}
+    pub(in crate::net) fn bytes(&mut self, _: usize) {}
 }
 
 #[cfg(feature = "metrics")]
 impl Count {
     #[inline]
-    pub(super) fn message(&mut self) {
+    pub(in crate::net) fn message(&mut self) {
         self.messages += 1;
         if let Some(seen) = &self.seen {
             seen.messages.store(self.messages, Relaxed);
@@ -61,7 +61,7 @@ impl Count {
     }
 
     #[inline]
-    pub(super) fn bytes(&mut self, len: usize) {
+    pub(in crate::net) fn bytes(&mut self, len: usize) {
         self.bytes += len as u64;
         if let Some(seen) = &self.seen {
             seen.bytes.store(self.bytes, Relaxed);
@@ -69,7 +69,7 @@ impl Count {
     }
 
     /// Lets others look from now on.
-    pub(super) fn show(&mut self, seen: &Arc<Seen>) {
+    pub(in crate::net) fn show(&mut self, seen: &Arc<Seen>) {
         seen.messages.store(self.messages, Relaxed);
         seen.bytes.store(self.bytes, Relaxed);
         self.seen = Some(Arc::clone(seen));
@@ -78,7 +78,7 @@ impl Count {
 
 #[cfg(feature = "metrics")]
 impl Traffic {
-    pub(super) fn of(received: &Seen, sent: &Seen) -> Self {
+    pub(in crate::net) fn of(received: &Seen, sent: &Seen) -> Self {
         Self {
             messages_received: received.messages.load(Relaxed),
             bytes_received: received.bytes.load(Relaxed),

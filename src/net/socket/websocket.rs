@@ -12,16 +12,16 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::both::{Both, Side};
-use super::config::Config;
 use super::driver::Driver;
-use super::error::{Error, TrySendError};
 use super::handle::Handle;
-use super::input::Input;
-use super::link::{Link, Whole, at_once};
-use super::overflow::Overflow;
-use super::writing::Writing;
+use super::link::{Link, OwnedLink, at_once};
+use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
+use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::overflow::Overflow;
+use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::config::Config;
+use crate::net::error::{Error, TrySendError};
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
@@ -30,15 +30,15 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Se
 ///
 /// It is at once a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`], which two tasks may
 /// poll, one each: so `futures`' `split` works over any transport. [`split`](Self::split) is the better one
-/// where there is [`Split`](super::Split).
+/// where there is [`Split`](crate::net::Split).
 ///
 /// Pings are answered, and close frames too, while the socket is being read; deadlines run while it
 /// is being polled. Dropping it ends the transport without a closing handshake.
 #[derive(Debug)]
 pub struct WebSocket<S> {
-    pub(super) driver: Driver<Whole<S>>,
+    pub(in crate::net) driver: Driver<OwnedLink<S>>,
     /// For those who poll it as a `Stream` and a `Sink`.
-    both: Option<Arc<Both>>,
+    both: Option<Arc<WakerPair>>,
 }
 
 /// What is left of a [`WebSocket`] taken apart by [`into_inner`](WebSocket::into_inner).
@@ -80,8 +80,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             let compression = compression.as_ref();
             (receiver.with_compression(compression), sender.with_compression(compression))
         };
-        let link = Whole { stream, writing: Writing::new(sender, config) };
-        let input = Input::new(unread.into());
+        let link = OwnedLink { stream, frame_writer: FrameWriter::new(sender, config) };
+        let input = ReadBuffer::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
         if let Some(name) = agreed.protocol {
             driver.keep(Handle::new(Some(name.into_boxed_str())));
@@ -127,7 +127,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        match self.driver.link.writing.policy() {
+        match self.driver.link.frame_writer.policy() {
             Overflow::Wait => self.flush().await,
             // Whoever lets messages be dropped waits for nobody.
             _ => {
@@ -149,17 +149,20 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&mut self, message: M) -> Result<(), TrySendError<M>> {
         self.driver.settle();
-        if self.driver.link.writing.is_full() {
+        if self.driver.link.frame_writer.is_full() {
             self.write_now();
         }
         if let Err(error) = self.check() {
             return Err(TrySendError::Failed(message, error));
         }
-        let writing = &self.driver.link.writing;
-        if writing.is_full() && !writing.sender.has_closed() && !message.as_event().is_control() {
+        let frame_writer = &self.driver.link.frame_writer;
+        if frame_writer.is_full()
+            && !frame_writer.sender.has_closed()
+            && !message.as_event().is_control()
+        {
             return Err(TrySendError::Full(message));
         }
-        if let Err(misuse) = self.driver.link.send(&message) {
+        if let Err(misuse) = self.driver.link.feed(&message) {
             return Err(TrySendError::Failed(message, misuse.into()));
         }
         self.write_now();
@@ -197,7 +200,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// As for [`send`](Self::send).
     pub async fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
         poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.writing.send_part(part, fin)?)
+        Ok(self.driver.link.frame_writer.feed_part(part, fin)?)
     }
 
     /// Writes everything that is framed.
@@ -230,7 +233,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
         if !self.driver.is_finished() {
             self.driver.settle();
-            self.driver.link.writing.send(Close { code: code.into(), reason })?;
+            self.driver.link.frame_writer.feed(Close { code: code.into(), reason })?;
         }
         poll_fn(|cx| self.poll_closed(cx)).await
     }
@@ -245,7 +248,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     pub fn state(&self) -> State {
         if self.driver.is_finished() {
             State::Closed
-        } else if self.driver.link.writing.sender.has_closed() || self.driver.receiver.is_done() {
+        } else if self.driver.link.frame_writer.sender.has_closed()
+            || self.driver.receiver.is_done()
+        {
             State::Closing
         } else {
             State::Open
@@ -265,21 +270,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How many bytes wait to be written.
     pub fn buffered(&self) -> usize {
-        self.driver.link.writing.buffered()
+        self.driver.link.frame_writer.buffered()
     }
 
     /// How many messages of this connection were dropped because there was no room: see
     /// [`Config::overflow`]. These are messages, and the connection goes on; a server's report counts
     /// connections.
     pub fn dropped(&self) -> u64 {
-        self.driver.link.writing.dropped()
+        self.driver.link.frame_writer.dropped()
     }
 
     /// How much compression has spared: of what was sent, and of what was received. All zero if the
     /// peer did not agree to compress.
     #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
-        (self.driver.link.writing.sender.ratio(), self.driver.receiver.ratio())
+        (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.
@@ -289,8 +294,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Takes the connection apart.
     pub fn into_inner(self) -> Parts<S> {
-        let Driver { link: Whole { stream, writing }, input, .. } = self.driver;
-        Parts { stream, unread: input.into_rest(), unwritten: writing.into_rest() }
+        let Driver { link: OwnedLink { stream, frame_writer }, input, .. } = self.driver;
+        Parts { stream, unread: input.into_rest(), unwritten: frame_writer.into_rest() }
     }
 
     /// Waits until something may be framed. What is owed to the peer goes before it.
@@ -298,9 +303,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.settle();
         loop {
             self.check()?;
-            let writing = &self.driver.link.writing;
+            let frame_writer = &self.driver.link.frame_writer;
             // Behind a close frame nothing may be framed, which is said at once.
-            if !writing.is_full() || writing.sender.has_closed() {
+            if !frame_writer.is_full() || frame_writer.sender.has_closed() {
                 return Poll::Ready(Ok(()));
             }
             match self.driver.link.poll_write(cx)? {
@@ -314,21 +319,21 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Frames an event once there is room, or does what the policy says.
     fn poll_feed(&mut self, cx: &mut Context<'_>, event: &impl AsEvent) -> Poll<Result<(), Error>> {
-        if self.driver.link.writing.policy() != Overflow::Wait {
+        if self.driver.link.frame_writer.policy() != Overflow::Wait {
             self.driver.settle();
             self.check()?;
-            if self.driver.link.writing.is_full() {
+            if self.driver.link.frame_writer.is_full() {
                 let _ = self.driver.link.poll_write(cx)?;
             }
-            let writing = &mut self.driver.link.writing;
-            if writing.is_full()
-                && let Some(done) = writing.overflow(event, writing.policy())
+            let frame_writer = &mut self.driver.link.frame_writer;
+            if frame_writer.is_full()
+                && let Some(done) = frame_writer.overflow(event, frame_writer.policy())
             {
                 return Poll::Ready(done);
             }
         }
         ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.driver.link.send(event)?))
+        Poll::Ready(Ok(self.driver.link.feed(event)?))
     }
 
     /// Writes what the transport takes now.
@@ -358,7 +363,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn check(&self) -> Result<(), Error> {
-        let ended = self.driver.is_finished() || self.driver.link.writing.outbox.is_broken();
+        let ended =
+            self.driver.is_finished() || self.driver.link.frame_writer.write_buffer.is_broken();
         if ended { Err(Error::Closed) } else { Ok(()) }
     }
 }
@@ -381,7 +387,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         let this = self.get_mut();
         let waker = this.waker(Side::Sink, cx);
         let cx = &mut Context::from_waker(&waker);
-        match this.driver.link.writing.policy() {
+        match this.driver.link.frame_writer.policy() {
             Overflow::Wait => this.poll_room(cx),
             _ => Poll::Ready(this.check()),
         }
@@ -389,12 +395,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let link = &mut self.get_mut().driver.link;
-        if link.writing.is_full()
-            && let Some(done) = link.writing.overflow(&message, link.writing.policy())
+        if link.frame_writer.is_full()
+            && let Some(done) = link.frame_writer.overflow(&message, link.frame_writer.policy())
         {
             return done;
         }
-        Ok(link.send(&message)?)
+        Ok(link.feed(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

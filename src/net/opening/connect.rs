@@ -9,11 +9,7 @@ use tokio::net::TcpStream;
 #[cfg(feature = "rustls-tls")]
 use tokio_rustls::rustls;
 
-use super::config::Config;
-use super::error::Error;
-use super::keys::{masking_key, nonce};
-use super::opening::{no_delay, read_head, read_some, within};
-use super::stream::WebSocket;
+use super::head::{no_delay, read_head, read_some, within};
 #[cfg(feature = "rustls-tls")]
 use super::tls;
 use super::transport::Transport;
@@ -21,6 +17,10 @@ use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
     parse_response_head,
 };
+use crate::net::config::Config;
+use crate::net::error::Error;
+use crate::net::keys::{masking_key, nonce};
+use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
 /// How much of the body of a refusal is kept.
@@ -117,7 +117,7 @@ pub async fn connect_with(
 ///
 /// # Errors
 ///
-/// As for [`connect_with`]. A `ws://` address is [`Scheme`](super::TlsError::Scheme): nothing was sent.
+/// As for [`connect_with`]. A `ws://` address is [`Scheme`](crate::net::TlsError::Scheme): nothing was sent.
 #[cfg(feature = "rustls-tls")]
 pub async fn connect_tls(
     request: &ClientRequest,

@@ -1,8 +1,8 @@
 //! What a reading task needs of its transport.
 //!
 //! The [driver](super::driver) reads, keeps time and ends the connection; it does so the same way
-//! whether it has the writing direction to itself ([`Whole`]) or shares it with other tasks
-//! (`Half`, in [`half`](super::half)).
+//! whether it has the writing direction to itself ([`OwnedLink`]) or shares it with other tasks
+//! (`SplitLink`, in [`half`](crate::net::split::split_link)).
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -14,13 +14,13 @@ use std::task::{Context, Poll};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 
+use crate::net::buffers::frame_writer::FrameWriter;
 #[cfg(feature = "metrics")]
-use super::traffic::Seen;
-use super::writing::Writing;
+use crate::net::buffers::traffic::Seen;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
-/// Both directions of a transport, as seen by whoever reads.
-pub(super) trait Link {
+/// WakerPair directions of a transport, as seen by whoever reads.
+pub(in crate::net) trait Link {
     type Reading: AsyncRead + Unpin;
 
     /// The reading direction.
@@ -62,7 +62,7 @@ pub(super) trait Link {
     }
 
     /// Looks at how writing fares.
-    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T;
+    fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T;
 
     /// Lets others see what is sent.
     #[cfg(feature = "metrics")]
@@ -73,29 +73,29 @@ pub(super) trait Link {
 }
 
 /// Polls once, whatever the runtime still grants the task: a transport that has room takes bytes.
-pub(super) fn at_once<T>(
+pub(in crate::net) fn at_once<T>(
     cx: &mut Context<'_>,
     poll: impl FnMut(&mut Context<'_>) -> Poll<T>,
 ) -> Poll<T> {
     pin!(unconstrained(poll_fn(poll))).poll(cx)
 }
 
-/// Both directions in one task.
+/// WakerPair directions in one task.
 #[derive(Debug)]
-pub(super) struct Whole<S> {
-    pub(super) stream: S,
-    pub(super) writing: Writing,
+pub(in crate::net) struct OwnedLink<S> {
+    pub(in crate::net) stream: S,
+    pub(in crate::net) frame_writer: FrameWriter,
 }
 
-impl<S: AsyncWrite + Unpin> Whole<S> {
+impl<S: AsyncWrite + Unpin> OwnedLink<S> {
     /// Frames an event.
     #[inline]
-    pub(super) fn send(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
-        self.writing.send_apart(event, Pin::new(&mut self.stream))
+    pub(in crate::net) fn feed(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
+        self.frame_writer.feed_borrowed(event, Pin::new(&mut self.stream))
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
+impl<S: AsyncRead + AsyncWrite + Unpin> Link for OwnedLink<S> {
     type Reading = S;
 
     #[inline]
@@ -105,56 +105,56 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for Whole<S> {
 
     #[inline]
     fn settle(&mut self, replies: &mut Replies) {
-        self.writing.settle(replies);
+        self.frame_writer.settle(replies);
     }
 
     fn frame(&mut self, event: Event<'_>) {
-        let _ = self.writing.send(event);
+        let _ = self.frame_writer.feed(event);
     }
 
     fn rest(&mut self) {
-        self.writing.sender.rest();
+        self.frame_writer.sender.rest();
     }
 
     #[inline]
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.writing.poll_write(Pin::new(&mut self.stream), cx)
+        self.frame_writer.poll_write(Pin::new(&mut self.stream), cx)
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.writing.poll_shutdown(Pin::new(&mut self.stream), cx)
+        self.frame_writer.poll_shutdown(Pin::new(&mut self.stream), cx)
     }
 
     #[inline]
     fn is_full(&self) -> bool {
-        self.writing.is_full()
+        self.frame_writer.is_full()
     }
 
     #[inline]
     fn room(&self) -> usize {
-        self.writing.room()
+        self.frame_writer.room()
     }
 
     #[inline]
     fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
-        self.writing.sender.has_closed()
+        self.frame_writer.sender.has_closed()
     }
 
     #[inline]
     fn took_bytes(&mut self) -> bool {
-        self.writing.took_bytes()
+        self.frame_writer.took_bytes()
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T {
-        look(&self.writing)
+    fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T {
+        look(&self.frame_writer)
     }
 
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>) {
-        self.writing.outbox.sent.show(sent);
+        self.frame_writer.write_buffer.sent.show(sent);
     }
 
     fn abandon(&mut self) {
-        self.writing.abandon();
+        self.frame_writer.abandon();
     }
 }

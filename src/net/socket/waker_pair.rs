@@ -8,7 +8,7 @@ use std::task::{Wake, Waker};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Both(Mutex<Wakers>);
+pub(in crate::net) struct WakerPair(Mutex<Wakers>);
 
 #[derive(Debug, Default)]
 struct Wakers {
@@ -18,14 +18,14 @@ struct Wakers {
 
 /// As what a task polls the socket.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Side {
+pub(in crate::net) enum Side {
     Stream,
     Sink,
 }
 
-impl Both {
+impl WakerPair {
     /// Whom to wake when there is something for a side, whoever has polled the other.
-    pub(super) fn waker(self: &Arc<Self>, side: Side, waker: &Waker) -> Waker {
+    pub(in crate::net) fn waker(self: &Arc<Self>, side: Side, waker: &Waker) -> Waker {
         let mut wakers = self.lock();
         let own = match side {
             Side::Stream => &mut wakers.stream,
@@ -41,7 +41,7 @@ impl Both {
     }
 }
 
-impl Wake for Both {
+impl Wake for WakerPair {
     fn wake(self: Arc<Self>) {
         self.wake_by_ref();
     }

@@ -15,59 +15,59 @@ use super::traffic::Count;
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Outbox {
+pub(in crate::net) struct WriteBuffer {
     bytes: Vec<u8>,
     /// `bytes[..written]` has been taken by the stream.
     written: usize,
     /// The rest of a frame that others write as well; it comes behind `bytes`. Boxed, for it is rare.
-    shared: Option<Box<Shared>>,
+    shared: Option<Box<SharedFrame>>,
     /// The stream took bytes that it may still buffer itself.
     unflushed: bool,
     /// The stream was full when it was last asked.
     waiting: bool,
     /// It was not done flushing when it was last asked.
     flushing: bool,
-    /// Writing failed: what is framed now goes nowhere.
+    /// FrameWriter failed: what is framed now goes nowhere.
     broken: bool,
     /// The stream took bytes that had to wait, since somebody last asked: then the peer has taken
     /// some before them.
-    pub(super) took: bool,
+    pub(in crate::net) took: bool,
     /// The stream was shut down.
-    pub(super) shut: bool,
+    pub(in crate::net) shut: bool,
     /// What was framed into it, and what the stream took.
-    pub(super) sent: Count,
+    pub(in crate::net) sent: Count,
 }
 
-/// See [`Outbox::put`].
+/// See [`WriteBuffer::put`].
 #[derive(Debug, Default)]
-struct Shared {
+struct SharedFrame {
     /// Never empty.
     frame: Bytes,
     /// What was framed since.
     behind: Vec<u8>,
 }
 
-impl Outbox {
+impl WriteBuffer {
     /// How many bytes wait.
     #[inline]
-    pub(super) fn len(&self) -> usize {
+    pub(in crate::net) fn len(&self) -> usize {
         let shared = self.shared.as_ref();
         self.bytes.len() - self.written
             + shared.map_or(0, |shared| shared.frame.len() + shared.behind.len())
     }
 
     /// Whether everything is written, as far as the stream can tell.
-    pub(super) fn is_clear(&self) -> bool {
+    pub(in crate::net) fn is_clear(&self) -> bool {
         self.len() == 0 && !self.unflushed
     }
 
-    pub(super) fn is_broken(&self) -> bool {
+    pub(in crate::net) fn is_broken(&self) -> bool {
         self.broken
     }
 
     /// Where to append frames.
     #[inline]
-    pub(super) fn buffer(&mut self) -> &mut Vec<u8> {
+    pub(in crate::net) fn buffer(&mut self) -> &mut Vec<u8> {
         if self.broken {
             self.bytes.clear();
             return &mut self.bytes;
@@ -84,10 +84,10 @@ impl Outbox {
     }
 
     /// Puts a frame behind what waits, where it is not copied but for another that comes behind it.
-    pub(super) fn put(&mut self, frame: Bytes) {
+    pub(in crate::net) fn put(&mut self, frame: Bytes) {
         self.own();
         if !self.broken && !frame.is_empty() {
-            self.shared = Some(Box::new(Shared { frame, behind: Vec::new() }));
+            self.shared = Some(Box::new(SharedFrame { frame, behind: Vec::new() }));
         }
     }
 
@@ -104,7 +104,7 @@ impl Outbox {
     ///
     /// The stream wakes nobody for this: whoever waits polls it before. An error is left for then.
     /// Whether the stream took anything.
-    pub(super) fn write_apart(
+    pub(in crate::net) fn write_apart(
         &mut self,
         mut payload: &[u8],
         mut stream: Pin<&mut impl AsyncWrite>,
@@ -137,7 +137,7 @@ impl Outbox {
     }
 
     /// What waits.
-    pub(super) fn into_rest(mut self) -> Vec<u8> {
+    pub(in crate::net) fn into_rest(mut self) -> Vec<u8> {
         if self.broken {
             // What was framed since goes nowhere.
             return Vec::new();
@@ -149,7 +149,7 @@ impl Outbox {
     /// Writes and flushes everything.
     ///
     /// After an error nothing is written any more, and what is framed is dropped.
-    pub(super) fn poll_write(
+    pub(in crate::net) fn poll_write(
         &mut self,
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
@@ -210,7 +210,7 @@ impl Outbox {
     }
 
     /// Drops everything: nothing can be written any more.
-    pub(super) fn abandon(&mut self) {
+    pub(in crate::net) fn abandon(&mut self) {
         let Self { took, shut, .. } = *self;
         let sent = std::mem::take(&mut self.sent);
         *self = Self { broken: true, took, shut, sent, ..Self::default() };

@@ -11,33 +11,38 @@ use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::link::Link;
-use super::shared::Shared;
+use super::shared_writer::SharedWriter;
+use crate::net::buffers::frame_writer::FrameWriter;
 #[cfg(feature = "metrics")]
-use super::traffic::Seen;
-use super::writing::Writing;
+use crate::net::buffers::traffic::Seen;
+use crate::net::socket::link::Link;
 use crate::proto::{Event, Replies};
 
 /// The reading direction, and a hand on the writing one.
-pub(super) struct Half<R, W> {
+pub(in crate::net) struct SplitLink<R, W> {
     reading: R,
-    shared: Arc<Shared<W>>,
+    shared: Arc<SharedWriter<W>>,
     /// How much may be read at a time, in bytes.
     most: usize,
 }
 
-impl<R, W: AsyncWrite + Unpin + Send + 'static> Half<R, W> {
-    pub(super) fn new(reading: R, stream: W, writing: Writing, patience: Option<Duration>) -> Self {
-        let most = writing.most();
-        Self { reading, shared: Shared::new(stream, writing, patience), most }
+impl<R, W: AsyncWrite + Unpin + Send + 'static> SplitLink<R, W> {
+    pub(in crate::net) fn new(
+        reading: R,
+        stream: W,
+        frame_writer: FrameWriter,
+        stall_timeout: Option<Duration>,
+    ) -> Self {
+        let most = frame_writer.most();
+        Self { reading, shared: SharedWriter::new(stream, frame_writer, stall_timeout), most }
     }
 
-    pub(super) fn shared(&self) -> &Arc<Shared<W>> {
+    pub(in crate::net) fn shared(&self) -> &Arc<SharedWriter<W>> {
         &self.shared
     }
 }
 
-impl<R, W> Link for Half<R, W>
+impl<R, W> Link for SplitLink<R, W>
 where
     R: AsyncRead + Unpin,
     W: AsyncWrite + Unpin + Send + 'static,
@@ -50,7 +55,7 @@ where
 
     fn settle(&mut self, replies: &mut Replies) {
         if !replies.is_empty() {
-            self.shared.with(&mut self.shared.lock(), |inner| inner.writing.settle(replies));
+            self.shared.with(&mut self.shared.lock(), |inner| inner.frame_writer.settle(replies));
         }
     }
 
@@ -59,7 +64,7 @@ where
     }
 
     fn rest(&mut self) {
-        self.shared.lock().writing.sender.rest();
+        self.shared.lock().frame_writer.sender.rest();
     }
 
     /// Only where something is pending: what writers wait for they write themselves.
@@ -91,7 +96,7 @@ where
         self.most
     }
 
-    /// Writing, which comes before, has left word whom to wake.
+    /// FrameWriter, which comes before, has left word whom to wake.
     fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
         self.shared.closed.load(Ordering::Relaxed)
     }
@@ -108,13 +113,13 @@ where
         self.shared.given_up.load(Ordering::Relaxed)
     }
 
-    fn look<T>(&self, look: impl FnOnce(&Writing) -> T) -> T {
-        look(&self.shared.lock().writing)
+    fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T {
+        look(&self.shared.lock().frame_writer)
     }
 
     #[cfg(feature = "metrics")]
     fn show(&mut self, sent: &Arc<Seen>) {
-        self.shared.lock().writing.outbox.sent.show(sent);
+        self.shared.lock().frame_writer.write_buffer.sent.show(sent);
     }
 
     fn abandon(&mut self) {

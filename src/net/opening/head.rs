@@ -10,9 +10,9 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
-use super::error::Error;
-use super::pool;
 use crate::handshake::{HeadError, HeadLimits, HeadScanner};
+use crate::net::buffers::pool;
+use crate::net::error::Error;
 
 /// How much is read at a time, so that not much piles up behind a head.
 const PIECE: usize = 16 << 10;
@@ -21,7 +21,7 @@ const PIECE: usize = 16 << 10;
 const LINGER: usize = 1 << 20;
 
 /// Gives the handshake, or a step of it, so long.
-pub(super) async fn within<T>(
+pub(in crate::net) async fn within<T>(
     limit: Duration,
     step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
@@ -32,7 +32,7 @@ pub(super) async fn within<T>(
 }
 
 /// Reads until `bytes` begins with a whole head; gives its length. What came with it stays behind it.
-pub(super) async fn read_head<E: From<HeadError> + Into<Error>>(
+pub(in crate::net) async fn read_head<E: From<HeadError> + Into<Error>>(
     stream: &mut (impl AsyncRead + Unpin),
     bytes: &mut Vec<u8>,
     limits: &HeadLimits,
@@ -50,7 +50,7 @@ pub(super) async fn read_head<E: From<HeadError> + Into<Error>>(
 }
 
 /// Appends what comes next; 0 at the end. A socket that waits owns only what has arrived.
-pub(super) async fn read_some(
+pub(in crate::net) async fn read_some(
     stream: &mut (impl AsyncRead + Unpin),
     bytes: &mut Vec<u8>,
 ) -> io::Result<usize> {
@@ -75,7 +75,7 @@ fn poll_read_some(
 /// Writes a last answer and ends the transport, in at most `limit`. What the peer still sends is
 /// read and dropped up to a bound, and for as long again: closing with bytes unread would make the
 /// kernel send a reset, which can overtake the answer (§7.1.1).
-pub(super) async fn write_last(
+pub(in crate::net) async fn write_last(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     answer: &[u8],
     limit: Duration,
@@ -103,7 +103,7 @@ pub(super) async fn write_last(
 }
 
 /// Turns Nagle's algorithm off where there is one: corking is ours.
-pub(super) fn no_delay<S: 'static>(stream: &S) {
+pub(in crate::net) fn no_delay<S: 'static>(stream: &S) {
     if let Some(tcp) = (stream as &dyn Any).downcast_ref::<TcpStream>() {
         // Only a socket that is gone already refuses, and that will show soon enough.
         let _ = tcp.set_nodelay(true);

@@ -13,7 +13,7 @@ use tokio::time::{Instant, Sleep, sleep_until};
 
 /// See the module.
 #[derive(Debug, Default)]
-pub(super) struct Timer {
+pub(in crate::net) struct Timer {
     /// Boxed, because most of a socket's life it is only waited for.
     sleep: Option<Pin<Box<Sleep>>>,
     /// Whom it wakes.
@@ -23,18 +23,18 @@ pub(super) struct Timer {
 impl Timer {
     /// Whether it is set for this task.
     #[inline]
-    pub(super) fn wakes(&self, waker: &Waker) -> bool {
+    pub(in crate::net) fn wakes(&self, waker: &Waker) -> bool {
         self.waker.as_ref().is_some_and(|own| own.will_wake(waker))
     }
 
     /// Forgets whom it wakes: the task is asked anew.
-    pub(super) fn forget(&mut self) {
+    pub(in crate::net) fn forget(&mut self) {
         self.waker = None;
     }
 
     /// Ready once `at` has come. Tells when it goes off, in time or too early: about once per
     /// keep-alive interval, however busy the connection is.
-    pub(super) fn poll(
+    pub(in crate::net) fn poll(
         &mut self,
         cx: &mut Context<'_>,
         at: StdInstant,
@@ -69,6 +69,6 @@ impl Timer {
 }
 
 /// The runtime's clock, which tests can stop.
-pub(super) fn now() -> StdInstant {
+pub(in crate::net) fn now() -> StdInstant {
     Instant::now().into_std()
 }

@@ -11,7 +11,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
-use super::connection::Connection;
+use super::connection::ServerConnection;
 use super::listener::{Accepted, BACKLOG, Listener};
 use super::task::{self, Arrival, Context, Outcome, unless};
 use super::trace::Trace;
@@ -20,7 +20,7 @@ use super::trace::Trace;
 pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)
 where
     D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     let registry = &context.registry;
@@ -61,7 +61,7 @@ async fn one(permits: &Arc<Semaphore>) -> OwnedSemaphorePermit {
 fn admit<D, H, F>(context: &Arc<Context<D, H>>, accepted: Accepted, permit: OwnedSemaphorePermit)
 where
     D: Send + 'static,
-    H: Fn(Connection<D>) -> F + Send + Sync + 'static,
+    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
     match context.registry.enter(accepted.peer) {

@@ -1,0 +1,19 @@
+//! The unsplit socket: one task receives and sends.
+//!
+//! ```text
+//! websocket ── batch      owned messages, `Stream` and `Sink` · lent events
+//!      └──┬──────┘
+//!       driver            reads, keeps time, ends the connection
+//!    ┌────┼───────┐
+//!  link handle  timer     writes · what others may ask of it · one timer
+//! ```
+//!
+//! `waker_pair` wakes the task that polls a socket as a `Stream` and the one that polls it as a `Sink`.
+
+pub(in crate::net) mod batch;
+pub(in crate::net) mod driver;
+pub(in crate::net) mod handle;
+pub(in crate::net) mod link;
+pub(in crate::net) mod timer;
+pub(in crate::net) mod waker_pair;
+pub(in crate::net) mod websocket;
