@@ -83,6 +83,15 @@ impl CloseCode {
     pub const fn may_be_sent(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
+
+    /// Whether a new connection to the same server may go well, after a pause that grows (§7.2.3).
+    ///
+    /// True for 1001 (the server goes down), 1006 (the connection was lost), 1011 (the server
+    /// failed), 1012 (it restarts), 1013 (it is overloaded) and 1014 (a gateway failed). With every
+    /// other code something has to change first. What 3000 to 4999 mean is for the application to say.
+    pub const fn is_transient(self) -> bool {
+        matches!(self.0, 1001 | 1006 | 1011..=1014)
+    }
 }
 
 impl From<u16> for CloseCode {
@@ -115,12 +124,15 @@ impl fmt::Debug for CloseCode {
     }
 }
 
+/// The longest reason in bytes: a control frame has at most 125, and two are the code (§5.5).
+pub(super) const MAX_REASON: usize = 123;
+
 /// What a close frame says, lent (§5.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close<'a> {
     /// Why.
     pub code: CloseCode,
-    /// For whoever debugs it: not meant to be shown to people. At most 123 bytes.
+    /// A text for developers, not for users (§5.5.1). At most 123 bytes.
     pub reason: &'a str,
 }
 
@@ -143,15 +155,24 @@ impl<'a> Close<'a> {
         Ok(Some(Self { code, reason }))
     }
 
-    /// The payload, if it may be sent.
-    pub(super) fn payload(self) -> Result<([u8; 125], usize), Misuse> {
+    /// Whether it may be sent.
+    pub(super) const fn check(self) -> Result<(), Misuse> {
         if !self.code.may_be_sent() {
             return Err(Misuse::InvalidCloseCode(self.code.0));
         }
+        // §5.5: with the code before it, it must fit in 125 bytes.
+        if self.reason.len() > MAX_REASON {
+            return Err(Misuse::LongControl { len: 2 + self.reason.len() });
+        }
+        Ok(())
+    }
+
+    /// The payload, if it may be sent.
+    pub(super) fn payload(self) -> Result<([u8; 125], usize), Misuse> {
+        self.check()?;
         let len = 2 + self.reason.len();
         let mut payload = [0; 125];
-        let Some(room) = payload.get_mut(2..len) else { return Err(Misuse::LongControl { len }) };
-        room.copy_from_slice(self.reason.as_bytes());
+        payload[2..len].copy_from_slice(self.reason.as_bytes());
         payload[..2].copy_from_slice(&self.code.0.to_be_bytes());
         Ok((payload, len))
     }
@@ -176,6 +197,33 @@ mod tests {
                     assert_eq!((legal, violation), (false, Violation::InvalidCloseCode(code)));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn the_codes_that_are_worth_another_try() {
+        let transient = |code: &u16| CloseCode::new(*code).is_transient();
+        let codes: Vec<u16> = (0..=u16::MAX).filter(transient).collect();
+        assert_eq!(codes, [1001, 1006, 1011, 1012, 1013, 1014]);
+    }
+
+    #[test]
+    fn a_reason_is_checked_or_cut_at_a_character() {
+        use crate::proto::CloseFrame;
+        for len in 118..=130 {
+            let reason = ["x".repeat(len).as_str(), "🏹"].concat();
+            let close = CloseFrame::new(1000, reason.clone());
+            let long = Misuse::LongControl { len: len + 6 };
+            assert_eq!(close.as_ref().err(), (len + 4 > MAX_REASON).then_some(&long));
+            let cut = CloseFrame::truncated(1000, &reason).unwrap().reason;
+            let kept =
+                if len + 4 <= MAX_REASON { &reason[..] } else { &reason[..len.min(MAX_REASON)] };
+            assert_eq!(cut, kept);
+        }
+        for code in [0, 1004, 1005, 1006, 1015, 2999, 5000] {
+            let invalid = Err(Misuse::InvalidCloseCode(code));
+            assert_eq!(CloseFrame::new(code, ""), invalid);
+            assert_eq!(CloseFrame::truncated(code, "why"), invalid);
         }
     }
 
