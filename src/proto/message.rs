@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::close::{Close, CloseCode, MAX_REASON};
+use super::close::{Close, MAX_REASON};
+use super::close_code::CloseCode;
 use super::error::Misuse;
 
 /// One thing said, lent from wherever it lies. The same type is received and sent.

@@ -126,7 +126,7 @@ pub async fn connect_tls(
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri = request.uri();
     if !uri.secure() {
-        return Err(tls::TlsError::Scheme.into());
+        return Err(crate::net::tls_error::TlsError::Scheme.into());
     }
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
