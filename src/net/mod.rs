@@ -15,12 +15,12 @@ mod config;
 mod error;
 mod keys;
 mod opening;
+mod overflow;
 mod socket;
 mod split;
 #[cfg(feature = "rustls-tls")]
 mod tls_error;
 
-pub use buffers::overflow::Overflow;
 #[cfg(feature = "metrics")]
 pub use buffers::traffic::Traffic;
 pub use config::Config;
@@ -39,6 +39,7 @@ pub use opening::tls::TlsInfo;
 #[cfg(feature = "rustls-tls")]
 pub use opening::transport::TlsStream;
 pub use opening::transport::{Transport, TransportRead, TransportWrite};
+pub use overflow::Overflow;
 pub use socket::batch::{Events, Outgoing};
 #[cfg(feature = "server")]
 pub(crate) use socket::handle::close_frame;

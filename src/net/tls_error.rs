@@ -1,4 +1,4 @@
-//! Why a TLS connection could not be made.
+//! How a TLS connection fails.
 
 use std::fmt;
 

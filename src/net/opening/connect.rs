@@ -21,8 +21,6 @@ use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::keys::{masking_key, nonce};
 use crate::net::socket::websocket::WebSocket;
-#[cfg(feature = "rustls-tls")]
-use crate::net::tls_error::TlsError;
 use crate::proto::Role;
 
 /// How much of the body of a refusal is kept.
@@ -128,7 +126,7 @@ pub async fn connect_tls(
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri = request.uri();
     if !uri.secure() {
-        return Err(TlsError::Scheme.into());
+        return Err(crate::net::tls_error::TlsError::Scheme.into());
     }
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
