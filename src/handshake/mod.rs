@@ -34,7 +34,7 @@ pub use deflate::{
 };
 pub use error::{BuildError, ExtensionError, RequestError, ResponseError};
 pub use extensions::{Extension, Param, format_extensions, parse_extensions};
-pub use head::{HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
+pub use head::{Head, HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
 pub use headers::{has_token, is_token, list};
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};

@@ -28,7 +28,7 @@ pub use config::Config;
 pub use config::{Deflate, Memory};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
-pub use opening::accept::{Incoming, accept};
+pub use opening::accept::{Acceptance, Incoming, accept};
 #[cfg(feature = "rustls-tls")]
 pub use opening::connect::connect_tls;
 pub use opening::connect::{connect, connect_over, connect_with};

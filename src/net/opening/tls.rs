@@ -1,5 +1,4 @@
-//! TLS (§4.1 item 5), by rustls with ring: a client's handshake, what both ends learn from one, and how
-//! one fails.
+//! TLS (§4.1 item 5), by rustls with ring: a client's handshake, and what both ends learn from one.
 //!
 //! A server's certificate is always verified: its chain up to a root that is trusted, its time, and that
 //! it is for the host of the URI, a name or an IP address. There is no switch for that. Whom to trust is
