@@ -32,9 +32,9 @@ pub use body::{BodyLength, ChunkError, Chunks, body_length};
 pub use deflate::{
     DeflateOffer, DeflateParams, PERMESSAGE_DEFLATE, answer_deflate, check_deflate, is_deflate,
 };
-pub use error::{BuildError, RequestError, ResponseError};
-pub use extensions::{Extension, ExtensionError, Param, format_extensions, parse_extensions};
-pub use head::{HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
+pub use error::{BuildError, ExtensionError, RequestError, ResponseError};
+pub use extensions::{Extension, Param, format_extensions, parse_extensions};
+pub use head::{Head, HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
 pub use headers::{has_token, is_token, list};
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};

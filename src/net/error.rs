@@ -6,7 +6,7 @@ use std::io;
 use bytes::Bytes;
 
 #[cfg(feature = "rustls-tls")]
-use super::opening::tls::TlsError;
+use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
 

@@ -15,10 +15,12 @@ mod config;
 mod error;
 mod keys;
 mod opening;
+mod overflow;
 mod socket;
 mod split;
+#[cfg(feature = "rustls-tls")]
+mod tls_error;
 
-pub use buffers::overflow::Overflow;
 #[cfg(feature = "metrics")]
 pub use buffers::traffic::Traffic;
 pub use config::Config;
@@ -26,17 +28,18 @@ pub use config::Config;
 pub use config::{Deflate, Memory};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
-pub use opening::accept::{Incoming, accept};
+pub use opening::accept::{Acceptance, Incoming, accept};
 #[cfg(feature = "rustls-tls")]
 pub use opening::connect::connect_tls;
 pub use opening::connect::{connect, connect_over, connect_with};
 #[cfg(all(feature = "rustls-tls", feature = "server"))]
 pub(crate) use opening::tls::HTTP;
 #[cfg(feature = "rustls-tls")]
-pub use opening::tls::{TlsError, TlsInfo};
+pub use opening::tls::TlsInfo;
 #[cfg(feature = "rustls-tls")]
 pub use opening::transport::TlsStream;
 pub use opening::transport::{Transport, TransportRead, TransportWrite};
+pub use overflow::Overflow;
 pub use socket::batch::{Events, Outgoing};
 #[cfg(feature = "server")]
 pub(crate) use socket::handle::close_frame;
@@ -44,6 +47,8 @@ pub use socket::handle::{CloseInfo, Handle};
 pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;
+#[cfg(feature = "rustls-tls")]
+pub use tls_error::TlsError;
 /// The TLS library, in the version that this crate speaks with.
 #[cfg(feature = "rustls-tls")]
 pub use tokio_rustls::rustls;

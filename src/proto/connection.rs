@@ -19,7 +19,8 @@
 use std::time::Instant;
 
 use super::as_event::AsEvent;
-use super::close::{CloseCode, State};
+use super::close::State;
+use super::close_code::CloseCode;
 use super::config::ProtocolConfig;
 use super::deadline::{Deadline, Due, Expired};
 use super::error::{Misuse, Violation};

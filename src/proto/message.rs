@@ -3,7 +3,8 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::close::{Close, CloseCode};
+use super::close::Close;
+use super::close_code::CloseCode;
 
 /// One thing said, lent from wherever it lies. The same type is received and sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

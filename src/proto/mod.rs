@@ -26,6 +26,7 @@
 mod as_event;
 mod assemble;
 pub mod close;
+mod close_code;
 mod config;
 mod connection;
 mod deadline;
@@ -48,7 +49,8 @@ mod send;
 mod utf8;
 
 pub use as_event::AsEvent;
-pub use close::{Close, CloseCode, State};
+pub use close::{Close, State};
+pub use close_code::CloseCode;
 #[cfg(feature = "deflate")]
 pub use config::{Compression, Context};
 pub use config::{Limits, ProtocolConfig, Timeouts};

@@ -10,7 +10,8 @@
 use bytes::buf::Limit;
 
 use super::assemble::Assembler;
-use super::close::{Close, CloseCode};
+use super::close::Close;
+use super::close_code::CloseCode;
 #[cfg(feature = "deflate")]
 use super::config::Compression;
 use super::config::{Bounds, Limits};

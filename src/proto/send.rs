@@ -7,7 +7,8 @@
 use bytes::Bytes;
 
 use super::as_event::AsEvent;
-use super::close::{Close, CloseCode};
+use super::close::Close;
+use super::close_code::CloseCode;
 #[cfg(feature = "deflate")]
 use super::config::Compression;
 #[cfg(feature = "deflate")]

@@ -342,7 +342,7 @@ async fn decide<D, H>(
         Err(Error::Build(_)) => Err(sorry().into()),
         // Or accept a plain request, which gets 426 all the same.
         Err(_) => Ok(accept),
-        Ok(()) => place.admit().map(|()| accept).map_err(|full| no_room(full).into()),
+        Ok(_) => place.admit().map(|()| accept).map_err(|full| no_room(full).into()),
     }
 }
 

@@ -265,6 +265,30 @@ async fn the_application_looks_at_the_request_and_chooses() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_acceptance_is_checked_first_and_sent_later() {
+    let (stream, peer) = scripted();
+    peer.send(REQUEST);
+    let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
+    let error = incoming.check(Some("other"), &HeaderMap::new()).unwrap_err();
+    assert!(matches!(error, Error::Build(_)), "{error}");
+    let acceptance = incoming.check(Some("chat"), &HeaderMap::new()).unwrap();
+    assert_eq!(peer.taken(), []);
+    let ws = incoming.accept_checked(acceptance).await.unwrap();
+    assert_eq!(ws.protocol(), Some("chat"));
+    let answer = String::from_utf8(peer.taken()).unwrap();
+    assert!(answer.starts_with("HTTP/1.1 101 "), "{answer}");
+    assert!(answer.contains(&format!("Sec-WebSocket-Accept: {ACCEPT}\r\n")), "{answer}");
+
+    // A request that is no opening handshake cannot be accepted, and is not answered by asking.
+    let (stream, peer) = scripted();
+    peer.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
+    let error = incoming.check(None, &HeaderMap::new()).unwrap_err();
+    assert!(matches!(error, Error::Request(RequestError::NotAnUpgrade)), "{error}");
+    assert_eq!(peer.taken(), []);
+}
+
+#[tokio::test(start_paused = true)]
 async fn anything_else_can_be_answered() {
     for method in ["GET", "HEAD"] {
         let (stream, peer) = scripted();

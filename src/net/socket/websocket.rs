@@ -18,10 +18,10 @@ use super::link::{Link, OwnedLink, at_once};
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
-use crate::net::buffers::overflow::Overflow;
 use crate::net::buffers::read_buffer::ReadBuffer;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
+use crate::net::overflow::Overflow;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
