@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 
 use bowstring::Message;
 use bowstring::handshake::{
-    ClientRequest, HeadLimits, HeadScanner, check_request, check_response,
-    parse_request_head, parse_response_head, write_accept, write_refusal,
+    ClientRequest, Head, HeadError, HeadLimits, HeadScanner, check_request, check_response,
+    write_accept, write_refusal,
 };
 use bowstring::proto::{Connection, ProtocolConfig, Role, State};
 
@@ -31,9 +31,8 @@ fn main() -> Result<(), Failure> {
 
 /// The server: it sends every message back until the client closes.
 fn serve(mut stream: TcpStream) -> Result<(), Failure> {
-    let limits = HeadLimits::default();
-    let (head, rest) = read_head(&mut stream, &limits)?;
-    let upgrade = match check_request(&parse_request_head(&head, &limits)?) {
+    let (request, rest) = read_head(&mut stream, Head::request)?;
+    let upgrade = match check_request(&request) {
         Ok(upgrade) => upgrade,
         Err(error) => {
             stream.write_all(&write_refusal(&error))?;
@@ -53,11 +52,10 @@ fn serve(mut stream: TcpStream) -> Result<(), Failure> {
 
 /// The client: it says two things, collects the answers, and closes.
 fn talk(mut stream: TcpStream, uri: &str) -> Result<Vec<String>, Failure> {
-    let limits = HeadLimits::default();
     let (request, nonce) = (ClientRequest::new(uri.parse()?), rand::random());
     stream.write_all(&request.write(nonce)?)?;
-    let (head, rest) = read_head(&mut stream, &limits)?;
-    check_response(&parse_response_head(&head, &limits)?, &request, nonce)?;
+    let (response, rest) = read_head(&mut stream, Head::response)?;
+    check_response(&response, &request, nonce)?;
 
     // The masking keys of a client must be unpredictable (§5.3).
     let role = Role::Client(rand::random);
@@ -134,24 +132,32 @@ fn drive(
         }
         if connection.state() == State::Closed {
             // Without both close frames the connection was lost: its code is 1006.
-            return if connection.is_clean() { Ok(()) } else { Err("the connection was lost".into()) };
+            return if connection.is_clean() {
+                Ok(())
+            } else {
+                Err("the connection was lost".into())
+            };
         }
     }
 }
 
-/// Reads until the blank line that ends a head. What comes after the head are frames.
-fn read_head(stream: &mut TcpStream, limits: &HeadLimits) -> Result<(Vec<u8>, Vec<u8>), Failure> {
+/// Reads and parses a head. What comes after it are frames.
+fn read_head<T>(
+    stream: &mut TcpStream,
+    parse: impl Fn(&Head<'_>) -> Result<T, HeadError>,
+) -> Result<(T, Vec<u8>), Failure> {
     stream.set_read_timeout(Some(Duration::from_secs(10)))?;
-    let (mut scanner, mut bytes, mut chunk) = (HeadScanner::new(limits), Vec::new(), [0; 1024]);
+    let mut scanner = HeadScanner::new(&HeadLimits::default());
+    let (mut bytes, mut chunk) = (Vec::new(), [0; 1024]);
     loop {
         let len = stream.read(&mut chunk)?;
         if len == 0 {
             return Err(io::Error::from(ErrorKind::UnexpectedEof).into());
         }
         bytes.extend_from_slice(&chunk[..len]);
-        if let Some(end) = scanner.scan(&bytes)? {
-            let rest = bytes.split_off(end);
-            return Ok((bytes, rest));
+        if let Some(head) = scanner.scan(&bytes)? {
+            let (parsed, len) = (parse(&head)?, head.len());
+            return Ok((parsed, bytes.split_off(len)));
         }
     }
 }

@@ -134,6 +134,13 @@ pub mod server;
 pub use net::{Config, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
 
+/// The crate of [`Bytes`](bytes::Bytes), the data of a [`Message`].
+pub use bytes;
+/// The text of a [`Message`]: UTF-8 in shared bytes.
+pub use bytestring::ByteString;
+/// The crate of requests, responses, header fields and status codes.
+pub use http;
+
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]

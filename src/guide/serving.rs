@@ -37,7 +37,7 @@
 //!
 //! ```no_run
 //! use bowstring::server::{Accept, Answer, Request, Server, ServerConnection};
-//! use http::StatusCode;
+//! use bowstring::http::StatusCode;
 //!
 //! async fn hook(request: Request) -> Result<Accept<String>, Answer> {
 //!     if request.path() == "/health" {

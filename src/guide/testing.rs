@@ -7,7 +7,7 @@
 //!
 //! ```
 //! use bowstring::server::{Accept, Answer, Peer, Request};
-//! use http::StatusCode;
+//! use bowstring::http::StatusCode;
 //!
 //! async fn hook(request: Request) -> Result<Accept<String>, Answer> {
 //!     match request.path().strip_prefix("/rooms/") {
@@ -19,7 +19,7 @@
 //! # #[tokio::main(flavor = "current_thread")]
 //! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! let peer = Peer::Tcp("192.0.2.1:4000".parse()?);
-//! let plain = http::Request::get("/nowhere").body(())?;
+//! let plain = bowstring::http::Request::get("/nowhere").body(())?;
 //! let answer = hook(Request::from_http(plain, peer)?).await.unwrap_err();
 //! assert_eq!(answer.response().status(), StatusCode::NOT_FOUND);
 //! # Ok(())
