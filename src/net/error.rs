@@ -86,15 +86,21 @@ impl Error {
         }
     }
 
-    /// Whether the same may go well at another time, after a pause that grows (§7.2.3): the transport
-    /// failed, the peer was too slow, or its server was overloaded or away (408, 425, 429, 500, 502, 503,
-    /// 504). Else something has to change first.
+    /// Whether the same may go well at another time, after a pause that grows (§7.2.3).
+    ///
+    /// True where the transport failed, the peer was too slow or ended with a transient
+    /// [code](CloseCode::is_transient) or an illegal one, and for a [`Status`](Self::Status) that says
+    /// the server, or a proxy in front of it, is overloaded or away: 408, 425, 429, 500, 502 to 504,
+    /// 520 to 524, 529, 530 and 598. Else something has to change first.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
-            Self::Status(response) => {
-                matches!(response.status().as_u16(), 408 | 425 | 429 | 500 | 502..=504)
-            }
+            // The peer was closing the connection, and only its code says nothing.
+            Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
+            Self::Status(response) => matches!(
+                response.status().as_u16(),
+                408 | 425 | 429 | 500 | 502..=504 | 520..=524 | 529 | 530 | 598
+            ),
             _ => false,
         }
     }

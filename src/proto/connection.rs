@@ -43,15 +43,10 @@ pub struct Connection {
 impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
     pub fn new(role: Role, config: &ProtocolConfig, now: Instant) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = (
-            receiver.with_compression(config.compression.as_ref()),
-            sender.with_compression(config.compression.as_ref()),
-        );
+        let compression = config.compression.as_ref();
         Self {
-            receiver,
-            sender,
+            receiver: Receiver::new(role, config.limits).with_compression(compression),
+            sender: Sender::new(role).with_compression(compression),
             deadline: Deadline::new(config.timeouts, now),
             server: matches!(role, Role::Server),
             ended: false,

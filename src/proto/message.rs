@@ -3,8 +3,9 @@
 use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::close::Close;
+use super::close::{Close, MAX_REASON};
 use super::close_code::CloseCode;
+use super::error::Misuse;
 
 /// One thing said, lent from wherever it lies. The same type is received and sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -117,6 +118,42 @@ impl Message {
 }
 
 impl CloseFrame {
+    /// A close frame that may be sent.
+    ///
+    /// ```
+    /// use bowstring::proto::CloseFrame;
+    /// let close = CloseFrame::new(4000, "the room is closed").unwrap();
+    /// assert_eq!(close.code, 4000);
+    /// assert!(CloseFrame::new(1006, "").is_err());
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::InvalidCloseCode`] if the code must not be sent (§7.4);
+    /// [`Misuse::LongControl`] if the reason is longer than 123 bytes (§5.5).
+    pub fn new(code: impl Into<CloseCode>, reason: impl Into<ByteString>) -> Result<Self, Misuse> {
+        let close = Self { code: code.into(), reason: reason.into() };
+        close.as_close().check()?;
+        Ok(close)
+    }
+
+    /// The same, but a reason longer than 123 bytes is cut, at the end of a character.
+    ///
+    /// ```
+    /// use bowstring::proto::CloseFrame;
+    /// let close = CloseFrame::truncated(1011, &"é".repeat(100)).unwrap();
+    /// assert_eq!(&*close.reason, "é".repeat(61));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Misuse::InvalidCloseCode`] if the code must not be sent (§7.4).
+    pub fn truncated(code: impl Into<CloseCode>, reason: &str) -> Result<Self, Misuse> {
+        let is_end = |at: &usize| reason.is_char_boundary(*at);
+        let end = (0..=reason.len().min(MAX_REASON)).rev().find(is_end).unwrap_or_default();
+        Self::new(code, &reason[..end])
+    }
+
     /// The same, lent.
     pub fn as_close(&self) -> Close<'_> {
         Close { code: self.code, reason: &self.reason }

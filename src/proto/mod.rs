@@ -7,12 +7,16 @@
 //!                       connection        both halves and one deadline       §7
 //!                ┌──────────┼─────────┐
 //!             receive     send     deadline  §6.2 · §6.1
-//!        ┌───────┼──────────┤
-//!    assemble  deflate   as_event            §5.4 · RFC 7692 · whatever can be said
-//!        │       ├────┬─────┘
-//!        │  engines prepared                 what threads lend · one message for many
-//!        │     ┌──────┤
-//!  utf8 spare  │    frame                    pieces of frames, and back      §5.1 §5.2
+//!        ┌───────┤          │
+//!        │       │       as_event            whatever can be said
+//!        │       │          │
+//!        │       │       prepared            one message for many
+//!        │       ├──────────┘
+//!    assemble  deflate                       §5.4 · RFC 7692
+//!        │       │
+//!        │    engines   framed               what threads lend · whole frames for many
+//!        │     ┌──────────┘
+//!  utf8        │    frame                    pieces of frames, and back      §5.1 §5.2
 //!              │  ┌───┴───┐
 //!         message │     mask                 §5.3
 //!              │  header                     §5.2
@@ -20,7 +24,7 @@
 //!              opcode
 //! ```
 //!
-//! `config`, `error` and `role` are known to all of them. Use [`Connection`] unless the two
+//! `config`, `error`, `ratio` and `role` are known to all of them. Use [`Connection`] unless the two
 //! directions live in different tasks; then a [`Receiver`] and a [`Sender`] do.
 
 mod as_event;
@@ -30,12 +34,13 @@ mod close_code;
 mod config;
 mod connection;
 mod deadline;
-#[cfg(feature = "deflate")]
+#[cfg_attr(not(feature = "deflate"), path = "deflate_off.rs")]
 mod deflate;
 #[cfg(feature = "deflate")]
 mod engines;
 mod error;
 mod frame;
+mod framed;
 mod header;
 mod mask;
 mod message;
@@ -43,6 +48,7 @@ mod message_buffer;
 mod opcode;
 mod plain;
 mod prepared;
+mod ratio;
 mod receive;
 mod role;
 mod send;
@@ -51,19 +57,17 @@ mod utf8;
 pub use as_event::AsEvent;
 pub use close::{Close, State};
 pub use close_code::CloseCode;
-#[cfg(feature = "deflate")]
-pub use config::{Compression, Context};
 pub use config::{Limits, ProtocolConfig, Timeouts};
 pub use connection::Connection;
 pub use deadline::{Deadline, Due, Expired};
-#[cfg(feature = "deflate")]
-pub use deflate::Ratio;
+pub use deflate::{Compression, Context};
 pub use error::{Misuse, Violation};
 pub use header::Header;
 pub use mask::Mask;
 pub use message::{CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;
 pub use prepared::Prepared;
+pub use ratio::Ratio;
 pub use receive::{Receiver, Replies};
 pub use role::{KeySource, Role};
 pub use send::Sender;

@@ -245,8 +245,7 @@ impl Registry {
     }
 
     fn bid_farewell(&self, handle: &Handle) {
-        let CloseFrame { code, reason } = &self.terms().farewell;
-        handle.close(*code, reason);
+        handle.close_with(self.terms().farewell.clone());
     }
 
     /// Resolves when the server drains.

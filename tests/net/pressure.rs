@@ -197,12 +197,12 @@ async fn a_full_socket_that_closes_reads_on() {
             match door {
                 "close" => ws.close(1001, "").await.unwrap(),
                 "handle" => {
-                    ws.handle().close(1001, "");
+                    ws.handle().close(1001, "").unwrap();
                     while ws.recv().await.unwrap().is_some() {}
                 }
                 _ => {
                     let (mut reader, _writer) = ws.split();
-                    reader.handle().close(1001, "");
+                    reader.handle().close(1001, "").unwrap();
                     while reader.recv().await.unwrap().is_some() {}
                 }
             }
@@ -220,7 +220,7 @@ async fn a_full_socket_that_has_closed_takes_nothing_more() {
     peer.room(0);
     now(ws.feed([7; MESSAGE])).unwrap();
     not_yet(ws.feed("waits"));
-    ws.handle().close(1001, "");
+    ws.handle().close(1001, "").unwrap();
     not_yet(ws.recv());
     assert!(matches!(now(ws.feed("late")), Err(Error::Misuse(Misuse::Closed))));
 }
