@@ -31,7 +31,7 @@ fn main() -> Result<(), Failure> {
 
 /// The server: it sends every message back until the client closes.
 fn serve(mut stream: TcpStream) -> Result<(), Failure> {
-    let (request, rest) = read_head(&mut stream, Head::request)?;
+    let (request, rest) = read_head(&mut stream, |head| head.request())?;
     let upgrade = match check_request(&request) {
         Ok(upgrade) => upgrade,
         Err(error) => {
@@ -54,7 +54,7 @@ fn serve(mut stream: TcpStream) -> Result<(), Failure> {
 fn talk(mut stream: TcpStream, uri: &str) -> Result<Vec<String>, Failure> {
     let (request, nonce) = (ClientRequest::new(uri.parse()?), rand::random());
     stream.write_all(&request.write(nonce)?)?;
-    let (response, rest) = read_head(&mut stream, Head::response)?;
+    let (response, rest) = read_head(&mut stream, |head| head.response())?;
     check_response(&response, &request, nonce)?;
 
     // The masking keys of a client must be unpredictable (§5.3).
