@@ -4,9 +4,11 @@
 //! an argument, and masking keys come from a [`KeySource`]. Everything imports downwards:
 //!
 //! ```text
-//!                       connection        both halves and one deadline       §7
-//!                ┌──────────┼─────────┐
-//!             receive     send     deadline  §6.2 · §6.1
+//!                 connection              both halves                        §7
+//!                ┌──────┴───┐
+//!            lifecycle      │                what decides how a connection ends
+//!           ┌────┴────┐     │
+//!       deadline  receive  send              §6.2 · §6.1
 //!        ┌───────┤          │
 //!        │       │       as_event            whatever can be said
 //!        │       │          │
@@ -25,7 +27,7 @@
 //! ```
 //!
 //! `config`, `error`, `ratio` and `role` are known to all of them. Use [`Connection`] unless the two
-//! directions live in different tasks; then a [`Receiver`] and a [`Sender`] do.
+//! directions live in different tasks; then a [`Lifecycle`] and a [`Sender`] do.
 
 mod as_event;
 mod assemble;
@@ -42,6 +44,7 @@ mod error;
 mod frame;
 mod framed;
 mod header;
+mod lifecycle;
 mod mask;
 mod message;
 mod message_buffer;
@@ -59,10 +62,11 @@ pub use close::{Close, State};
 pub use close_code::CloseCode;
 pub use config::{Limits, ProtocolConfig, Timeouts};
 pub use connection::Connection;
-pub use deadline::{Deadline, Due, Expired};
+pub use deadline::{Due, Expired};
 pub use deflate::{Compression, Context};
 pub use error::{Misuse, Violation};
 pub use header::Header;
+pub use lifecycle::{Ending, Lifecycle};
 pub use mask::Mask;
 pub use message::{CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;
