@@ -11,8 +11,10 @@ use std::path::Path;
 /// The rooms from the top down: a file imports from its own room and from those below it.
 ///
 /// A layer's own `mod.rs` is a room by itself, above the folders of the layer: it says what is public.
-const ORDER: [(&str, u32); 9] = [
+const ORDER: [(&str, u32); 10] = [
     ("lib", 0),
+    // Pages, and no code.
+    ("guide", 1),
     ("server", 1),
     ("net", 2),
     ("net/opening", 3),

@@ -5,7 +5,7 @@
 //! 1. Read bytes; note it with [`heard`](Connection::heard). At the end of TCP,
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
-//!    events with [`feed`](Connection::send).
+//!    events with [`feed`](Connection::feed).
 //! 3. Write what was appended to `out`; if it had to wait for room, note it with
 //!    [`wrote`](Connection::wrote).
 //! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,

@@ -24,7 +24,7 @@ use super::opcode::Opcode;
 /// let news = Prepared::text("to everybody");
 /// for mut sender in [Sender::new(Role::Server), Sender::new(Role::Server)] {
 ///     let mut out = Vec::new();
-///     sender.send(&news, &mut out)?;
+///     sender.feed(&news, &mut out)?;
 ///     assert_eq!(out[..2], [0x81, 12]);
 /// }
 /// # Ok::<(), bowstring::proto::Misuse>(())

@@ -58,7 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A connection over a transport that was upgraded elsewhere, for instance by an HTTP server.
     ///
     /// `unread` is what was read behind the head of the handshake. A client's [`Role`] needs a
-    /// source of masking keys: [`masking_key`](super::masking_key) is one.
+    /// source of masking keys: [`masking_key`](crate::net::masking_key) is one.
     pub fn from_raw(stream: S, role: Role, unread: impl Into<Vec<u8>>, config: &Config) -> Self {
         Self::from_agreed(stream, role, unread, Agreed::default(), config)
     }
