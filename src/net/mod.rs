@@ -45,7 +45,6 @@ mod split;
 #[cfg(feature = "rustls-tls")]
 mod tls_error;
 
-#[cfg(feature = "metrics")]
 pub use buffers::traffic::Traffic;
 pub use config::Config;
 #[cfg(feature = "deflate")]

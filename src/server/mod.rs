@@ -45,6 +45,7 @@ mod task;
 #[cfg(feature = "rustls-tls")]
 mod tls;
 mod topic;
+#[cfg_attr(not(feature = "tracing"), path = "trace_off.rs")]
 mod trace;
 
 pub use crate::handshake::{OriginError, Origins};
