@@ -1,33 +1,32 @@
-//! §5–§8 as a state machine: bytes in, events out; events in, bytes out.
+//! The protocol (§5–§8) without I/O: bytes in, messages out; messages in, bytes out.
 //!
-//! Nothing here knows a socket, a clock or a random generator. The caller owns the bytes, time is
-//! an argument, and masking keys come from a [`KeySource`]. Everything imports downwards:
+//! Nothing here knows a socket, a clock or a random generator. You own the bytes, the time is an argument, and a
+//! client's masking keys come from a [`KeySource`].
 //!
-//! ```text
-//!                 connection              both halves                        §7
-//!                ┌──────┴───┐
-//!            lifecycle      │                what decides how a connection ends
-//!           ┌────┴────┐     │
-//!       deadline  receive  send              §6.2 · §6.1
-//!        ┌───────┤          │
-//!        │       │       as_event            whatever can be said
-//!        │       │          │
-//!        │       │       prepared            one message for many
-//!        │       ├──────────┘
-//!    assemble  deflate                       §5.4 · RFC 7692
-//!        │       │
-//!        │    engines   framed               what threads lend · whole frames for many
-//!        │     ┌──────────┘
-//!  utf8        │    frame                    pieces of frames, and back      §5.1 §5.2
-//!              │  ┌───┴───┐
-//!         message │     mask                 §5.3
-//!              │  header                     §5.2
-//!         close   │
-//!              opcode
+//! Use a [`Connection`], unless one thread reads and another writes: then use a [`Lifecycle`] and a [`Sender`].
+//!
+//! ```
+//! use std::time::Instant;
+//! use bowstring::proto::{Connection, Event, ProtocolConfig, Role};
+//!
+//! let mut server = Connection::new(Role::Server, &ProtocolConfig::default(), Instant::now());
+//! // "Hello" from a client, as §5.7 has it.
+//! let mut bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+//! let (mut input, mut out) = (&mut bytes[..], Vec::new());
+//!
+//! assert_eq!(server.recv(&mut input, &mut out)?, Some(Event::Text("Hello")));
+//! assert_eq!(server.recv(&mut input, &mut out)?, None);
+//! server.feed("Hello", &mut out)?;
+//! assert_eq!(out, b"\x81\x05Hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `config`, `error`, `ratio` and `role` are known to all of them. Use [`Connection`] unless the two
-//! directions live in different tasks; then a [`Lifecycle`] and a [`Sender`] do.
+//! The doc of [`Connection`] has the steps of an event loop. The guide "Your own event loop" has a whole program.
+//!
+//! Errors are sorted by whose fault it was. A [`Violation`] is the peer's, and ends the connection. A [`Misuse`] is
+//! the caller's, and changes nothing.
+
+// The map of these files is in ARCHITECTURE.md; tests/layers.rs checks it.
 
 mod as_event;
 mod assemble;
