@@ -277,6 +277,14 @@ impl Receiver {
         self.ping = PingState::Sent(payload);
     }
 
+    /// The payload of the ping whose pong has not come.
+    pub const fn awaited_pong(&self) -> Option<[u8; 4]> {
+        match self.ping {
+            PingState::Sent(payload) => Some(payload),
+            PingState::Idle | PingState::Answered => None,
+        }
+    }
+
     /// Whether the pong has arrived that [a ping](super::Lifecycle::note_ping) waits for: one with the
     /// same payload (§5.5.3). It is told once.
     pub const fn take_pong(&mut self) -> bool {

@@ -20,7 +20,7 @@ use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, CloseFrame, Event, Misuse};
 
 /// The writing direction, shared.
 pub(in crate::net) struct SharedWriter<W> {
@@ -40,6 +40,9 @@ pub(in crate::net) struct SharedWriter<W> {
     pub(in crate::net) stall_timeout: Option<Duration>,
     /// Whom it is told when much waits to be written, and when little does.
     pressure: OnceLock<Box<Pressure>>,
+    /// How the connection ends, once that is known: then it is not the caller's fault that nothing can
+    /// be sent.
+    ending: OnceLock<Box<CloseFrame>>,
 }
 
 pub(in crate::net) struct Inner<W> {
@@ -74,6 +77,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             given_up: AtomicBool::new(false),
             stall_timeout,
             pressure: OnceLock::new(),
+            ending: OnceLock::new(),
         })
     }
 
@@ -240,6 +244,21 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         self.abandon();
     }
 
+    /// Notes how the connection ends.
+    pub(in crate::net) fn note_ending(&self, close: &CloseFrame) {
+        self.ending.get_or_init(|| Box::new(close.clone()));
+    }
+
+    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
+    pub(in crate::net) fn explain(&self, error: Error) -> Error {
+        match (error, self.ending.get()) {
+            (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(close)) => {
+                Error::Closed((**close).clone())
+            }
+            (error, _) => error,
+        }
+    }
+
     /// Notes that bytes came from the peer.
     pub(in crate::net) fn heard(&self) {
         self.heard.fetch_add(1, Ordering::Relaxed);
@@ -384,6 +403,9 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 
 impl<W> Inner<W> {
     fn check(&self) -> Result<(), Error> {
-        if self.frame_writer.write_buffer.is_broken() { Err(Error::Closed) } else { Ok(()) }
+        if self.frame_writer.write_buffer.is_broken() {
+            return Err(Error::closed_abnormally());
+        }
+        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use super::shared_writer::SharedWriter;
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::traffic::Seen;
 use crate::net::socket::link::Link;
-use crate::proto::{Event, Replies};
+use crate::proto::{CloseFrame, Event, Replies};
 
 /// The reading direction, and a hand on the writing one.
 pub(in crate::net) struct SplitLink<R, W> {
@@ -52,10 +52,13 @@ where
         Pin::new(&mut self.reading)
     }
 
-    fn settle(&mut self, replies: &mut Replies) {
-        if !replies.is_empty() {
-            self.shared.with(&mut self.shared.lock(), |inner| inner.frame_writer.settle(replies));
-        }
+    fn queue_replies(&mut self, replies: &mut Replies) {
+        let inner = &mut self.shared.lock();
+        self.shared.with(inner, |inner| inner.frame_writer.queue_replies(replies));
+    }
+
+    fn note_ending(&mut self, close: &CloseFrame) {
+        self.shared.note_ending(close);
     }
 
     fn frame(&mut self, event: Event<'_>) {
@@ -104,7 +107,7 @@ where
         self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
     }
 
-    fn heard(&mut self) {
+    fn note_received(&mut self) {
         self.shared.heard();
     }
 
