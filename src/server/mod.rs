@@ -3,12 +3,14 @@
 //! ```text
 //!   serve                       what it listens to, allows and asks; its end
 //!     │
-//!   accepting                   the accept loop
+//!   accept_loop                 accepts, within the limits
 //!     │
-//!   task ─── connection         one connection's life · what its handler gets
+//!   task ─── connection         one connection's task · what its handler gets
+//!     │
+//!   admission ─── outcome       the opening handshake · what a handler returns
 //!     ├── request ─── reply     what the hook sees · what it says
 //!     ├── auth                  credentials and cookies
-//!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
+//!   registry ─── trace          the connections, the limits, the counters · the log
 //!     │
 //!   listener ── tls             where connections come from · how they are encrypted
 //! ```
@@ -19,9 +21,11 @@
 //! everything has a default that is safe to put on the internet.
 
 mod accept_loop;
+mod admission;
 mod auth;
 mod connection;
 mod listener;
+mod outcome;
 mod registry;
 mod reply;
 mod request;
@@ -36,11 +40,11 @@ pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{ServerConnection, ServerReader};
 pub use listener::{Listener, Peer};
-pub use registry::{Report, ServerLimits};
+pub use outcome::Outcome;
+pub use registry::{Refusals, Report, ServerLimits};
 pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
-pub use task::Outcome;
 #[cfg(feature = "rustls-tls")]
 pub use tls::Tls;
 pub use topic::{Subscription, Topic};

@@ -41,7 +41,7 @@ impl Trace {
 
     pub(super) fn opened(&self, _: &Handle) {}
 
-    pub(super) fn failed(&self, _: Option<&dyn Display>, _: bool) {}
+    pub(super) fn failed(&self, _: &dyn Display, _: bool) {}
 
     pub(super) fn ended(&self, _: &Handle) {}
 
@@ -95,9 +95,9 @@ impl Trace {
         self.within(|| tracing::info!("opened"));
     }
 
-    /// Without an error, the handler has panicked. What is not its doing is no cause for alarm.
-    pub(super) fn failed(&self, error: Option<&dyn Display>, by_others: bool) {
-        let error = error.map_or("it panicked".into(), |error| escaped(&error.to_string()));
+    /// What is not the handler's doing is no cause for alarm.
+    pub(super) fn failed(&self, error: &dyn Display, by_others: bool) {
+        let error = escaped(&error.to_string());
         self.within(|| match by_others {
             true => tracing::info!(%error, "failed"),
             false => tracing::warn!(%error, "failed"),
