@@ -1,66 +1,225 @@
-//! The layers, read off the source: what each may name, and that imports point one way.
+//! The layers, read off the source: what each may name, and that imports point down.
 //!
-//! `proto` and `handshake` know no transport, clock or generator, nor each other; `net` knows both,
-//! and `server` all three.
-//! Inside a layer, whoever is imported stands lower in the picture of its `mod.rs`, so there are no
-//! cycles.
+//! Every file of `src` is read, in whatever folder it lies. An import is a `use` or a path in the
+//! code that begins with `crate::` or `super::`; what only tests use does not count. A file `x_off.rs`
+//! stands in for `x.rs` in builds without a feature, so both are one file here.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
+/// The rooms from the top down: a file imports from its own room and from those below it.
+///
+/// A layer's own `mod.rs` is a room by itself, above the folders of the layer: it says what is public.
+const ORDER: [(&str, u32); 10] = [
+    ("lib", 0),
+    // Pages, and no code.
+    ("guide", 1),
+    ("server", 1),
+    ("net", 2),
+    ("net/opening", 3),
+    ("net/split", 4),
+    ("net/socket", 5),
+    ("net/buffers", 6),
+    // What all of `net` may know: configuration, errors, keys.
+    ("net/*", 7),
+    ("proto", 8),
+];
+
+/// This one knows nobody, and `proto` does not know it either.
+const BESIDE_PROTO: &str = "handshake";
+
 type Graph = BTreeMap<String, BTreeSet<String>>;
 
-/// The files of a layer: name and text, without comments and without what only tests use.
-fn files(layer: &str) -> BTreeMap<String, String> {
-    let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("src").join(layer);
-    let mut files = BTreeMap::new();
-    for entry in fs::read_dir(dir).unwrap() {
-        let path = entry.unwrap().path();
-        assert!(path.extension().is_some_and(|rs| rs == "rs"), "a layer is flat: {path:?}");
-        let name = path.file_stem().unwrap().to_str().unwrap().to_owned();
-        let text = fs::read_to_string(path).unwrap();
-        let text = text.split("#[cfg(test)]").next().unwrap();
-        let code = |line: &&str| !line.trim_start().starts_with("//");
-        files.insert(name, text.lines().filter(code).collect::<Vec<_>>().join("\n"));
+struct File {
+    /// As in paths: `["net", "split", "halves"]`; of a `mod.rs`, its folder's.
+    module: Vec<String>,
+    is_mod: bool,
+    /// Without comments and without what only tests use.
+    text: String,
+}
+
+impl File {
+    fn name(&self) -> String {
+        if self.module.is_empty() { "lib".to_owned() } else { self.module.join("/") }
     }
-    assert!(files.len() > 5);
+
+    fn room(&self) -> String {
+        let folder = &self.module[..self.module.len() - usize::from(!self.is_mod)];
+        match (folder.join("/").as_str(), self.is_mod) {
+            ("", _) => "lib".to_owned(),
+            ("net", false) => "net/*".to_owned(),
+            (folder, _) => folder.to_owned(),
+        }
+    }
+}
+
+fn files() -> Vec<File> {
+    let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut folders = vec![src.clone()];
+    let mut files: Vec<File> = Vec::new();
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            // Binaries know the public interface alone.
+            if path.ends_with("src/bin") {
+                continue;
+            }
+            if path.is_dir() {
+                folders.push(path);
+                continue;
+            }
+            assert!(path.extension().is_some_and(|rs| rs == "rs"), "no source: {path:?}");
+            let relative = path.strip_prefix(&src).unwrap().with_extension("");
+            let mut module: Vec<String> =
+                relative.iter().map(|part| part.to_str().unwrap().to_owned()).collect();
+            let is_mod = module.last().unwrap() == "mod" || module == ["lib"];
+            if is_mod {
+                module.pop();
+            } else if let Some(on) = module.last().unwrap().strip_suffix("_off") {
+                let on = on.to_owned();
+                *module.last_mut().unwrap() = on;
+            }
+            let text = code(&fs::read_to_string(path).unwrap());
+            files.push(File { module, is_mod, text });
+        }
+    }
+    assert!(files.len() > 50);
     files
+}
+
+/// The files of a layer, at any depth.
+fn layer(name: &str) -> Vec<File> {
+    let mut files = files();
+    files.retain(|file| file.module.first().is_some_and(|first| first == name));
+    assert!(files.len() > 5, "{name}");
+    files
+}
+
+/// The text without comments and without what only tests use. It is formatted by rustfmt: an item ends
+/// with a brace that is indented like its first line.
+fn code(text: &str) -> String {
+    let mut code = String::new();
+    let mut lines = text.lines();
+    while let Some(line) = lines.next() {
+        let trimmed = line.trim_start();
+        if trimmed.starts_with("//") {
+            continue;
+        }
+        if trimmed.starts_with("#[cfg(test)]") {
+            let indent = &line[..line.len() - trimmed.len()];
+            let rest = lines.by_ref().skip_while(|line| line.trim_start().starts_with("#["));
+            let close = format!("{indent}}}");
+            for (at, line) in rest.enumerate() {
+                let ends = line.ends_with(';') || line.ends_with(',') || line.ends_with('}');
+                if line.starts_with(&close) || (at == 0 && ends) {
+                    break;
+                }
+            }
+            continue;
+        }
+        code.push_str(line.split(" // ").next().unwrap());
+        code.push('\n');
+    }
+    code
+}
+
+fn is_part(c: char) -> bool {
+    c.is_alphanumeric() || c == '_'
 }
 
 /// Whether `text` names `path`, not as a part of a longer name.
 fn names(text: &str, path: &str) -> bool {
-    let part = |c: char| c.is_alphanumeric() || c == '_';
     text.match_indices(path).any(|(at, _)| {
         let before = text[..at].chars().next_back();
-        let behind = text[at + path.len()..].chars().next();
-        !before.is_some_and(part) && !behind.is_some_and(part)
+        let after = text[at + path.len()..].chars().next();
+        !before.is_some_and(is_part) && !after.is_some_and(is_part)
     })
 }
 
-/// Who imports whom: by `super::x` and `super::{x, y}`.
-fn graph(layer: &str) -> Graph {
-    let files = files(layer);
-    let mut graph = Graph::new();
-    for (name, text) in files.iter().filter(|(name, _)| *name != "mod") {
-        let mut imports = BTreeSet::new();
-        for (at, _) in text.match_indices("super::") {
-            let behind = &text[at + 7..];
-            let listed: Vec<&str> = match behind.strip_prefix('{') {
-                Some(list) => list[..list.find("};").unwrap()].split(',').collect(),
-                None => vec![behind],
-            };
-            for item in listed {
-                let end = item.trim().find(|c: char| !c.is_alphanumeric() && c != '_');
-                let item = &item.trim()[..end.unwrap_or(item.trim().len())];
-                if files.contains_key(item) {
-                    imports.insert(item.to_owned());
+/// The paths of a use tree at the beginning of `text`, `a::{b, c::d}`, and what follows it.
+fn tree<'a>(text: &'a str, before: &[String], paths: &mut Vec<Vec<String>>) -> &'a str {
+    let mut path = before.to_vec();
+    let mut text = text.trim_start();
+    loop {
+        if let Some(mut list) = text.strip_prefix('{') {
+            loop {
+                list = list.trim_start();
+                if let Some(rest) = list.strip_prefix('}') {
+                    return rest;
                 }
+                list = tree(list, &path, paths).trim_start();
+                // `as name`
+                let end = list.find([',', '}']).unwrap();
+                list = list[end..].strip_prefix(',').unwrap_or(&list[end..]);
             }
         }
-        graph.insert(name.clone(), imports);
+        let end = text.find(|c| !is_part(c)).unwrap_or(text.len());
+        path.push(text[..end].to_owned());
+        text = &text[end..];
+        match text.strip_prefix("::") {
+            Some(rest) => text = rest.trim_start(),
+            None => {
+                paths.push(path);
+                return text;
+            }
+        }
     }
-    assert!(graph.values().map(BTreeSet::len).sum::<usize>() > 5, "{graph:?}");
+}
+
+/// All that a file imports or names by a path, as written.
+fn paths(text: &str) -> Vec<Vec<String>> {
+    let mut paths = Vec::new();
+    for start in ["use ", "crate::", "super::"] {
+        for (at, _) in text.match_indices(start) {
+            let before = &text[..at];
+            // `in crate::net` is a visibility; `super::super::x` and `use super::x` count once.
+            if before.ends_with("in ")
+                || before.ends_with("::")
+                || before.ends_with("use ")
+                || before.chars().next_back().is_some_and(is_part)
+            {
+                continue;
+            }
+            let path = if start == "use " { &text[at + 4..] } else { &text[at..] };
+            tree(path, &[], &mut paths);
+        }
+    }
+    paths
+}
+
+/// Who imports whom, over all files.
+fn graph(files: &[File]) -> Graph {
+    let modules: BTreeMap<&[String], String> =
+        files.iter().map(|file| (&*file.module, file.name())).collect();
+    let mut graph = Graph::new();
+    for file in files {
+        let imports = graph.entry(file.name()).or_default();
+        for path in paths(&file.text) {
+            let mut full = match path[0].as_str() {
+                "crate" => Vec::new(),
+                "super" | "self" => file.module.clone(),
+                // In a `mod.rs`: a module that it declares.
+                first if file.is_mod && names(&file.text, &format!("mod {first}")) => {
+                    file.module.clone()
+                }
+                _ => continue,
+            };
+            for part in &path {
+                match part.as_str() {
+                    "crate" | "self" => {}
+                    "super" => drop(full.pop()),
+                    name => full.push(name.to_owned()),
+                }
+            }
+            // The longest part of the path that is a file; the rest lies within it.
+            let import = (0..=full.len()).rev().find_map(|end| modules.get(&full[..end])).unwrap();
+            if *import != file.name() {
+                imports.insert(import.clone());
+            }
+        }
+    }
+    assert!(graph.values().map(BTreeSet::len).sum::<usize>() > 150, "{graph:?}");
     graph
 }
 
@@ -68,66 +227,93 @@ fn graph(layer: &str) -> Graph {
 fn the_pure_layers_know_no_transport_no_clock_and_no_generator() {
     let forbidden = [
         "tokio",
+        "mio",
         "std::io",
         "std::net",
+        "std::os",
         "std::thread",
         "std::fs",
         "std::env",
+        "std::process",
         "rand",
         "getrandom",
         "Instant::now",
         "SystemTime",
         "async",
         "unsafe",
-        "crate::net",
-        "crate::server",
         "static mut",
         "println",
+        "crate::net",
+        "crate::server",
     ];
-    for (layer, other) in [("proto", "crate::handshake"), ("handshake", "crate::proto")] {
-        for (name, text) in files(layer) {
+    for (name, other) in [("proto", "crate::handshake"), ("handshake", "crate::proto")] {
+        for file in layer(name) {
+            // `use std::{io, net}` is spelt out.
+            let spelt: Vec<String> = paths(&file.text).iter().map(|path| path.join("::")).collect();
             for path in forbidden.iter().chain([&other]) {
-                assert!(!names(&text, path), "{layer}/{name} names {path}");
+                let named = names(&file.text, path) || spelt.iter().any(|spelt| names(spelt, path));
+                assert!(!named, "{} names {path}", file.name());
             }
-            let import = text.lines().find(|line| line.contains("use crate"));
-            assert_eq!(import, None, "{layer}/{name}");
+            let import = file.text.lines().find(|line| line.contains("use crate"));
+            assert_eq!(import, None, "{}", file.name());
         }
     }
 }
 
 #[test]
 fn net_stands_on_both() {
-    let all: String = files("net").into_values().collect();
+    let all: String = layer("net").into_iter().map(|file| file.text).collect();
     assert!(names(&all, "crate::proto") && names(&all, "crate::handshake"));
     assert!(!names(&all, "unsafe") && !names(&all, "crate::server"));
 }
 
 #[test]
 fn server_stands_on_net() {
-    let all: String = files("server").into_values().collect();
+    let all: String = layer("server").into_iter().map(|file| file.text).collect();
     assert!(names(&all, "crate::net") && !names(&all, "unsafe"));
 }
 
 #[test]
-fn imports_make_no_cycle() {
-    for layer in ["proto", "handshake", "net", "server"] {
-        let mut left = graph(layer);
-        // What every file may know; they know of others only the types they speak of.
-        for shared in ["config", "error"] {
-            left.values_mut().for_each(|imports| {
-                imports.remove(shared);
-            });
+fn imports_go_down_only_from_room_to_room() {
+    let files = files();
+    let rooms: BTreeMap<String, String> =
+        files.iter().map(|file| (file.name(), file.room())).collect();
+    let rank = |room: &str| {
+        let at = |(name, rank): &(&str, u32)| (*name == room).then_some(*rank);
+        let of_all = ORDER.iter().find_map(at);
+        of_all.or((room == BESIDE_PROTO).then_some(8)).unwrap_or_else(|| panic!("where is {room}?"))
+    };
+    let mut seen = 0;
+    for (file, imports) in graph(&files) {
+        let above = &rooms[&file];
+        rank(above);
+        for import in imports {
+            let below = &rooms[&import];
+            let down = above == below || rank(above) < rank(below);
+            assert!(down, "{file} in {above} imports {import} in {below}");
+            seen += u32::from(above != below);
         }
-        while !left.is_empty() {
-            let free: Vec<_> = left
-                .iter()
-                .filter(|(_, imports)| imports.iter().all(|import| !left.contains_key(import)))
-                .map(|(name, _)| name.clone())
-                .collect();
-            assert!(!free.is_empty(), "{layer}: a cycle among {left:#?}");
-            for name in free {
-                left.remove(&name);
-            }
+    }
+    assert!(seen > 60, "{seen}");
+}
+
+#[test]
+fn imports_make_no_cycle() {
+    let mut left = graph(&files());
+    while !left.is_empty() {
+        let free: Vec<_> = left
+            .iter()
+            .filter(|(_, imports)| imports.iter().all(|import| !left.contains_key(import)))
+            .map(|(name, _)| name.clone())
+            .collect();
+        if free.is_empty() {
+            // What nobody who is left imports stands above the cycle, not in it.
+            let imported: BTreeSet<_> = left.values().flatten().cloned().collect();
+            left.retain(|name, _| imported.contains(name));
+            panic!("a cycle among {left:#?}");
+        }
+        for name in free {
+            left.remove(&name);
         }
     }
 }
@@ -135,32 +321,44 @@ fn imports_make_no_cycle() {
 /// In the picture each file stands on a line of its own height: nobody imports upwards.
 #[test]
 fn imports_follow_the_picture() {
-    for layer in ["proto", "net", "server"] {
-        let path = format!("{}/src/{layer}/mod.rs", env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(path).unwrap();
-        let picture = text.split("```").nth(1).unwrap();
-        let graph = graph(layer);
+    let files = files();
+    let graph = graph(&files);
+    for room in ["proto", "net/opening", "net/split", "net/socket", "net/buffers", "server"] {
+        // The pages of the public layers are for users: their pictures are in ARCHITECTURE.md.
+        let (path, heading) = match room.contains('/') {
+            true => (format!("src/{room}/mod.rs"), String::new()),
+            false => ("ARCHITECTURE.md".to_owned(), format!("\n## `{room}`")),
+        };
+        let text = fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no {heading:?}"));
+        let picture = section.split("```").nth(1);
+        let picture = picture.unwrap_or_else(|| panic!("{room} has no picture"));
         let height = |name: &str| {
             picture.lines().position(|line| {
-                // Remarks stand behind the drawing.
-                let drawing = line.trim_start_matches("//!");
+                // Remarks stand to the right of the drawing.
+                let drawing = line.trim_start_matches("//!").trim_start_matches("//");
                 let words: Vec<_> = drawing.split("   ").map(str::trim).collect();
                 words.iter().any(|word| {
                     word.split(" ─── ")
                         .flat_map(|w| w.split(" ── "))
+                        .flat_map(|w| w.split("  "))
                         .any(|w| w.trim_matches(|c: char| !c.is_alphanumeric()) == name)
                 })
             })
         };
+        let of_room =
+            |name: &&String| name.strip_prefix(room).is_some_and(|rest| rest.starts_with('/'));
+        let last = |name: &str| name.rsplit('/').next().unwrap().to_owned();
         let mut seen = 0;
-        for (name, imports) in &graph {
-            let Some(above) = height(name) else { continue };
-            for import in imports {
-                let Some(below) = height(import) else { continue };
-                assert!(above <= below, "{layer}: {name} imports {import}, which stands above it");
+        for name in graph.keys().filter(of_room) {
+            let Some(above) = height(&last(name)) else { continue };
+            for import in graph[name].iter().filter(of_room) {
+                let Some(below) = height(&last(import)) else { continue };
+                assert!(above <= below, "{name} imports {import}, which stands above it");
                 seen += 1;
             }
         }
-        assert!(seen > 8, "{layer}: the picture was not read ({seen})");
+        let least = if room.contains('/') { 1 } else { 8 };
+        assert!(seen > least, "{room}: the picture was not read ({seen})");
     }
 }

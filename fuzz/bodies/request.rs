@@ -60,8 +60,8 @@ pub(super) fn scan<T>(
             assert!(parse(bytes, limits).is_err());
             None
         }
-        Ok(Some(len)) => {
-            assert!(bytes[..len].ends_with(b"\r\n\r\n"));
+        Ok(Some(head)) => {
+            assert!(bytes[..head.len()].ends_with(b"\r\n\r\n"));
             Some(parse(bytes, limits))
         }
         Err(error) => {

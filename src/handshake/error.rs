@@ -3,7 +3,6 @@
 //! Each names its section. A text that came from the peer is shown only once it is known to be a token, and
 //! cut short: an error may be logged, and the peer must not write the log.
 
-use super::extensions::ExtensionError;
 use super::head::HeadError;
 use http::{Method, StatusCode};
 use std::fmt;
@@ -279,6 +278,34 @@ impl From<HeadError> for ResponseError {
         Self::Head(error)
     }
 }
+
+/// A `Sec-WebSocket-Extensions` that does not follow the grammar of §9.1.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ExtensionError {
+    pub(super) expected: &'static str,
+    pub(super) line: usize,
+    pub(super) at: usize,
+}
+
+impl ExtensionError {
+    /// The section that is violated.
+    pub fn section(&self) -> &'static str {
+        "RFC 6455 §9.1"
+    }
+}
+
+impl fmt::Display for ExtensionError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { expected, line, at } = self;
+        write!(f, "expected {expected} at byte {at} of Sec-WebSocket-Extensions")?;
+        if *line > 0 {
+            write!(f, " line {}", line + 1)?;
+        }
+        write!(f, " ({})", self.section())
+    }
+}
+
+impl std::error::Error for ExtensionError {}
 
 impl From<ExtensionError> for RequestError {
     fn from(error: ExtensionError) -> Self {

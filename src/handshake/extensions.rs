@@ -8,7 +8,7 @@
 //! formatted parses back to itself and can carry no line break. The order is kept: it is the client's
 //! preference and the server's order of operations. What the names mean is not known here.
 
-use super::error::BuildError;
+use super::error::{BuildError, ExtensionError};
 use super::headers::{Cursor, is_token, not_token_at};
 use http::HeaderMap;
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
@@ -29,14 +29,6 @@ pub struct Param {
     name: String,
     /// A token: a quoted value is one once it is unquoted (§9.1).
     value: Option<String>,
-}
-
-/// A `Sec-WebSocket-Extensions` that does not follow the grammar of §9.1.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ExtensionError {
-    expected: &'static str,
-    line: usize,
-    at: usize,
 }
 
 /// The extensions of all `Sec-WebSocket-Extensions` lines, in order; empty if there is no such line.
@@ -133,26 +125,6 @@ impl fmt::Display for Param {
         }
     }
 }
-
-impl ExtensionError {
-    /// The section that is violated.
-    pub fn section(&self) -> &'static str {
-        "RFC 6455 §9.1"
-    }
-}
-
-impl fmt::Display for ExtensionError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { expected, line, at } = self;
-        write!(f, "expected {expected} at byte {at} of Sec-WebSocket-Extensions")?;
-        if *line > 0 {
-            write!(f, " line {}", line + 1)?;
-        }
-        write!(f, " ({})", self.section())
-    }
-}
-
-impl std::error::Error for ExtensionError {}
 
 /// Appends the extensions of one line, or says what should have stood where the cursor was left.
 fn parse_line(

@@ -1,12 +1,14 @@
-//! The head of a request or of an answer: where it ends, and what it says (RFC 9112 §2–§5).
+//! The head of a request or of a response: where it ends, and what it says (RFC 9112 §2–§5).
 //!
-//! Two steps, so that bytes that trickle in are not parsed again and again: [`HeadScanner`] looks at each
-//! byte once and finds the blank line; then the head, now whole and no longer than its bound, is
-//! tokenised once. What is ambiguous between implementations, and so of use to smugglers, is refused at
-//! the byte where it shows: a bare CR or LF, NUL, a folded line. What lies behind the head is never
-//! looked at: it may already be frames (§4.1: data may follow the answer in the same segment).
+//! There are two steps. [`HeadScanner`] looks at each byte once and finds the blank line. The [`Head`]
+//! that it gives is whole and within its limit; it is parsed once.
 //!
-//! HTTP/1.0 parses, so that an old proxy's refusal can be reported; the checks of the handshake ask for 1.1.
+//! What implementations read differently is refused at the byte where it shows: a bare CR or LF, NUL, a
+//! folded line. It would help an attacker to smuggle a request past a proxy. Bytes after the head are not
+//! looked at: they may already be frames (§4.1).
+//!
+//! HTTP/1.0 parses, so that the refusal of an old proxy can be reported. The checks of the handshake ask
+//! for 1.1.
 
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, Version,
@@ -31,11 +33,24 @@ impl Default for HeadLimits {
 
 /// Finds the end of a head in bytes that arrive in pieces.
 ///
-/// It remembers how far it has looked, so its work is linear in the bytes however they are cut, and its
+/// It remembers how far it has looked. So its work is linear in the bytes however they are cut, and the
 /// outcome does not depend on the cuts.
+///
+/// ```
+/// use bowstring::handshake::{HeadLimits, HeadScanner};
+///
+/// let mut scanner = HeadScanner::new(&HeadLimits::default());
+/// assert_eq!(scanner.scan(b"GET / HTTP/1.1\r\nHost: a\r\n")?, None);
+/// let bytes = b"GET / HTTP/1.1\r\nHost: a\r\n\r\nframes";
+/// let head = scanner.scan(bytes)?.expect("it is whole");
+/// assert_eq!(&bytes[head.len()..], b"frames");
+/// assert_eq!(head.request()?.headers()["host"], "a");
+/// # Ok::<(), bowstring::handshake::HeadError>(())
+/// ```
 #[derive(Debug, Clone)]
 pub struct HeadScanner {
     max_bytes: usize,
+    max_headers: usize,
     /// Bytes looked at. Never decreases, never exceeds `max_bytes`.
     at: usize,
     state: State,
@@ -65,71 +80,160 @@ pub enum HeadError {
     Malformed(&'static str),
 }
 
-/// Reads the head of a request from the front of `bytes`; what lies behind it is ignored.
-///
-/// Header values keep every byte they came with, repeated names keep all their lines. Fails as
-/// [`HeadScanner::scan`] does, and if the request line (RFC 9112 §3) or a field line (RFC 9112 §5)
-/// is malformed; a target with a fragment or a non-ASCII byte is (§3).
-pub fn parse_request_head(bytes: &[u8], limits: &HeadLimits) -> Result<Request<()>, HeadError> {
-    let head = whole_head(bytes, limits)?;
-    let mut fields = room_for_fields(head, limits);
-    let mut parsed = httparse::Request::new(&mut fields);
-    let status = parsed.parse(head);
-    complete(status, head, limits, start_line(head).rsplit(|&byte| byte == b' ').next())?;
-
-    let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
-    let target = parsed
-        .path
-        // `http::Uri` would silently cut a fragment off, and take some bytes that no URI has.
-        .filter(|target| target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'))
-        .and_then(|target| target.parse::<Uri>().ok());
-    let mut request = Request::new(());
-    *request.method_mut() = method.ok_or(HeadError::Malformed("method"))?;
-    *request.uri_mut() = target.ok_or(HeadError::Malformed("request target"))?;
-    *request.version_mut() = version(parsed.version);
-    *request.headers_mut() = header_map(parsed.headers, limits)?;
-    Ok(request)
+/// A whole head, found by [`HeadScanner::scan`] and not parsed yet.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Head<'b> {
+    /// Ends with the blank line. The scanner's rules hold for it.
+    bytes: &'b [u8],
+    max_headers: usize,
 }
 
-/// Reads the head of an answer from the front of `bytes`; what lies behind it is ignored.
+/// Scans and parses the head of a request at the front of `bytes`. Bytes after the head are ignored.
 ///
-/// Fails as [`HeadScanner::scan`] does, and if the status line (RFC 9112 §4) or a field line
-/// (RFC 9112 §5) is malformed. The reason phrase is not kept.
-pub fn parse_response_head(bytes: &[u8], limits: &HeadLimits) -> Result<Response<()>, HeadError> {
-    let head = whole_head(bytes, limits)?;
-    // Only a server may pass over an empty line before the start line (RFC 9112 §2.2).
-    if !head.starts_with(b"HTTP/") {
-        return Err(HeadError::Malformed("status line"));
-    }
-    let mut fields = room_for_fields(head, limits);
-    let mut parsed = httparse::Response::new(&mut fields);
-    let status = parsed.parse(head);
-    complete(status, head, limits, head.get(..8))?;
+/// To wait for a head that arrives in pieces, use [`HeadScanner`]: it does not scan a byte twice.
+///
+/// ```
+/// use bowstring::handshake::{HeadLimits, parse_request_head};
+///
+/// let bytes = b"GET /chat HTTP/1.1\r\nHost: example.com\r\n\r\n";
+/// let request = parse_request_head(bytes, &HeadLimits::default())?;
+/// assert_eq!(request.uri().path(), "/chat");
+/// # Ok::<(), bowstring::handshake::HeadError>(())
+/// ```
+///
+/// # Errors
+///
+/// As [`HeadScanner::scan`] and [`Head::request`]; [`HeadError::Incomplete`] if the head has no end.
+pub fn parse_request_head(bytes: &[u8], limits: &HeadLimits) -> Result<Request<()>, HeadError> {
+    whole_head(bytes, limits)?.request()
+}
 
-    let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
-    let mut response = Response::new(());
-    *response.status_mut() = code.ok_or(HeadError::Malformed("status code"))?;
-    *response.version_mut() = version(parsed.version);
-    *response.headers_mut() = header_map(parsed.headers, limits)?;
-    Ok(response)
+/// Scans and parses the head of a response at the front of `bytes`. Bytes after the head are ignored.
+///
+/// To wait for a head that arrives in pieces, use [`HeadScanner`]: it does not scan a byte twice.
+///
+/// # Errors
+///
+/// As [`HeadScanner::scan`] and [`Head::response`]; [`HeadError::Incomplete`] if the head has no end.
+pub fn parse_response_head(bytes: &[u8], limits: &HeadLimits) -> Result<Response<()>, HeadError> {
+    whole_head(bytes, limits)?.response()
+}
+
+impl Head<'_> {
+    /// Its length in bytes, with the blank line.
+    #[expect(clippy::len_without_is_empty, reason = "no head is empty")]
+    pub fn len(&self) -> usize {
+        self.bytes.len()
+    }
+
+    /// Parses the head of a request.
+    ///
+    /// Field values keep every byte they came with, and repeated names keep all their lines.
+    ///
+    /// # Errors
+    ///
+    /// The request line (RFC 9112 §3) or a field line (RFC 9112 §5) is malformed. A target with a
+    /// fragment or a non-ASCII byte is malformed (§3).
+    pub fn request(&self) -> Result<Request<()>, HeadError> {
+        let mut fields = self.room_for_fields();
+        let mut parsed = httparse::Request::new(&mut fields);
+        let status = parsed.parse(self.bytes);
+        let version_word = start_line(self.bytes).rsplit(|&byte| byte == b' ').next();
+        self.check_complete(status, version_word)?;
+
+        let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
+        let target = parsed
+            .path
+            // `http::Uri` would silently cut a fragment off, and take some bytes that no URI has.
+            .filter(|target| target.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#'))
+            .and_then(|target| target.parse::<Uri>().ok());
+        let mut request = Request::new(());
+        *request.method_mut() = method.ok_or(HeadError::Malformed("method"))?;
+        *request.uri_mut() = target.ok_or(HeadError::Malformed("request target"))?;
+        *request.version_mut() = version(parsed.version);
+        *request.headers_mut() = self.header_map(parsed.headers)?;
+        Ok(request)
+    }
+
+    /// Parses the head of a response. The reason phrase is not kept.
+    ///
+    /// # Errors
+    ///
+    /// The status line (RFC 9112 §4) or a field line (RFC 9112 §5) is malformed.
+    pub fn response(&self) -> Result<Response<()>, HeadError> {
+        // Only a server may pass over an empty line before the start line (RFC 9112 §2.2).
+        if !self.bytes.starts_with(b"HTTP/") {
+            return Err(HeadError::Malformed("status line"));
+        }
+        let mut fields = self.room_for_fields();
+        let mut parsed = httparse::Response::new(&mut fields);
+        let status = parsed.parse(self.bytes);
+        self.check_complete(status, self.bytes.get(..8))?;
+
+        let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
+        let mut response = Response::new(());
+        *response.status_mut() = code.ok_or(HeadError::Malformed("status code"))?;
+        *response.version_mut() = version(parsed.version);
+        *response.headers_mut() = self.header_map(parsed.headers)?;
+        Ok(response)
+    }
+
+    /// A field line has at least four bytes, so a generous limit reserves no more than the head
+    /// deserves.
+    fn room_for_fields<'a>(&self) -> Vec<httparse::Header<'a>> {
+        vec![httparse::EMPTY_HEADER; self.max_headers.min(self.bytes.len() / 4)]
+    }
+
+    fn check_complete(
+        &self,
+        status: httparse::Result<usize>,
+        version: Option<&[u8]>,
+    ) -> Result<(), HeadError> {
+        match status {
+            Ok(Status::Complete(length)) if length == self.bytes.len() => Ok(()),
+            Err(httparse::Error::TooManyHeaders) => {
+                Err(HeadError::TooManyHeaders(self.max_headers))
+            }
+            Err(httparse::Error::HeaderName) => Err(HeadError::Malformed("header name")),
+            Err(httparse::Error::HeaderValue) => Err(HeadError::Malformed("header value")),
+            Err(httparse::Error::Version) if is_version(version) => Err(HeadError::Version),
+            _ => Err(HeadError::Malformed("start line")),
+        }
+    }
+
+    fn header_map(&self, fields: &[httparse::Header<'_>]) -> Result<HeaderMap, HeadError> {
+        let mut headers = HeaderMap::new();
+        for field in fields {
+            let name = HeaderName::from_bytes(field.name.as_bytes())
+                .map_err(|_| HeadError::Malformed("header name"))?;
+            let value = HeaderValue::from_bytes(field.value)
+                .map_err(|_| HeadError::Malformed("header value"))?;
+            // The map has a bound of its own, which a larger `max_headers` must not turn into a panic.
+            headers
+                .try_append(name, value)
+                .map_err(|_| HeadError::TooManyHeaders(self.max_headers))?;
+        }
+        Ok(headers)
+    }
 }
 
 impl HeadScanner {
     /// A scanner for one head.
     pub fn new(limits: &HeadLimits) -> Self {
-        Self { max_bytes: limits.max_bytes, at: 0, state: State::Line }
+        let HeadLimits { max_bytes, max_headers } = *limits;
+        Self { max_bytes, max_headers, at: 0, state: State::Line }
     }
 
     /// Looks at the bytes it has not seen yet. `buf` begins, in every call, with the head's first byte.
     ///
-    /// Returns the length of the head with its blank line, or `None` while the end has not arrived. What
-    /// was found or refused once is returned again from then on.
+    /// Returns the head, or `None` while its end has not arrived. What was found or refused once is
+    /// returned again by every later call.
     ///
     /// # Errors
     ///
     /// [`HeadError::TooLarge`] as soon as the head cannot end within the limit; NUL, a bare CR or LF
     /// (RFC 9112 §2.2) and a folded line (RFC 9112 §5.2) at the byte where they show.
-    pub fn scan(&mut self, buf: &[u8]) -> Result<Option<usize>, HeadError> {
+    pub fn scan<'b>(&mut self, buf: &'b [u8]) -> Result<Option<Head<'b>>, HeadError> {
         for &byte in buf.iter().take(self.max_bytes).skip(self.at) {
             if matches!(self.state, State::Ended | State::Refused(_)) {
                 break;
@@ -138,11 +242,15 @@ impl HeadScanner {
             self.at += 1;
         }
         match self.state {
-            State::Ended => Ok(Some(self.at)),
+            State::Ended => Ok(buf.get(..self.at).map(|bytes| self.head(bytes))),
             State::Refused(error) => Err(error),
             _ if self.at == self.max_bytes => Err(HeadError::TooLarge(self.max_bytes)),
             _ => Ok(None),
         }
+    }
+
+    fn head<'b>(&self, bytes: &'b [u8]) -> Head<'b> {
+        Head { bytes, max_headers: self.max_headers }
     }
 
     /// How many bytes it has looked at.
@@ -227,37 +335,14 @@ impl State {
     }
 }
 
-/// The scanner's rules hold for the tokeniser too, also for a caller who did not scan.
-fn whole_head<'a>(bytes: &'a [u8], limits: &HeadLimits) -> Result<&'a [u8], HeadError> {
-    let end = HeadScanner::new(limits).scan(bytes)?.ok_or(HeadError::Incomplete)?;
-    Ok(&bytes[..end])
-}
-
-/// A field line has at least four bytes, so a generous limit reserves no more than the head deserves.
-fn room_for_fields<'a>(head: &[u8], limits: &HeadLimits) -> Vec<httparse::Header<'a>> {
-    vec![httparse::EMPTY_HEADER; limits.max_headers.min(head.len() / 4)]
+fn whole_head<'b>(bytes: &'b [u8], limits: &HeadLimits) -> Result<Head<'b>, HeadError> {
+    HeadScanner::new(limits).scan(bytes)?.ok_or(HeadError::Incomplete)
 }
 
 /// The first line that is not empty, without its end.
 fn start_line(head: &[u8]) -> &[u8] {
     let head = head.strip_prefix(b"\r\n").unwrap_or(head);
     head.split(|&byte| byte == b'\r').next().unwrap_or(head)
-}
-
-fn complete(
-    status: httparse::Result<usize>,
-    head: &[u8],
-    limits: &HeadLimits,
-    version: Option<&[u8]>,
-) -> Result<(), HeadError> {
-    match status {
-        Ok(Status::Complete(length)) if length == head.len() => Ok(()),
-        Err(httparse::Error::TooManyHeaders) => Err(HeadError::TooManyHeaders(limits.max_headers)),
-        Err(httparse::Error::HeaderName) => Err(HeadError::Malformed("header name")),
-        Err(httparse::Error::HeaderValue) => Err(HeadError::Malformed("header value")),
-        Err(httparse::Error::Version) if is_version(version) => Err(HeadError::Version),
-        _ => Err(HeadError::Malformed("start line")),
-    }
 }
 
 /// Tells another version of HTTP (505) from what is no HTTP (400).
@@ -267,22 +352,4 @@ fn is_version(text: Option<&[u8]>) -> bool {
 
 fn version(minor: Option<u8>) -> Version {
     if minor == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 }
-}
-
-fn header_map(
-    fields: &[httparse::Header<'_>],
-    limits: &HeadLimits,
-) -> Result<HeaderMap, HeadError> {
-    let mut headers = HeaderMap::new();
-    for field in fields {
-        let name = HeaderName::from_bytes(field.name.as_bytes())
-            .map_err(|_| HeadError::Malformed("header name"))?;
-        let value = HeaderValue::from_bytes(field.value)
-            .map_err(|_| HeadError::Malformed("header value"))?;
-        // The map has a bound of its own, which a larger `max_headers` must not turn into a panic.
-        headers
-            .try_append(name, value)
-            .map_err(|_| HeadError::TooManyHeaders(limits.max_headers))?;
-    }
-    Ok(headers)
 }

@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use super::buffers::overflow::Overflow;
+use super::overflow::Overflow;
 use crate::handshake::HeadLimits;
 #[cfg(feature = "deflate")]
 use crate::handshake::{DeflateOffer, DeflateParams};

@@ -106,7 +106,7 @@ impl<T: AsEvent + ?Sized> AsEvent for &T {
 
 #[cfg(test)]
 mod tests {
-    use super::super::close::CloseCode;
+    use super::super::close_code::CloseCode;
     use super::*;
 
     #[test]

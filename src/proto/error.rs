@@ -7,7 +7,7 @@
 use std::error::Error;
 use std::fmt;
 
-use super::close::CloseCode;
+use super::close_code::CloseCode;
 
 /// A rule the peer broke. The connection fails with [`code`](Self::code) (§7.1.7).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -26,7 +26,7 @@ use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
 use crate::handshake::{Origins, RequestError, write_response};
-use crate::net::{Config, Incoming, Transport, WebSocket};
+use crate::net::{Acceptance, Config, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<dyn Fn(Request) -> Asking<D> + Send + Sync>;
@@ -67,9 +67,9 @@ pub(super) struct Opened<D> {
 enum Rejection {
     /// The request is not a legal opening handshake, which has an answer of its own.
     Illegal(StatusCode),
-    Refused(Reason, Answer),
+    Refused(Reason, Box<Answer>),
     /// It is a plain request, and this is the hook's answer.
-    Answered(Answer),
+    Answered(Box<Answer>),
     /// The peer has gone.
     Gone,
 }
@@ -108,7 +108,9 @@ impl Admission {
         };
         self.trace.requested(incoming.request().uri().path());
         match self.decide(context, &mut incoming).await {
-            Ok(accept) => self.accept(context, incoming, accept).await,
+            Ok((acceptance, data)) => {
+                self.accept(&context.registry, incoming, acceptance, data).await
+            }
             Err(rejection) => {
                 self.reject(&context.registry, incoming, rejection).await;
                 None
@@ -121,7 +123,7 @@ impl Admission {
         &mut self,
         context: &Context<D, H>,
         incoming: &mut Incoming<Transport>,
-    ) -> Result<Accept<D>, Rejection> {
+    ) -> Result<(Acceptance, D), Rejection> {
         let Context { registry, origins, .. } = context;
         let wants_upgrade = incoming.wants_upgrade();
         self.check_room(wants_upgrade)?;
@@ -136,14 +138,14 @@ impl Admission {
         // RFC 9112 §3.2: or a proxy in front of us might have meant another host.
         if headers.get_all(HOST).iter().count() > 1 {
             let answer = Answer::new(StatusCode::BAD_REQUEST).text("more than one Host\n");
-            return Err(Rejection::Refused(Reason::Illegal, answer));
+            return Err(Rejection::refused(Reason::Illegal, answer));
         }
         if wants_upgrade && !origins.allow(headers, incoming.get_ref().is_tls()) {
             let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
             let answer = Answer::new(StatusCode::FORBIDDEN).text(text);
-            return Err(Rejection::Refused(Reason::Origin, answer));
+            return Err(Rejection::refused(Reason::Origin, answer));
         }
-        let accept = self.ask(context, incoming).await?;
+        let Accept { data, protocol, headers, config } = self.ask(context, incoming).await?;
         if registry.is_draining() {
             return Err(Rejection::draining());
         }
@@ -152,10 +154,13 @@ impl Admission {
             return Err(Rejection::Illegal(status));
         }
         // The hook may choose what was not offered, or a header field that is the handshake's own.
-        match incoming.check(accept.protocol.as_deref(), &accept.headers) {
-            Err(_) => Err(Rejection::hook_failed()),
-            Ok(()) => self.slot.admit().map(|()| accept).map_err(Rejection::full),
+        if let Some(config) = config {
+            incoming.set_config(*config);
         }
+        let checked = incoming.check(protocol.as_deref(), &headers);
+        let acceptance = checked.map_err(|_| Rejection::hook_failed())?;
+        self.slot.admit().map_err(Rejection::full)?;
+        Ok((acceptance, data))
     }
 
     /// Whether there was room for the connection when it came. A plain request may be answered even if
@@ -206,7 +211,7 @@ impl Admission {
             Asked::TimedOut => {
                 let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
                 let answer = answer.text("deciding on this took too long\n");
-                return Err(Rejection::Refused(Reason::HookTimeout, answer));
+                return Err(Rejection::refused(Reason::HookTimeout, answer));
             }
             Asked::Draining => return Err(Rejection::draining()),
             Asked::Gone => return Err(Rejection::Gone),
@@ -215,27 +220,23 @@ impl Admission {
         Err(if write_response(&answer.0).is_err() {
             Rejection::hook_failed()
         } else if wants_upgrade {
-            Rejection::Refused(Reason::Hook, answer)
+            Rejection::refused(Reason::Hook, answer)
         } else {
-            Rejection::Answered(answer)
+            Rejection::Answered(Box::new(answer))
         })
     }
 
     /// Answers 101.
-    async fn accept<D, H>(
+    async fn accept<D>(
         self,
-        context: &Context<D, H>,
-        mut incoming: Incoming<Transport>,
-        accept: Accept<D>,
+        registry: &Registry,
+        incoming: Incoming<Transport>,
+        acceptance: Acceptance,
+        data: D,
     ) -> Option<Opened<D>> {
         let Self { slot, trace, peer, permit, .. } = self;
-        let Accept { data, protocol, headers, config } = accept;
-        if let Some(config) = config {
-            incoming.set_config(*config);
-        }
         drop(permit);
-        let accepting = incoming.accept_with(protocol.as_deref(), &headers);
-        let socket = unless(drained(&context.registry), accepting).await?.ok()?;
+        let socket = unless(drained(registry), incoming.accept_checked(acceptance)).await?.ok()?;
         Some(Opened { slot, trace, peer, socket, data })
     }
 
@@ -246,7 +247,7 @@ impl Admission {
         incoming: Incoming<Transport>,
         rejection: Rejection,
     ) {
-        let Answer(answer) = match rejection {
+        let answer = match rejection {
             Rejection::Gone => return,
             Rejection::Illegal(status) => {
                 self.refusing(status, Reason::Illegal);
@@ -264,7 +265,7 @@ impl Admission {
                 answer
             }
         };
-        unless(drained(registry), incoming.respond(answer)).await;
+        unless(drained(registry), incoming.respond(answer.0)).await;
     }
 
     /// The peer is about to be told that it is refused.
@@ -284,13 +285,17 @@ impl Admission {
 }
 
 impl Rejection {
+    fn refused(reason: Reason, answer: Answer) -> Self {
+        Self::Refused(reason, Box::new(answer))
+    }
+
     fn draining() -> Self {
         let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-        Self::Refused(Reason::Draining, answer.text("the server is going down\n"))
+        Self::refused(Reason::Draining, answer.text("the server is going down\n"))
     }
 
     fn hook_failed() -> Self {
-        Self::Refused(Reason::HookFailed, Answer::new(StatusCode::INTERNAL_SERVER_ERROR))
+        Self::refused(Reason::HookFailed, Answer::new(StatusCode::INTERNAL_SERVER_ERROR))
     }
 
     fn full(full: Full) -> Self {
@@ -300,7 +305,7 @@ impl Rejection {
             Full::Address => Answer::new(StatusCode::TOO_MANY_REQUESTS)
                 .text("there are as many connections from this address as the server takes\n"),
         };
-        Self::Refused(Reason::Full(full), answer)
+        Self::refused(Reason::Full(full), answer)
     }
 }
 

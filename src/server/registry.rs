@@ -91,7 +91,6 @@ pub struct Report {
     /// Times that accepting failed, because the system is out of file descriptors for instance.
     pub accepts_failed: u64,
     /// What has gone over all of them.
-    #[cfg(feature = "metrics")]
     pub traffic: crate::net::Traffic,
 }
 
@@ -304,16 +303,11 @@ impl Registry {
 
     pub(super) fn report(&self) -> Report {
         let table = self.table();
-        #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
-        let mut report = table.report;
-        #[cfg(feature = "metrics")]
-        {
-            let handles = table.handles();
-            // Summed outside the lock, which every connection that comes or goes needs.
-            drop(table);
-            for handle in handles {
-                report.traffic += handle.traffic();
-            }
+        let (mut report, handles) = (table.report, table.handles());
+        // Summed outside the lock, which every connection that comes or goes needs.
+        drop(table);
+        for handle in handles {
+            report.traffic += handle.traffic();
         }
         report
     }
@@ -343,8 +337,7 @@ impl Registry {
     }
 
     fn send_drain_close(&self, handle: &Handle) {
-        let CloseFrame { code, reason } = &self.settings().drain_close;
-        handle.close(*code, reason);
+        handle.close_with(self.settings().drain_close.clone());
     }
 
     /// Resolves when the server drains.
@@ -438,13 +431,10 @@ impl Table {
             Stage::Ended => return,
             Stage::Opening => {}
             Stage::Admitted => self.admitted -= 1,
-            Stage::Open(_handle) => {
+            Stage::Open(handle) => {
                 self.admitted -= 1;
                 report.open -= 1;
-                #[cfg(feature = "metrics")]
-                {
-                    report.traffic += _handle.traffic();
-                }
+                report.traffic += handle.traffic();
                 report.count(end.unwrap_or(End::Dropped));
                 // The transport is gone, even if the handler goes on.
                 self.leave_address(id);

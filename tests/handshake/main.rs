@@ -67,7 +67,7 @@ fn scanned(bytes: &[u8]) -> Result<Option<usize>, HeadError> {
         }
     }
     assert_eq!(trickle.scan(bytes), whole);
-    whole
+    whole.map(|head| head.map(|head| head.len()))
 }
 
 fn server(bytes: &[u8]) -> Result<Upgrade, RequestError> {

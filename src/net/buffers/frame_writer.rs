@@ -6,10 +6,11 @@ use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
 
-use super::overflow::{Backlog, Overflow};
+use super::backlog::Backlog;
 use super::write_buffer::WriteBuffer;
 use crate::net::config::Config;
 use crate::net::error::Error;
+use crate::net::overflow::Overflow;
 use crate::proto::{AsEvent, Close, CloseCode, Misuse, Replies, Sender};
 
 /// See the module. The stream itself is lent to each call, for it may be shared with the reading

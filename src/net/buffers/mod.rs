@@ -1,7 +1,7 @@
 //! Bytes and messages in memory: what was read, what waits to be written, and who lends the memory.
 //!
 //! ```text
-//! frame_writer ── overflow    frames messages · what happens when there is no room
+//! frame_writer ── backlog     frames messages · messages that wait to be framed
 //!      │
 //! write_buffer  read_buffer   bytes that wait to be written · bytes that were read
 //!      └──────┬─────┘
@@ -10,9 +10,10 @@
 //!
 //! `traffic` counts messages and bytes.
 
+pub(in crate::net) mod backlog;
 pub(in crate::net) mod frame_writer;
-pub(in crate::net) mod overflow;
 pub(in crate::net) mod pool;
 pub(in crate::net) mod read_buffer;
+#[cfg_attr(not(feature = "metrics"), path = "traffic_off.rs")]
 pub(in crate::net) mod traffic;
 pub(in crate::net) mod write_buffer;

@@ -10,8 +10,8 @@ use super::head::{PIECE, no_delay, read_head, read_some, within, write_last};
 #[cfg(feature = "deflate")]
 use crate::handshake::answer_deflate;
 use crate::handshake::{
-    Agreed, RequestError, Upgrade, check_request, parse_request_head, wants_upgrade, write_accept,
-    write_refusal, write_response,
+    Agreed, Head, RequestError, Upgrade, check_request, wants_upgrade, write_accept, write_refusal,
+    write_response,
 };
 use crate::net::config::Config;
 use crate::net::error::Error;
@@ -79,6 +79,16 @@ pub struct Incoming<S> {
     config: Config,
 }
 
+/// A checked acceptance: the 101 for one request, and what it agrees on. [`Incoming::check`] makes it,
+/// [`Incoming::accept_checked`] sends it.
+#[derive(Debug)]
+pub struct Acceptance {
+    /// The whole head of the 101.
+    head: Vec<u8>,
+    agreed: Agreed,
+    config: Config,
+}
+
 impl<S> Incoming<S>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
@@ -103,21 +113,17 @@ where
     ) -> Result<Self, Error> {
         no_delay(&stream);
         let config = config.clone();
-        let mut bytes = Vec::new();
-        let read = within(config.handshake_timeout, async {
-            let len = read_head::<RequestError>(&mut stream, &mut bytes, &config.head).await?;
-            let request = parse_request_head(&bytes, &config.head).map_err(RequestError::from)?;
-            Ok((len, request))
-        });
-        let (len, request) = match read.await {
-            Ok(read) => read,
+        let mut early = Vec::new();
+        let parse = |head: Head<'_>| head.request();
+        let read = read_head::<_, RequestError>(&mut stream, &mut early, &config.head, parse);
+        let request = match within(config.handshake_timeout, read).await {
+            Ok(request) => request,
             Err(Error::Request(error)) => {
                 refusing(error.status());
                 return Err(refuse(stream, error, &config).await);
             }
             Err(error) => return Err(error),
         };
-        let early = bytes.split_off(len);
         let upgrade = check_request(&request);
         Ok(Self { stream, request, upgrade, early, config })
     }
@@ -140,15 +146,32 @@ where
         self.upgrade.as_ref().err()
     }
 
-    /// Whether [`accept_with`](Self::accept_with) could answer 101 with these.
+    /// Checks whether the request can be accepted with this subprotocol and these further header
+    /// fields, and makes the 101 for it. Nothing is sent: [`accept_checked`](Self::accept_checked) does
+    /// that.
+    ///
+    /// Another [`Config`] counts if it was [set](Self::set_config) before.
     ///
     /// # Errors
     ///
-    /// What it would say; nothing was answered.
-    pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<(), Error> {
+    /// [`Request`](Error::Request) if the request is no legal opening handshake. [`Build`](Error::Build)
+    /// if the client did not offer the subprotocol, or a header field is the handshake's own.
+    pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<Acceptance, Error> {
         let upgrade = self.upgrade.as_ref().map_err(Clone::clone)?;
-        write_accept(upgrade, protocol, None, headers)?;
-        Ok(())
+        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
+        let mut agreed = Agreed { protocol: protocol.map(str::to_owned), deflate: None };
+        #[cfg(feature = "deflate")]
+        let extension = self.config.deflate.and_then(|deflate| {
+            let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
+            answer.map(|(params, extension)| {
+                agreed.deflate = Some(params);
+                extension
+            })
+        });
+        #[cfg(not(feature = "deflate"))]
+        let extension = None;
+        let head = write_accept(upgrade, protocol, extension.as_ref(), headers)?;
+        Ok(Acceptance { head, agreed, config: self.config.clone() })
     }
 
     /// Resolves when the peer has ended the connection, or its sending direction. An application that
@@ -169,7 +192,8 @@ where
         std::future::pending().await
     }
 
-    /// Other limits, timeouts or compression for this connection.
+    /// Other limits, timeouts or compression for this connection. To be set before
+    /// [`check`](Self::check).
     pub fn set_config(&mut self, config: Config) {
         self.config = config;
     }
@@ -224,26 +248,23 @@ where
         protocol: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<WebSocket<S>, Error> {
-        let Self { mut stream, upgrade, early, config, .. } = self;
-        let upgrade = match upgrade {
-            Ok(upgrade) => upgrade,
-            Err(error) => return Err(refuse(stream, error, &config).await),
-        };
-        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
-        let mut agreed = Agreed { protocol: protocol.map(str::to_owned), deflate: None };
-        #[cfg(feature = "deflate")]
-        let extension = config.deflate.and_then(|deflate| {
-            let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
-            answer.map(|(params, extension)| {
-                agreed.deflate = Some(params);
-                extension
-            })
-        });
-        #[cfg(not(feature = "deflate"))]
-        let extension = None;
-        let answer = write_accept(&upgrade, protocol, extension.as_ref(), headers)?;
+        match self.check(protocol, headers) {
+            Ok(acceptance) => self.accept_checked(acceptance).await,
+            Err(Error::Request(error)) => Err(refuse(self.stream, error, &self.config).await),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Sends the 101 that [`check`](Self::check) has made of this same request.
+    ///
+    /// # Errors
+    ///
+    /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed.
+    pub async fn accept_checked(self, acceptance: Acceptance) -> Result<WebSocket<S>, Error> {
+        let Self { mut stream, early, .. } = self;
+        let Acceptance { head, agreed, config } = acceptance;
         within(config.handshake_timeout, async {
-            stream.write_all(&answer).await?;
+            stream.write_all(&head).await?;
             Ok(stream.flush().await?)
         })
         .await?;

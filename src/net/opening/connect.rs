@@ -14,8 +14,8 @@ use super::head::{no_delay, read_head, read_some, within};
 use super::tls;
 use super::transport::Transport;
 use crate::handshake::{
-    Agreed, BodyLength, Chunks, ClientRequest, ResponseError, Uri, body_length, check_response,
-    parse_response_head,
+    Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
+    check_response,
 };
 use crate::net::config::Config;
 use crate::net::error::Error;
@@ -126,7 +126,7 @@ pub async fn connect_tls(
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri = request.uri();
     if !uri.secure() {
-        return Err(tls::TlsError::Scheme.into());
+        return Err(crate::net::tls_error::TlsError::Scheme.into());
     }
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
@@ -207,17 +207,16 @@ where
     stream.write_all(&head).await?;
     stream.flush().await?;
 
-    let mut bytes = Vec::new();
-    let (response, early) = loop {
-        let len = read_head::<ResponseError>(&mut stream, &mut bytes, &config.head).await?;
-        let response = parse_response_head(&bytes, &config.head).map_err(ResponseError::from)?;
-        let behind = bytes.split_off(len);
-        // RFC 9110 §15.2: other answers of this class only go before the one that counts.
+    let mut early = Vec::new();
+    let response = loop {
+        let parse = |head: Head<'_>| head.response();
+        let response =
+            read_head::<_, ResponseError>(&mut stream, &mut early, &config.head, parse).await?;
+        // RFC 9110 §15.2: other responses of this class only precede the final one.
         let status = response.status();
         if !status.is_informational() || status == http::StatusCode::SWITCHING_PROTOCOLS {
-            break (response, behind);
+            break response;
         }
-        bytes = behind;
     };
     let agreed = match check_response(&response, request, nonce) {
         Ok(agreed) => Some(agreed),

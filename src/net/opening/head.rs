@@ -10,7 +10,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, ReadBuf};
 use tokio::net::TcpStream;
 
-use crate::handshake::{HeadError, HeadLimits, HeadScanner};
+use crate::handshake::{Head, HeadError, HeadLimits, HeadScanner};
 use crate::net::buffers::pool;
 use crate::net::error::Error;
 
@@ -31,16 +31,23 @@ pub(in crate::net) async fn within<T>(
     }
 }
 
-/// Reads until `bytes` begins with a whole head; gives its length. What came with it stays behind it.
-pub(in crate::net) async fn read_head<E: From<HeadError> + Into<Error>>(
+/// Reads until `bytes` begins with a whole head, and parses it. Leaves in `bytes` what came after it.
+pub(in crate::net) async fn read_head<T, E: From<HeadError> + Into<Error>>(
     stream: &mut (impl AsyncRead + Unpin),
     bytes: &mut Vec<u8>,
     limits: &HeadLimits,
-) -> Result<usize, Error> {
+    parse: impl Fn(Head<'_>) -> Result<T, HeadError>,
+) -> Result<T, Error> {
     let mut scanner = HeadScanner::new(limits);
     loop {
-        if let Some(len) = scanner.scan(bytes).map_err(|error| E::from(error).into())? {
-            return Ok(len);
+        let found = scanner.scan(bytes).and_then(|head| {
+            let parse = |head: Head<'_>| parse(head).map(|parsed| (parsed, head.len()));
+            head.map(parse).transpose()
+        });
+        if let Some((parsed, len)) = found.map_err(|error| E::from(error).into())? {
+            // What is kept must not hold the memory of the head.
+            *bytes = bytes.split_off(len);
+            return Ok(parsed);
         }
         if read_some(stream, bytes).await? == 0 {
             let message = "the transport ended within the opening handshake";

@@ -1,5 +1,4 @@
-//! TLS (§4.1 item 5), by rustls with ring: a client's handshake, what both ends learn from one, and how
-//! one fails.
+//! TLS (§4.1 item 5), by rustls with ring: a client's handshake, and what both ends learn from one.
 //!
 //! A server's certificate is always verified: its chain up to a root that is trusted, its time, and that
 //! it is for the host of the URI, a name or an IP address. There is no switch for that. Whom to trust is
@@ -7,48 +6,15 @@
 //! `rustls-tls-webpki-roots`, whom Mozilla trusted when that crate was made. With both, the second
 //! serves where the system trusts nobody. Revocation is not looked up.
 
-use std::fmt;
 use std::sync::Arc;
 
 use tokio_rustls::TlsConnector;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{CertificateError, ClientConfig, Error as Rustls, ProtocolVersion};
+use tokio_rustls::rustls::{ClientConfig, Error as Rustls, ProtocolVersion};
 
 use super::transport::{TlsStream, Transport};
 use crate::net::error::Error;
-
-/// Why a TLS connection could not be made.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub enum TlsError {
-    /// The server's certificate is for other hosts than the one of the URI.
-    WrongHost,
-    /// The server's certificate is not valid any more.
-    Expired,
-    /// The server's certificate is not valid yet.
-    NotYetValid,
-    /// The server's certificate was issued by nobody who is trusted: by an unknown authority, by one
-    /// that is none, or by itself.
-    UnknownIssuer,
-    /// A signature is false: the certificate was made in the name of somebody trusted without their
-    /// key, or the server has not the certificate's key.
-    BadSignature,
-    /// The server's certificate is an authority's own, not a server's; so are many that vouch for
-    /// themselves.
-    Authority,
-    /// The server's certificate was revoked.
-    Revoked,
-    /// The host of the URI is neither a name that can stand in a certificate nor an IP address.
-    Host,
-    /// Another protocol than HTTP/1.1 was agreed on (RFC 7301).
-    Protocol,
-    /// Nobody is trusted: no root certificate was found, or none could be read.
-    NoRoots,
-    /// The address is not a `wss://` URI (§3).
-    Scheme,
-    /// Anything else that rustls found.
-    Other(Rustls),
-}
+use crate::net::tls_error::TlsError;
 
 /// What the ends of a TLS connection have agreed on.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -161,48 +127,3 @@ fn roots() -> tokio_rustls::rustls::RootCertStore {
 
 /// The name of HTTP/1.1 in ALPN (RFC 7301 §6).
 pub(crate) const HTTP: &[u8] = b"http/1.1";
-
-impl From<Rustls> for TlsError {
-    fn from(error: Rustls) -> Self {
-        use CertificateError as Bad;
-        let Rustls::InvalidCertificate(bad) = &error else { return Self::Other(error) };
-        match bad {
-            Bad::NotValidForName | Bad::NotValidForNameContext { .. } => Self::WrongHost,
-            Bad::Expired | Bad::ExpiredContext { .. } => Self::Expired,
-            Bad::NotValidYet | Bad::NotValidYetContext { .. } => Self::NotYetValid,
-            Bad::UnknownIssuer => Self::UnknownIssuer,
-            Bad::BadSignature => Self::BadSignature,
-            Bad::Revoked => Self::Revoked,
-            // Findings of the verifier's that rustls has no name for.
-            Bad::Other(other) => match &*other.to_string() {
-                "CaUsedAsEndEntity" => Self::Authority,
-                "EndEntityUsedAsCa" => Self::UnknownIssuer,
-                _ => Self::Other(error),
-            },
-            _ => Self::Other(error),
-        }
-    }
-}
-
-impl fmt::Display for TlsError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::WrongHost => "the server's certificate is for another host",
-            Self::Expired => "the server's certificate has expired",
-            Self::NotYetValid => "the server's certificate is not valid yet",
-            Self::UnknownIssuer => {
-                "the server's certificate was issued by nobody who is trusted, or by itself"
-            }
-            Self::BadSignature => "a signature of the server's, or in its certificate, is false",
-            Self::Authority => "the server's certificate is an authority's own, not a server's",
-            Self::Revoked => "the server's certificate was revoked",
-            Self::Host => "no certificate can be for this host",
-            Self::Protocol => "another protocol than HTTP/1.1 was agreed on (RFC 7301)",
-            Self::NoRoots => "no certificate of a trusted authority was found",
-            Self::Scheme => "a wss:// address is wanted (RFC 6455 §3)",
-            Self::Other(error) => return write!(f, "TLS failed: {error}"),
-        })
-    }
-}
-
-impl std::error::Error for TlsError {}

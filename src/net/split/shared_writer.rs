@@ -15,8 +15,8 @@ use tokio::sync::watch;
 
 use super::waker_set::WakerSet;
 use crate::net::buffers::frame_writer::FrameWriter;
-use crate::net::buffers::overflow::Overflow;
 use crate::net::error::Error;
+use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
