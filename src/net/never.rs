@@ -12,7 +12,13 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 #[derive(Debug)]
 // It has no name outside, but `Transport` has variants of it.
 #[allow(unreachable_pub)]
-pub struct Never<S>(pub(in crate::net) Infallible, PhantomData<S>);
+pub struct Never<S>(Infallible, PhantomData<S>);
+
+impl<S> Never<S> {
+    pub(in crate::net) fn never(&self) -> ! {
+        match self.0 {}
+    }
+}
 
 impl<S: Unpin> AsyncRead for Never<S> {
     fn poll_read(

@@ -8,6 +8,6 @@ pub(in crate::net) type OwnedWriteHalf = UnixStream;
 
 impl UnixStream {
     pub(in crate::net) fn into_split(self) -> (OwnedReadHalf, OwnedWriteHalf) {
-        match self.0 {}
+        self.never()
     }
 }

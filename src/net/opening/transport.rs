@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp;
 
@@ -24,6 +24,8 @@ pub enum Transport {
     Tcp(TcpStream),
     /// A Unix domain socket.
     Unix(UnixStream),
+    /// A pipe in memory, for tests: see [`tokio::io::duplex`].
+    Memory(DuplexStream),
     /// TLS over another of these.
     Tls(TlsStream),
 }
@@ -36,8 +38,9 @@ pub struct TlsStream(Session<Transport>);
 #[derive(Debug)]
 pub struct TransportRead(ReadSide);
 
-/// The writing direction of a [`Transport`]; dropping it shuts that direction down, but for TLS, which
-/// ends when both are dropped.
+/// The writing direction of a [`Transport`].
+///
+/// Dropping it shuts that direction down. TLS and a pipe in memory end when both directions are dropped.
 #[derive(Debug)]
 pub struct TransportWrite(WriteSide);
 
@@ -45,15 +48,17 @@ pub struct TransportWrite(WriteSide);
 enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
-    // Both directions need the session's state: behind a lock, held while bytes are moved.
-    Tls(tokio::io::ReadHalf<TlsStream>),
+    Memory(ReadHalf<DuplexStream>),
+    // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
+    Tls(ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
 enum WriteSide {
     Tcp(tcp::OwnedWriteHalf),
     Unix(unix::OwnedWriteHalf),
-    Tls(tokio::io::WriteHalf<TlsStream>),
+    Memory(WriteHalf<DuplexStream>),
+    Tls(WriteHalf<TlsStream>),
 }
 
 impl Transport {
@@ -85,6 +90,12 @@ impl From<UnixStream> for Transport {
     }
 }
 
+impl From<DuplexStream> for Transport {
+    fn from(stream: DuplexStream) -> Self {
+        Self::Memory(stream)
+    }
+}
+
 impl Split for Transport {
     type Read = TransportRead;
     type Write = TransportWrite;
@@ -98,6 +109,10 @@ impl Split for Transport {
             Self::Unix(stream) => {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Unix(reading), WriteSide::Unix(writing))
+            }
+            Self::Memory(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                (ReadSide::Memory(reading), WriteSide::Memory(writing))
             }
             Self::Tls(stream) => {
                 let (reading, writing) = tokio::io::split(stream);
@@ -114,6 +129,7 @@ macro_rules! each {
         match $value {
             $kind::Tcp($stream) => $call,
             $kind::Unix($stream) => $call,
+            $kind::Memory($stream) => $call,
             $kind::Tls($stream) => $call,
         }
     };
