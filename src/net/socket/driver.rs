@@ -205,7 +205,6 @@ impl<L: Link> Driver<L> {
 
     /// Whether the peer has closed the connection, was too slow and was closed, or is gone: what
     /// cannot be sent to it any more is not the caller's fault.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn is_leaving(&self) -> bool {
         self.lifecycle.receiver().has_closed()
             || self.link.look(|frame_writer| {
