@@ -93,7 +93,10 @@ impl Connection {
     ) -> Result<Option<Message>, Violation> {
         self.queue_replies(out);
         let Self { lifecycle, sender } = self;
-        lifecycle.receiver_mut().recv_message(input).inspect_err(|violation| sender.fail(*violation, out))
+        lifecycle
+            .receiver_mut()
+            .recv_message(input)
+            .inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
@@ -109,7 +112,10 @@ impl Connection {
     ) -> Result<Option<Part<'a>>, Violation> {
         self.queue_replies(out);
         let Self { lifecycle, sender } = self;
-        lifecycle.receiver_mut().recv_part(input).inspect_err(|violation| sender.fail(*violation, out))
+        lifecycle
+            .receiver_mut()
+            .recv_part(input)
+            .inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Notes that bytes were received.

@@ -117,7 +117,7 @@ async fn s34_a_quiet_peer_is_pinged_and_a_dead_one_given_up() {
             let (mut reader, writer) = ws.split();
             check(in_time(reader.recv()).await.unwrap_err());
             assert_eq!(in_time(reader.recv()).await.unwrap(), None);
-            assert!(matches!(writer.send("x").await, Err(Error::Closed)));
+            assert!(matches!(writer.send("x").await, Err(Error::Closed(_))));
         } else {
             check(in_time(ws.recv()).await.unwrap_err());
             assert_eq!(in_time(ws.recv()).await.unwrap(), None);
@@ -216,7 +216,7 @@ async fn s34_a_peer_that_takes_nothing_is_given_up_by_whoever_sends() {
                 _ => {
                     let (mut reader, writer) = ws.split();
                     let (read, wrote) = tokio::join!(reader.recv(), writer.send(data));
-                    assert!(matches!(wrote, Err(Error::Closed)), "{wrote:?}");
+                    assert!(matches!(wrote, Err(Error::Closed(_))), "{wrote:?}");
                     read.unwrap_err()
                 }
             };

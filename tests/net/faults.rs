@@ -28,7 +28,9 @@ async fn the_nth_operation_fails() {
                         Ok(()) => {}
                         Err(Error::Io(error)) => assert_eq!(error.kind(), kind),
                         // What fails in passing is noticed by what comes later.
-                        Err(Error::Closed | Error::Misuse(_) | Error::Timeout(_) | Error::Lost) => {
+                        Err(
+                            Error::Closed(_) | Error::Misuse(_) | Error::Timeout(_) | Error::Lost,
+                        ) => {
                             assert!(failed);
                         }
                         Err(error) => panic!("{door:?} {n}: {error}"),

@@ -362,7 +362,7 @@ async fn the_sink_sends_and_closes() {
     let mut ws = Pin::new(&mut ws);
     assert!(matches!(
         now(std::future::poll_fn(|cx| ws.as_mut().poll_ready(cx))),
-        Err(Error::Closed)
+        Err(Error::Closed(_))
     ));
 }
 
@@ -389,8 +389,8 @@ async fn the_peer_closes_a_server() {
     assert_eq!(now(ws.recv()).unwrap(), None);
     assert!(now(ws.batch()).unwrap().is_none());
     now(ws.close(1000, "")).unwrap();
-    assert!(matches!(now(ws.send("late")), Err(Error::Closed)));
-    assert!(matches!(now(ws.flush()), Err(Error::Closed)));
+    assert!(matches!(now(ws.send("late")), Err(Error::Closed(_))));
+    assert!(matches!(now(ws.flush()), Err(Error::Closed(_))));
     assert_eq!(peer.taken(), []);
 }
 
@@ -503,8 +503,8 @@ async fn what_came_before_a_reset_is_received_and_the_end_is_fused() {
         assert_eq!(now(ws.recv()).unwrap(), None);
     }
     assert!(now(ws.batch()).unwrap().is_none());
-    assert!(matches!(now(ws.feed("x")), Err(Error::Closed)));
-    assert!(matches!(now(ws.feed_part("x", false)), Err(Error::Closed)));
+    assert!(matches!(now(ws.feed("x")), Err(Error::Closed(_))));
+    assert!(matches!(now(ws.feed_part("x", false)), Err(Error::Closed(_))));
     now(ws.close(1000, "")).unwrap();
     assert_eq!(peer.log(), []);
 }
@@ -583,7 +583,7 @@ async fn a_failing_write_ends_sending_but_what_the_peer_said_is_received() {
     peer.state().fail = Some((1, std::io::ErrorKind::BrokenPipe));
     peer.state().dead = false;
     assert!(matches!(now(ws.send("x")), Err(Error::Io(_))));
-    assert!(matches!(now(ws.send("x")), Err(Error::Closed)));
+    assert!(matches!(now(ws.send("x")), Err(Error::Closed(_))));
     peer.send([told(PING, "p"), told(TEXT, "goodbye"), told(CLOSE, "")].concat());
     assert_eq!(next(&mut ws), Message::text("goodbye"));
     assert_eq!(next(&mut ws), Message::Close(None));

@@ -180,7 +180,7 @@ impl<L: Link> Driver<L> {
     /// A handle on the connection.
     pub(in crate::net) fn handle(&mut self) -> Handle {
         if let Some(handle) = &self.handle {
-            return handle.clone();
+            return Handle::clone(handle);
         }
         // It is told whom to wake when the timer is.
         self.timer.forget();
