@@ -14,12 +14,9 @@ use std::fmt;
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
 use super::config::{Compression, Context};
-use super::engines::{self, Buffers, with_buffer};
+use super::engines::{self, PIECE, with_buffer, with_piece};
 use super::error::Violation;
 use super::prepared::{Framed, Prepared};
-
-/// How many bytes are inflated, or added to what is compressed, at a time.
-const PIECE: usize = 16 << 10;
 
 /// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -128,8 +125,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(Buffers::inflated, |buffer| {
-            buffer.resize(PIECE, 0);
+        with_piece(|buffer| {
             inflate(&mut engine, bytes, buffer, &mut take)?;
             if !last {
                 return Ok(());
@@ -232,8 +228,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
             if smaller {
@@ -275,8 +270,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
             self.ratio.wire += buffer.len() as u64;

@@ -10,14 +10,15 @@
 //!        ┌───────┼──────────┤
 //!    assemble  deflate   as_event            §5.4 · RFC 7692 · whatever can be said
 //!        │       ├────┬─────┘
-//!        │  engines prepared                 what threads lend · one message for many
-//!        │     ┌──────┤
-//!  utf8 spare  │    frame                    pieces of frames, and back      §5.1 §5.2
-//!              │  ┌───┴───┐
-//!         message │     mask                 §5.3
-//!              │  header                     §5.2
-//!         close   │
-//!              opcode
+//!        │  engines prepared                 what a thread keeps · one message for many
+//!        │            │
+//!  utf8  message_buffer  frame               pieces of messages and of frames  §5.1 §5.2
+//!                │  ┌───┴───┐
+//!           message │     mask               §5.3
+//!                │  header                   §5.2
+//!           close   │    memory              bytes that a thread keeps
+//!                opcode  │
+//!                    free_list               things that are kept for the next
 //! ```
 //!
 //! `config`, `error` and `role` are known to all of them. Use [`Connection`] unless the two
@@ -36,8 +37,10 @@ mod deflate;
 mod engines;
 mod error;
 mod frame;
+pub(crate) mod free_list;
 mod header;
 mod mask;
+pub(crate) mod memory;
 mod message;
 mod message_buffer;
 mod opcode;
