@@ -81,7 +81,7 @@ pub(crate) fn take() -> Vec<u8> {
 pub(crate) fn give(mut buffer: Vec<u8>) {
     match buffer.capacity() {
         0 => {}
-        ..=SMALL => {
+        1..=SMALL => {
             buffer.clear();
             let _ = SMALL_BUFFERS.try_with(|list| list.give(buffer));
         }

@@ -192,7 +192,6 @@ where
     }
 
     /// What the request asks for, or what is wrong with it.
-    #[cfg(feature = "server")]
     pub(crate) fn upgrade(&self) -> Result<&Upgrade, &RequestError> {
         self.upgrade.as_ref()
     }

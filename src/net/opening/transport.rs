@@ -8,15 +8,13 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 use tokio::net::tcp;
-#[cfg(unix)]
-use tokio::net::unix;
 
+use super::session::Session;
 use crate::net::split::halves::Split;
+use crate::net::unix::{self, UnixStream};
 
 /// A stream of bytes in both directions.
 #[derive(Debug)]
@@ -25,64 +23,57 @@ pub enum Transport {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix domain socket.
-    #[cfg(unix)]
     Unix(UnixStream),
+    /// A pipe in memory, for tests: see [`tokio::io::duplex`].
+    Memory(DuplexStream),
     /// TLS over another of these.
-    #[cfg(feature = "rustls-tls")]
     Tls(TlsStream),
 }
 
 /// TLS over another transport, after its handshake; [`Transport::tls`] tells what was agreed on.
-#[cfg(feature = "rustls-tls")]
 #[derive(Debug)]
-pub struct TlsStream(Box<tokio_rustls::TlsStream<Transport>>);
+pub struct TlsStream(Session<Transport>);
 
 /// The reading direction of a [`Transport`].
 #[derive(Debug)]
 pub struct TransportRead(ReadSide);
 
-/// The writing direction of a [`Transport`]; dropping it shuts that direction down, but for TLS, which
-/// ends when both are dropped.
+/// The writing direction of a [`Transport`].
+///
+/// Dropping it shuts that direction down. TLS and a pipe in memory end when both directions are dropped.
 #[derive(Debug)]
 pub struct TransportWrite(WriteSide);
 
 #[derive(Debug)]
 enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
-    #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
-    // WakerPair directions need the session's state: behind a lock, held while bytes are moved.
-    #[cfg(feature = "rustls-tls")]
-    Tls(tokio::io::ReadHalf<TlsStream>),
+    Memory(ReadHalf<DuplexStream>),
+    // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
+    Tls(ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
 enum WriteSide {
     Tcp(tcp::OwnedWriteHalf),
-    #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
-    #[cfg(feature = "rustls-tls")]
-    Tls(tokio::io::WriteHalf<TlsStream>),
+    Memory(WriteHalf<DuplexStream>),
+    Tls(WriteHalf<TlsStream>),
 }
 
 impl Transport {
     /// Whether it is encrypted.
     pub fn is_tls(&self) -> bool {
-        match self {
-            #[cfg(feature = "rustls-tls")]
-            Self::Tls(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::Tls(_))
     }
 }
 
-#[cfg(feature = "rustls-tls")]
 impl TlsStream {
-    pub(crate) fn new(stream: impl Into<tokio_rustls::TlsStream<Transport>>) -> Self {
-        Self(Box::new(stream.into()))
+    pub(crate) const fn new(session: Session<Transport>) -> Self {
+        Self(session)
     }
 
-    pub(in crate::net) fn session(&self) -> &tokio_rustls::TlsStream<Transport> {
+    pub(in crate::net) const fn session(&self) -> &Session<Transport> {
         &self.0
     }
 }
@@ -93,10 +84,15 @@ impl From<TcpStream> for Transport {
     }
 }
 
-#[cfg(unix)]
 impl From<UnixStream> for Transport {
     fn from(stream: UnixStream) -> Self {
         Self::Unix(stream)
+    }
+}
+
+impl From<DuplexStream> for Transport {
+    fn from(stream: DuplexStream) -> Self {
+        Self::Memory(stream)
     }
 }
 
@@ -110,12 +106,14 @@ impl Split for Transport {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Tcp(reading), WriteSide::Tcp(writing))
             }
-            #[cfg(unix)]
             Self::Unix(stream) => {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Unix(reading), WriteSide::Unix(writing))
             }
-            #[cfg(feature = "rustls-tls")]
+            Self::Memory(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                (ReadSide::Memory(reading), WriteSide::Memory(writing))
+            }
             Self::Tls(stream) => {
                 let (reading, writing) = tokio::io::split(stream);
                 (ReadSide::Tls(reading), WriteSide::Tls(writing))
@@ -130,9 +128,8 @@ macro_rules! each {
     ($kind:ident, $value:expr, $stream:ident => $call:expr) => {
         match $value {
             $kind::Tcp($stream) => $call,
-            #[cfg(unix)]
             $kind::Unix($stream) => $call,
-            #[cfg(feature = "rustls-tls")]
+            $kind::Memory($stream) => $call,
             $kind::Tls($stream) => $call,
         }
     };
@@ -200,25 +197,23 @@ impl_write!(Transport, Transport, this => this, this);
 impl_read!(TransportRead, ReadSide, this => &mut this.0);
 impl_write!(TransportWrite, WriteSide, this => &mut this.0, &this.0);
 
-#[cfg(feature = "rustls-tls")]
 impl AsyncRead for TlsStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_read(cx, buf)
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
     }
 }
 
-#[cfg(feature = "rustls-tls")]
 impl AsyncWrite for TlsStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.get_mut().0).poll_write(cx, bytes)
+        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -226,7 +221,7 @@ impl AsyncWrite for TlsStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.get_mut().0).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.get_mut().0).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -234,11 +229,11 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_flush(cx)
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
     }
 
     /// Sends a close_notify first (RFC 8446 §6.1).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

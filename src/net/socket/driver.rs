@@ -151,7 +151,6 @@ impl<L: Link> Driver<L> {
 
     /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
     /// cannot be said to it any more is nobody's fault.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn is_leaving(&self) -> bool {
         self.receiver.has_closed()
             || self.link.look(|frame_writer| {
@@ -161,11 +160,8 @@ impl<L: Link> Driver<L> {
 
     /// Lets this handle know from now on.
     pub(in crate::net) fn keep(&mut self, handle: Handle) {
-        #[cfg(feature = "metrics")]
-        {
-            self.received.show(handle.received());
-            self.link.show(handle.sent());
-        }
+        self.received.show(handle.received());
+        self.link.show(handle.sent());
         self.handle = Some(handle);
     }
 
