@@ -67,7 +67,8 @@ pub enum ResponseError {
     UnofferedProtocol(String),
     /// The server agreed to an extension that was not offered.
     UnofferedExtension(String),
-    /// The answer to the offer of permessage-deflate does not go with it: this parameter.
+    /// The answer goes with no offer of permessage-deflate: this parameter. What is offered can be
+    /// changed with [`ClientRequest::deflate`](super::ClientRequest::deflate).
     Deflate(&'static str),
     /// `Sec-WebSocket-Extensions` does not follow its grammar.
     Extensions(ExtensionError),
@@ -223,7 +224,11 @@ impl fmt::Display for ResponseError {
                 write!(f, "the subprotocol {} was not offered", short(name))
             }
             Self::Deflate(what) => {
-                write!(f, "the answer to permessage-deflate does not go with the offer: {what}")
+                write!(
+                    f,
+                    "the answer to permessage-deflate goes with no offer: {what}; Config::deflate \
+                     and ClientRequest::deflate say what is offered"
+                )
             }
             Self::UnofferedExtension(name) => {
                 write!(f, "the extension {} was not offered", short(name))

@@ -164,7 +164,7 @@ pub fn check_response(
     Ok(Agreed { protocol: agreed_protocol(headers, request)?, deflate })
 }
 
-/// The extension in use: none, or the one that was offered, with parameters that go with the offer (§4.1 item 5,
+/// The extension in use: none, or the one that was offered, with parameters that go with an offer (§4.1 item 5,
 /// RFC 7692 §5.1).
 fn agreed_deflate(
     headers: &HeaderMap,
@@ -174,14 +174,15 @@ fn agreed_deflate(
     let mut answers = parse_extensions(headers)?.into_iter();
     let Some(answer) = answers.next() else { return Ok(None) };
     let unoffered = |answer: Extension| ResponseError::UnofferedExtension(answer.name().to_owned());
-    let Some(offer) = request.deflate_offer().filter(|_| is_deflate(&answer)) else {
+    let offers = request.deflate_offers();
+    if offers.is_empty() || !is_deflate(&answer) {
         return Err(unoffered(answer));
-    };
-    // It was offered once, so agreeing twice agrees to something else.
+    }
+    // Offers are alternatives: agreeing twice agrees to something else (RFC 7692 §5.1).
     if let Some(answer) = answers.next() {
         return Err(unoffered(answer));
     }
-    check_deflate(&answer, offer).map(Some).map_err(ResponseError::Deflate)
+    check_deflate(&answer, offers).map(Some).map_err(ResponseError::Deflate)
 }
 
 /// The subprotocol in use: none, or one of those offered (§4.1 item 6).
