@@ -301,7 +301,7 @@ async fn decide<D, H>(
     }
     let wants_upgrade = incoming.wants_upgrade();
     let tls = incoming.get_ref().is_tls();
-    if wants_upgrade && !origins.allow(incoming.request().headers(), tls) {
+    if wants_upgrade && !origins.allow(incoming.request(), tls) {
         let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
         return Err(Answer::new(StatusCode::FORBIDDEN).text(text).into());
     }

@@ -54,7 +54,7 @@ where
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Error> {
 /// let incoming = Incoming::read(stream, &Config::default()).await?;
 /// // In the clear, from pages of the same host: else any site acts in its visitors' names.
-/// if !Origins::same_host().allow(incoming.request().headers(), false) {
+/// if !Origins::same_host().allow(incoming.request(), false) {
 ///     let mut response = http::Response::new("not from that page\n");
 ///     *response.status_mut() = http::StatusCode::FORBIDDEN;
 ///     return incoming.respond(response).await;
