@@ -21,6 +21,8 @@ pub enum RequestError {
     Target,
     /// A body is announced, by `Content-Length` or `Transfer-Encoding`.
     Body,
+    /// A body is announced in a transfer coding that is not known here.
+    TransferCoding,
     /// There is no `Upgrade` field: a plain HTTP request.
     NotAnUpgrade,
     /// `Upgrade` does not name `websocket`.
@@ -129,6 +131,7 @@ impl RequestError {
             Self::Head(error) => error.status(),
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::NotAnUpgrade | Self::UnsupportedVersion(_) => StatusCode::UPGRADE_REQUIRED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -143,6 +146,7 @@ impl RequestError {
             }
             Self::Malformed("Sec-WebSocket-Protocol") | Self::RepeatedProtocol => "RFC 6455 §4.1",
             Self::Body => "RFC 9112 §6.3",
+            Self::TransferCoding => "RFC 9112 §6.1",
             Self::UnsupportedVersion(_) => "RFC 6455 §4.2.2",
             Self::Repeated(_) => "RFC 6455 §11.3",
             Self::Extensions(error) => error.section(),
@@ -192,6 +196,7 @@ impl fmt::Display for RequestError {
             Self::Version => f.write_str("the HTTP version is not 1.1"),
             Self::Target => f.write_str("the request target is no resource name"),
             Self::Body => f.write_str("the request has a body"),
+            Self::TransferCoding => f.write_str("the transfer coding is not known"),
             Self::NotAnUpgrade => f.write_str("the request does not ask for an upgrade"),
             Self::WrongUpgrade => f.write_str("Upgrade does not name websocket"),
             Self::WrongConnection => f.write_str("Connection does not name upgrade"),

@@ -7,7 +7,7 @@
 use super::deflate::DeflateOffer;
 use super::error::{BuildError, RequestError};
 use super::extensions::{Extension, format_extensions, parse_extensions};
-use super::headers::{has_token, is_token, not_token_at, not_value_at, single, trim};
+use super::headers::{has_token, is_token, list, not_token_at, not_value_at, single, trim};
 use super::key::{accept_key, encode_nonce, is_key};
 use super::protocols::{Protocols, ProtocolsError};
 use super::uri::{Authority, Uri};
@@ -45,9 +45,12 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 /// Checks a request by §4.2.1, in this order:
 ///
 /// ```text
-/// method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
-/// · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
+/// method 405 · HTTP version 505 · target 400 · Host 400 · transfer coding 501 · body 400
+/// · Upgrade 426, 400 · Connection 400 · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400
+/// · -Extensions 400
 /// ```
+///
+/// An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
 ///
 /// # Errors
 ///
@@ -74,6 +77,12 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
     }
     // Frames follow the head at once. A body there would be read as frames by us and skipped by a proxy,
     // or the other way round, which is how requests are smuggled.
+    // RFC 9112 §6.1: of a transfer coding that is not known, a server should say that it is not.
+    let known: [&[u8]; 2] = [b"chunked", b"identity"];
+    let is_known = |coding: &[u8]| known.iter().any(|known| coding.eq_ignore_ascii_case(known));
+    if !list(headers, TRANSFER_ENCODING).all(is_known) {
+        return Err(RequestError::TransferCoding);
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|n| trim(n.as_bytes()) != b"0") {
         return Err(RequestError::Body);

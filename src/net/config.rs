@@ -36,7 +36,7 @@ pub struct Config {
     /// up the name to the server's answer; a server's are TLS, reading the request, and writing the
     /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
     pub handshake_timeout: Duration,
-    /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
+    /// How long the head of the peer's request or response may be: 16 KiB and 128 fields.
     pub head: HeadLimits,
     /// How many bytes may wait to be written before sending waits, and reading stops (but that of
     /// a [split](crate::WebSocket::split) socket, whose writers wait alone). One message may go beyond

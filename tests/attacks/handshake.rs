@@ -281,8 +281,8 @@ fn s24_odd_bytes_in_handshakes() {
     {
         answered(&arena, base.replacen("GET / ", &format!("GET {target} "), 1).as_bytes(), None);
     }
-    // More than the 64 headers, with those that matter behind them.
-    let crowd: String = (0..70).map(|number| format!("X-{number}: a\r\n")).collect();
+    // More than the 128 headers, with those that matter after them.
+    let crowd: String = (0..130).map(|number| format!("X-{number}: a\r\n")).collect();
     answered(
         &arena,
         base.replacen("Upgrade:", &format!("{crowd}Upgrade:"), 1).as_bytes(),
