@@ -38,7 +38,7 @@ async fn what_many_are_sent_is_one_copy() {
     }
     let pinged = heap() - before;
     for (_, (reader, _)) in &mut members {
-        reader.handle().close(1001, "");
+        reader.handle().close(1001, "").unwrap();
         wait(reader.recv());
     }
     let closed = heap() - before;

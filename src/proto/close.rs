@@ -30,12 +30,15 @@ pub enum State {
     Closed,
 }
 
+/// The longest reason in bytes: a control frame has at most 125, and two are the code (§5.5).
+pub(super) const MAX_REASON: usize = 123;
+
 /// What a close frame says, lent (§5.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close<'a> {
     /// Why.
     pub code: CloseCode,
-    /// For whoever debugs it: not meant to be shown to people. At most 123 bytes.
+    /// A text for developers, not for users (§5.5.1). At most 123 bytes.
     pub reason: &'a str,
 }
 
@@ -58,15 +61,24 @@ impl<'a> Close<'a> {
         Ok(Some(Self { code, reason }))
     }
 
-    /// The payload, if it may be sent.
-    pub(super) fn payload(self) -> Result<([u8; 125], usize), Misuse> {
+    /// Whether it may be sent.
+    pub(super) const fn check(self) -> Result<(), Misuse> {
         if !self.code.may_be_sent() {
             return Err(Misuse::InvalidCloseCode(self.code.get()));
         }
+        // §5.5: with the code before it, it must fit in 125 bytes.
+        if self.reason.len() > MAX_REASON {
+            return Err(Misuse::LongControl { len: 2 + self.reason.len() });
+        }
+        Ok(())
+    }
+
+    /// The payload, if it may be sent.
+    pub(super) fn payload(self) -> Result<([u8; 125], usize), Misuse> {
+        self.check()?;
         let len = 2 + self.reason.len();
         let mut payload = [0; 125];
-        let Some(room) = payload.get_mut(2..len) else { return Err(Misuse::LongControl { len }) };
-        room.copy_from_slice(self.reason.as_bytes());
+        payload[2..len].copy_from_slice(self.reason.as_bytes());
         payload[..2].copy_from_slice(&self.code.get().to_be_bytes());
         Ok((payload, len))
     }
@@ -91,6 +103,26 @@ mod tests {
                     assert_eq!((legal, violation), (false, Violation::InvalidCloseCode(code)));
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_reason_is_checked_or_cut_at_a_character() {
+        use crate::proto::CloseFrame;
+        for len in 118..=130 {
+            let reason = ["x".repeat(len).as_str(), "🏹"].concat();
+            let close = CloseFrame::new(1000, reason.clone());
+            let long = Misuse::LongControl { len: len + 6 };
+            assert_eq!(close.as_ref().err(), (len + 4 > MAX_REASON).then_some(&long));
+            let cut = CloseFrame::truncated(1000, &reason).unwrap().reason;
+            let kept =
+                if len + 4 <= MAX_REASON { &reason[..] } else { &reason[..len.min(MAX_REASON)] };
+            assert_eq!(cut, kept);
+        }
+        for code in [0, 1004, 1005, 1006, 1015, 2999, 5000] {
+            let invalid = Err(Misuse::InvalidCloseCode(code));
+            assert_eq!(CloseFrame::new(code, ""), invalid);
+            assert_eq!(CloseFrame::truncated(code, "why"), invalid);
         }
     }
 

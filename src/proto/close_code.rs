@@ -54,6 +54,15 @@ impl CloseCode {
     pub const fn may_be_sent(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
+
+    /// Whether a new connection to the same server may go well, after a pause that grows (§7.2.3).
+    ///
+    /// True for 1001 (the server goes down), 1006 (the connection was lost), 1011 (the server
+    /// failed), 1012 (it restarts), 1013 (it is overloaded) and 1014 (a gateway failed). With every
+    /// other code something has to change first. What 3000 to 4999 mean is for the application to say.
+    pub const fn is_transient(self) -> bool {
+        matches!(self.0, 1001 | 1006 | 1011..=1014)
+    }
 }
 
 impl From<u16> for CloseCode {
@@ -83,5 +92,17 @@ impl fmt::Display for CloseCode {
 impl fmt::Debug for CloseCode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "CloseCode({})", self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_codes_that_are_worth_another_try() {
+        let transient = |code: &u16| CloseCode::new(*code).is_transient();
+        let codes: Vec<u16> = (0..=u16::MAX).filter(transient).collect();
+        assert_eq!(codes, [1001, 1006, 1011, 1012, 1013, 1014]);
     }
 }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowstring::net::{Parts, masking_key};
-use bowstring::proto::Role;
+use bowstring::proto::{CloseFrame, Misuse, Role};
 use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -76,7 +76,7 @@ async fn a_ping_goes_out_when_it_is_asked_for() {
         assert_eq!(handle.latency(), Some(Duration::from_millis(200)));
         // Once it has come there may be another; behind a close frame there is none.
         handle.ping();
-        handle.close(1000, "");
+        handle.close(1000, "").unwrap();
         tokio::time::sleep(Duration::from_secs(1)).await;
         handle.ping();
         tokio::time::sleep(Duration::from_secs(1)).await;
@@ -107,8 +107,8 @@ async fn a_close_from_elsewhere_goes_behind_what_was_framed() {
             }
         });
         assert_eq!(client.recv().await.unwrap(), Some("framed before".into()));
-        handle.close(CloseCode::POLICY_VIOLATION, "leave");
-        handle.close(4000, "only the first counts");
+        handle.close(CloseCode::POLICY_VIOLATION, "leave").unwrap();
+        handle.close(4000, "only the first counts").unwrap();
         // A peer that speaks by frames of its own may go on after it was told.
         let mut parts = client.into_inner();
         let mut close = [0; 9];
@@ -141,7 +141,7 @@ async fn a_close_from_elsewhere_ends_a_sender_that_waits() {
     });
     sleep(Duration::from_secs(1)).await;
     assert!(!sending.is_finished());
-    handle.close(1001, "");
+    handle.close(1001, "").unwrap();
     sleep(Duration::from_secs(6)).await;
     let error = sending.await.unwrap();
     assert!(matches!(error, Error::Timeout(_)), "{error:?}");
@@ -172,10 +172,22 @@ async fn a_late_handle_wakes_the_reader_too() {
     assert!(start.elapsed() < Duration::from_secs(2), "{:?}", start.elapsed());
 }
 
-#[tokio::test]
-#[should_panic(expected = "must not be sent")]
-async fn a_code_that_must_not_be_sent_is_a_bug_of_the_caller() {
-    pair().0.handle().close(1006, "");
+/// What a caller got from elsewhere is no reason to panic, and leaves the connection as it was.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_must_not_be_sent_is_an_error() {
+    let (mut ws, peer) = server(&quiet());
+    let handle = ws.handle();
+    for code in [1005, 1006, 1015, 2999] {
+        assert_eq!(handle.close(code, ""), Err(Misuse::InvalidCloseCode(code)));
+    }
+    let long = "é".repeat(62);
+    assert_eq!(handle.close(1000, &long), Err(Misuse::LongControl { len: 126 }));
+    not_yet(ws.recv());
+    assert_eq!(peer.total(), 0);
+    let close = CloseFrame::truncated(1000, &long).unwrap();
+    handle.close(close.code, &close.reason).unwrap();
+    not_yet(ws.recv());
+    assert_eq!(peer.frames()[0].payload, close_payload(1000, &"é".repeat(61)));
 }
 
 /// One that was asked for too late to see the end knows of it.

@@ -14,5 +14,6 @@ pub(in crate::net) mod backlog;
 pub(in crate::net) mod frame_writer;
 pub(in crate::net) mod pool;
 pub(in crate::net) mod read_buffer;
+#[cfg_attr(not(feature = "metrics"), path = "traffic_off.rs")]
 pub(in crate::net) mod traffic;
 pub(in crate::net) mod write_buffer;

@@ -9,9 +9,8 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "metrics")]
 use crate::net::buffers::traffic::{Seen, Traffic};
-use crate::proto::{CloseCode, CloseFrame};
+use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// A hand on a connection; clones are cheap, and none keeps the connection open.
 ///
@@ -19,7 +18,7 @@ use crate::proto::{CloseCode, CloseFrame};
 /// # async fn example(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) {
 /// let handle = ws.handle();
 /// tokio::spawn(async move { while let Ok(Some(_)) = ws.recv().await {} });
-/// handle.close(1008, "you were asked to leave");
+/// handle.close(1008, "you were asked to leave").unwrap();
 /// # }
 /// ```
 #[derive(Clone)]
@@ -46,10 +45,8 @@ struct Record {
     latency: AtomicU32,
     /// The subprotocol. It is here because most connections have neither that nor a handle.
     protocol: Option<Box<str>>,
-    #[cfg(feature = "metrics")]
-    received: Arc<Seen>,
-    #[cfg(feature = "metrics")]
-    sent: Arc<Seen>,
+    received: Seen,
+    sent: Seen,
     slot: Mutex<Slot>,
 }
 
@@ -79,26 +76,31 @@ impl Handle {
             asked,
             latency,
             protocol,
-            #[cfg(feature = "metrics")]
-            received: Arc::default(),
-            #[cfg(feature = "metrics")]
-            sent: Arc::default(),
+            received: Seen::default(),
+            sent: Seen::default(),
             slot: Mutex::default(),
         }))
     }
 
-    /// Starts the closing handshake (§7.1.2) behind what has been framed, and returns at once. Whoever
-    /// receives gets what still comes, then the peer's close frame, and the end within
-    /// [`Timeouts::close`](crate::proto::Timeouts::close); what is sent afterwards is
-    /// [`Misuse`](crate::net::Error::Misuse). The connection must be polled for it.
+    /// Starts the closing handshake (§7.1.2) after what has been framed, and returns at once.
+    ///
+    /// The task that receives gets what still comes, then the peer's close frame, and the end within
+    /// [`Timeouts::close`](crate::proto::Timeouts::close). What is sent afterwards is
+    /// [`Misuse`](crate::net::Error::Misuse). The connection must be polled.
     ///
     /// The first call counts. A connection that is closing already goes on as it is.
     ///
-    /// # Panics
+    /// # Errors
     ///
-    /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
-    pub fn close(&self, code: impl Into<CloseCode>, reason: &str) {
-        let close = close_frame(code.into(), reason);
+    /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes: nothing is asked
+    /// for then. [`CloseFrame::truncated`] cuts a reason.
+    pub fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Misuse> {
+        self.close_with(CloseFrame::new(code, reason)?);
+        Ok(())
+    }
+
+    /// The same with a close frame that is known to be legal.
+    pub(crate) fn close_with(&self, close: CloseFrame) {
         self.ask(|slot| {
             let first = slot.close.is_none();
             slot.close.get_or_insert_with(|| Box::new(close));
@@ -154,18 +156,15 @@ impl Handle {
     }
 
     /// What has gone over the connection.
-    #[cfg(feature = "metrics")]
     pub fn traffic(&self) -> Traffic {
         Traffic::of(&self.0.received, &self.0.sent)
     }
 
-    #[cfg(feature = "metrics")]
-    pub(in crate::net) fn received(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn received(&self) -> &Seen {
         &self.0.received
     }
 
-    #[cfg(feature = "metrics")]
-    pub(in crate::net) fn sent(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn sent(&self) -> &Seen {
         &self.0.sent
     }
 
@@ -217,10 +216,9 @@ impl Handle {
 /// # Panics
 ///
 /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
+#[cfg(feature = "server")]
 pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
-    assert!(code.may_be_sent(), "close code {code} must not be sent (RFC 6455 §7.4)");
-    assert!(reason.len() <= 123, "a close reason has at most 123 bytes (RFC 6455 §5.5)");
-    CloseFrame { code, reason: reason.into() }
+    CloseFrame::new(code, reason).expect("a legal close frame (RFC 6455 §5.5, §7.4)")
 }
 
 impl fmt::Debug for Handle {

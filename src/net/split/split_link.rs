@@ -13,7 +13,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::shared_writer::SharedWriter;
 use crate::net::buffers::frame_writer::FrameWriter;
-#[cfg(feature = "metrics")]
 use crate::net::buffers::traffic::Seen;
 use crate::net::socket::link::Link;
 use crate::proto::{Event, Replies};
@@ -117,8 +116,7 @@ where
         look(&self.shared.lock().frame_writer)
     }
 
-    #[cfg(feature = "metrics")]
-    fn show(&mut self, sent: &Arc<Seen>) {
+    fn show(&mut self, sent: &Seen) {
         self.shared.lock().frame_writer.write_buffer.sent.show(sent);
     }
 
