@@ -29,6 +29,7 @@ use crate::net::socket::driver::Driver;
 use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
+use crate::net::unix::{self, UnixStream};
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
@@ -56,10 +57,9 @@ impl Split for TcpStream {
     }
 }
 
-#[cfg(unix)]
-impl Split for tokio::net::UnixStream {
-    type Read = tokio::net::unix::OwnedReadHalf;
-    type Write = tokio::net::unix::OwnedWriteHalf;
+impl Split for UnixStream {
+    type Read = unix::OwnedReadHalf;
+    type Write = unix::OwnedWriteHalf;
 
     fn split(self) -> (Self::Read, Self::Write) {
         self.into_split()
@@ -189,7 +189,6 @@ impl<S: Split> Reader<S> {
     }
 
     /// Whether it is the peer that ends the connection.
-    #[cfg(feature = "server")]
     pub(crate) fn is_leaving(&self) -> bool {
         self.driver.is_leaving()
     }
@@ -254,7 +253,6 @@ impl<S: Split> Writer<S> {
     /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. Amid a
     /// message in parts it waits for the end of that. If there is no room, this policy decides, which is
     /// not to wait.
-    #[cfg(feature = "server")]
     pub(crate) fn publish(
         &self,
         event: &impl AsEvent,
@@ -265,13 +263,11 @@ impl<S: Split> Writer<S> {
     }
 
     /// What becomes of messages for which there is no room.
-    #[cfg(feature = "server")]
     pub(crate) fn policy(&self) -> Overflow {
         self.shared.policy
     }
 
     /// Writes what the transport takes now; the reader writes the rest.
-    #[cfg(feature = "server")]
     pub(crate) fn flush_now(&self) {
         self.shared.flush_now();
     }
