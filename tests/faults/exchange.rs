@@ -314,7 +314,7 @@ async fn serve(
 fn is_over(told: &Error) -> bool {
     matches!(
         told,
-        Error::Closed
+        Error::Closed(_)
             | Error::Io(_)
             | Error::Misuse(Misuse::Closed)
             | Error::Timeout(Expired::Pong)

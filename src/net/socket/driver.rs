@@ -365,6 +365,7 @@ impl<L: Link> Driver<L> {
             if mode == ReadMode::UntilFull && !ready!(self.poll_room(cx)) {
                 continue;
             }
+            let paused = self.read_budget.is_over();
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
                     // The answer to its close frame may still reach a peer that only stopped
@@ -381,7 +382,7 @@ impl<L: Link> Driver<L> {
                     self.input.clear();
                 }
                 Poll::Ready(Err(error)) => self.end(Some(error)),
-                Poll::Pending => ready!(self.poll_wait(cx)),
+                Poll::Pending => ready!(self.poll_wait(cx, paused)),
             }
         }
     }
@@ -414,8 +415,9 @@ impl<L: Link> Driver<L> {
         })
     }
 
-    /// Nothing is there to be read: writes what is framed, looks at the clock, and waits.
-    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Nothing is there to be read, or reading is `paused`: writes what is framed, looks at the clock,
+    /// and waits.
+    fn poll_wait(&mut self, cx: &mut Context<'_>, paused: bool) -> Poll<()> {
         self.input.park();
         let mut written = self.poll_write(cx).is_ready();
         if written && !self.lifecycle.receiver_mut().replies().is_empty() {
@@ -423,7 +425,10 @@ impl<L: Link> Driver<L> {
             self.queue_replies();
             written = self.poll_write(cx).is_ready();
         }
-        if written && let Phase::WriteFailed(_) = self.phase {
+        if written
+            && !paused
+            && let Phase::WriteFailed(_) = self.phase
+        {
             self.end(None);
             return Poll::Ready(());
         }

@@ -113,7 +113,6 @@ pub(in crate::net) enum Asked {
 }
 
 /// A ping that was [asked for](Handle::ping): resolves to the time until its pong.
-#[must_use = "the ping is sent in any case; only waiting for its pong tells how long it took"]
 pub struct Ping {
     record: Arc<Record>,
     /// How many had been answered when it was asked for.

@@ -105,7 +105,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     ) -> Poll<Result<(), Error>> {
         inner.check()?;
         if inner.frame_writer.is_full()
-            && self.poll_write(inner, cx)?.is_pending()
+            && self.poll_write(inner, cx).map_err(Error::from_transport)?.is_pending()
             && inner.frame_writer.is_full()
         {
             return Poll::Pending;
@@ -334,7 +334,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     ) -> Poll<Result<(), Error>> {
         let mut inner = self.lock();
         inner.check()?;
-        self.poll_write(&mut inner, cx).map_err(Error::from)
+        self.poll_write(&mut inner, cx).map_err(Error::from_transport)
     }
 
     /// Writes what is framed; the task is woken when the transport takes more.
