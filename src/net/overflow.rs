@@ -2,35 +2,43 @@
 
 use crate::proto::CloseCode;
 
-/// What becomes of messages for which there is no room, because the peer reads more slowly than it is
-/// sent to: more than [`high_water`](crate::net::Config::high_water) bytes wait to be written then.
+/// What happens to a message for which there is no room.
 ///
-/// [`Wait`](Self::Wait), the default, costs nothing but time. With the other policies no message makes its sender wait,
-/// and no more is kept than `high_water` bytes, as much again where the oldest are dropped, and one message.
-/// How many were dropped is [counted](crate::net::Writer::dropped).
+/// There is no room while more than [`high_water`](crate::net::Config::high_water) bytes wait to be written: the
+/// peer reads more slowly than it is sent to.
 ///
-/// Whatever the policy:
+/// ```
+/// use bowstring::{CloseCode, Config, net::Overflow};
 ///
-/// - Pings, pongs and close frames are exempt: they are few and short, and neither wait for room, nor are
-///   dropped, nor close the connection. (Where sending waits, so do they.)
-/// - A [part](crate::net::Writer::feed_part) of a message waits until there is room, for a message cannot do
-///   without one; so do `flush` and `close`, which wait until all is written.
+/// let mut config = Config::default();
+/// // A client that reads too slowly is disconnected, and may come back.
+/// config.overflow = Overflow::Close(CloseCode::TRY_AGAIN_LATER);
+/// ```
+///
+/// With [`Wait`](Self::Wait), the default, senders wait. With the other policies no message makes its sender
+/// wait. At most `high_water` bytes and one message are kept then, and with [`DropOldest`](Self::DropOldest)
+/// as much again. Dropped messages are [counted](crate::net::Writer::dropped).
+///
+/// These rules hold for each policy:
+///
+/// - Pings, pongs and close frames are exempt, because they are few and short. They are never dropped.
+/// - A [part](crate::net::Writer::feed_part) of a message waits for room, because a message is nothing without
+///   it. `flush` and `close` wait until all is written.
 /// - `try_send` never waits and drops nothing: it gives the message back.
-/// - To send a message while another is under way in parts is [`Misuse`](crate::net::Error::Misuse), with room or
-///   without (§5.4). What a topic publishes meanwhile waits for the end of it, and then the policy
-///   decides where more than `high_water` bytes wait.
+/// - Sending a message while another is sent in parts is [`Misuse`](crate::net::Error::Misuse) (§5.4). What a
+///   topic publishes meanwhile waits for the end of that message; the policy applies to it, too.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// Sending waits until there is room.
     #[default]
     Wait,
-    /// The message is dropped, and its sender is told nothing: what is old is worth more.
+    /// The message is dropped, and its sender gets no error. For data where the old is worth more.
     DropNewest,
-    /// Messages that wait are dropped, oldest first, until there is room: what is new is worth more,
-    /// as with prices or positions. What is framed already stays.
+    /// Messages that wait are dropped, oldest first, until there is room. What is framed already stays. For
+    /// data where the new is worth more, such as prices or positions.
     DropOldest,
-    /// The connection is closed with this code, 1008 or 1013 for instance (one that must not be sent
-    /// counts as 1008), and the sender is told ([`Error::Overflow`](crate::net::Error::Overflow)).
+    /// The connection is closed with this code, for instance 1008 or 1013. The sender gets
+    /// [`Error::Overflow`](crate::net::Error::Overflow). A code that must not be sent counts as 1008.
     Close(CloseCode),
 }

@@ -73,7 +73,6 @@ impl FrameWriter {
 
     /// Keeps a message for behind the one that is under way in parts (§5.4), for somebody who knows nothing
     /// of that. Without room the policy decides, which is not to wait.
-    #[cfg(feature = "server")]
     #[cold]
     pub(in crate::net) fn queue(
         &mut self,
@@ -88,7 +87,6 @@ impl FrameWriter {
     }
 
     /// Whether there is room behind a message that is under way in parts.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn may_queue(&self) -> bool {
         let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.cost());
         self.write_buffer.len() + queued <= self.high_water()

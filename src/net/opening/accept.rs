@@ -6,7 +6,7 @@
 use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::head::{no_delay, read_head, within, write_last};
+use super::head::{PIECE, no_delay, read_head, read_some, within, write_last};
 #[cfg(feature = "deflate")]
 use crate::handshake::answer_deflate;
 use crate::handshake::{
@@ -174,6 +174,24 @@ where
         Ok(Acceptance { head, agreed, config: self.config.clone() })
     }
 
+    /// Resolves when the peer has ended the connection, or its sending direction. An application that
+    /// takes its time to decide need not go on then.
+    ///
+    /// What the peer sends ahead is kept for the connection. When that is more than 16 KiB, no more is
+    /// read, and this does not resolve.
+    ///
+    /// # Cancel safety
+    ///
+    /// Safe at any time: nothing is lost.
+    pub async fn closed(&mut self) {
+        while self.early.len() <= PIECE {
+            if !matches!(read_some(&mut self.stream, &mut self.early).await, Ok(1..)) {
+                return;
+            }
+        }
+        std::future::pending().await
+    }
+
     /// Other limits, timeouts or compression for this connection. To be set before
     /// [`check`](Self::check).
     pub fn set_config(&mut self, config: Config) {
@@ -192,7 +210,6 @@ where
     }
 
     /// What the request asks for, or what is wrong with it.
-    #[cfg(feature = "server")]
     pub(crate) fn upgrade(&self) -> Result<&Upgrade, &RequestError> {
         self.upgrade.as_ref()
     }

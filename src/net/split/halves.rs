@@ -29,6 +29,7 @@ use crate::net::socket::driver::Driver;
 use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
+use crate::net::unix::{self, UnixStream};
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
@@ -56,10 +57,9 @@ impl Split for TcpStream {
     }
 }
 
-#[cfg(unix)]
-impl Split for tokio::net::UnixStream {
-    type Read = tokio::net::unix::OwnedReadHalf;
-    type Write = tokio::net::unix::OwnedWriteHalf;
+impl Split for UnixStream {
+    type Read = unix::OwnedReadHalf;
+    type Write = unix::OwnedWriteHalf;
 
     fn split(self) -> (Self::Read, Self::Write) {
         self.into_split()
@@ -92,22 +92,46 @@ impl<S: Split> WebSocket<S> {
 
 /// The receiving direction of a split [`WebSocket`]; a [`Stream`] of `Result<Message, Error>`.
 ///
-/// It must be polled for the connection to live: it answers pings, keeps the deadlines and ends the
-/// connection. (A [`Writer`] that waits gives up a peer of which nothing is heard, and which takes nothing,
-/// for as long as the keep-alive allows, whether this is polled or not.) Dropping it leaves the [`Writer`]s
-/// without a peer that is heard.
+/// ```no_run
+/// # async fn example(ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
+/// let (mut reader, writer) = ws.split();
+/// tokio::spawn(async move { writer.send("hello").await });
+/// while let Some(message) = reader.recv().await? {
+///     println!("{message:?}");
+/// }
+/// # Ok(())
+/// # }
+/// ```
+///
+/// **Keep it polled.** It answers pings, keeps the deadlines and ends the connection. If it is not polled, a
+/// [`Writer`] that waits still gives up a peer that takes nothing and says nothing, after the keep-alive's
+/// time. If it is dropped, nobody hears the peer any more.
 pub struct Reader<S: Split> {
     driver: Driver<SplitLink<S::Read, S::Write>>,
 }
 
-/// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`]. Clones send over the same
-/// connection, each message whole. (The `Sink`'s methods wait as long as it takes; [`send`](Self::send),
-/// [`feed`](Self::feed) and [`flush`](Self::flush) give up a peer that takes nothing.)
+/// A sending end of a split [`WebSocket`]; a [`Sink`] of [`Message`].
 ///
-/// A message [in parts](Self::feed_part) is the writer's that has begun it: no clone can add to it or
-/// end it. If that writer is dropped before the message has ended, as when its task is aborted, the
-/// connection is closed with 1011, so that the peer never takes what it has for the whole. Else dropping
-/// a writer does nothing.
+/// Clones send over the same connection, each message whole:
+///
+/// ```no_run
+/// # async fn example(ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
+/// let (mut reader, writer) = ws.split();
+/// for name in ["ada", "bob"] {
+///     let writer = writer.clone();
+///     tokio::spawn(async move { writer.send(format!("hello from {name}")).await });
+/// }
+/// while reader.recv().await?.is_some() {}
+/// # Ok(())
+/// # }
+/// ```
+///
+/// [`send`](Self::send), [`feed`](Self::feed) and [`flush`](Self::flush) give up a peer that takes nothing. The
+/// methods of `Sink` wait as long as it takes.
+///
+/// A message [in parts](Self::feed_part) belongs to the writer that began it. No clone can add to it or end
+/// it. If that writer is dropped before the end, the connection is closed with 1011, so that the peer does not
+/// take a part for the whole. Otherwise dropping a writer does nothing.
 pub struct Writer<S: Split> {
     shared: Arc<SharedWriter<S::Write>>,
     /// Whether the message that is under way in parts is this writer's.
@@ -165,7 +189,6 @@ impl<S: Split> Reader<S> {
     }
 
     /// Whether it is the peer that ends the connection.
-    #[cfg(feature = "server")]
     pub(crate) fn is_leaving(&self) -> bool {
         self.driver.is_leaving()
     }
@@ -230,7 +253,6 @@ impl<S: Split> Writer<S> {
     /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. Amid a
     /// message in parts it waits for the end of that. If there is no room, this policy decides, which is
     /// not to wait.
-    #[cfg(feature = "server")]
     pub(crate) fn publish(
         &self,
         event: &impl AsEvent,
@@ -241,13 +263,11 @@ impl<S: Split> Writer<S> {
     }
 
     /// What becomes of messages for which there is no room.
-    #[cfg(feature = "server")]
     pub(crate) fn policy(&self) -> Overflow {
         self.shared.policy
     }
 
     /// Writes what the transport takes now; the reader writes the rest.
-    #[cfg(feature = "server")]
     pub(crate) fn flush_now(&self) {
         self.shared.flush_now();
     }

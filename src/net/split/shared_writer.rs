@@ -134,7 +134,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// The same for somebody who knows nothing of a message that may be under way in parts: behind that it
     /// waits.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn publish(
         self: &Arc<Self>,
         event: &impl AsEvent,
@@ -252,7 +251,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// Writes what the transport takes now. The reader is woken when it takes more.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn flush_now(self: &Arc<Self>) {
         self.write_now(&mut self.lock());
     }
