@@ -140,7 +140,7 @@ impl Admission {
             let answer = Answer::new(StatusCode::BAD_REQUEST).text("more than one Host\n");
             return Err(Rejection::refused(Reason::Illegal, answer));
         }
-        if wants_upgrade && !origins.allow(headers, incoming.get_ref().is_tls()) {
+        if wants_upgrade && !origins.allow(incoming.request(), incoming.get_ref().is_tls()) {
             let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
             let answer = Answer::new(StatusCode::FORBIDDEN).text(text);
             return Err(Rejection::refused(Reason::Origin, answer));

@@ -284,7 +284,11 @@ fn s25_every_part_of_the_answer_is_checked() {
             "Connection",
             "Connection: Upgrade\r\nSec-WebSocket-Protocol: chat\r\nSec-WebSocket-Protocol: chat\r\n",
         ),
-        ("Connection", "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate\r\n"),
+        ("Connection", "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-zstd\r\n"),
+        (
+            "Connection",
+            "Connection: Upgrade\r\nSec-WebSocket-Extensions: permessage-deflate; fast\r\n",
+        ),
         ("Connection", "Connection: Upgrade\r\nSec-WebSocket-Extensions: __proto__\r\n"),
         ("Connection", "Connection: Upgrade\r\n folded\r\n"),
         ("HTTP/1.1", "HTTP/1.0 101 Switching Protocols\r\n"),

@@ -162,12 +162,14 @@ where
 {
     let nonce = nonce();
     #[cfg(feature = "deflate")]
-    let request = &match request.deflate_offer() {
-        Some(_) => request.clone(),
-        None => request.clone().deflate(config.deflate.map(|deflate| deflate.offer())),
+    let request = &match (request.deflate_offers(), &config.deflate) {
+        ([], Some(deflate)) => {
+            deflate.offers().into_iter().fold(request.clone(), ClientRequest::deflate)
+        }
+        _ => request.clone(),
     };
     #[cfg(not(feature = "deflate"))]
-    let request = &request.clone().deflate(None);
+    let request = &request.clone().without_deflate();
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;
