@@ -39,6 +39,18 @@ enum Phase {
     Pinged,
     /// It is given up, whatever else arrives.
     Closing,
+    /// The transport is no more: nothing is timed. Never `Up`.
+    Over(Transport),
+}
+
+/// How far the transport is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Transport {
+    Up,
+    /// It has ended.
+    Ended,
+    /// It was given up, because of this.
+    GivenUp(Expired),
 }
 
 /// What the peer did not do in time.
@@ -108,6 +120,22 @@ impl Deadline {
         }
     }
 
+    /// Notes that the transport is no more, and how that came. The first time counts.
+    pub(super) const fn end(&mut self, transport: Transport) {
+        if !matches!(self.phase, Phase::Over(_)) {
+            self.phase = Phase::Over(transport);
+            self.at = None;
+        }
+    }
+
+    /// How far the transport is.
+    pub(super) const fn transport(&self) -> Transport {
+        match self.phase {
+            Phase::Over(transport) => transport,
+            Phase::Quiet | Phase::Pinged | Phase::Closing => Transport::Up,
+        }
+    }
+
     /// When to call [`handle`](Self::handle), given what happened up to `now`; `closing` is whether
     /// a close frame was sent. `None`: nothing is timed.
     #[inline]
@@ -115,7 +143,7 @@ impl Deadline {
         let received = std::mem::take(&mut self.received);
         let written = std::mem::take(&mut self.written);
         (self.phase, self.at) = match self.phase {
-            Phase::Closing => (Phase::Closing, self.at),
+            Phase::Closing | Phase::Over(_) => (self.phase, self.at),
             _ if closing => (Phase::Closing, self.close.from(now)),
             Phase::Quiet | Phase::Pinged if received => (Phase::Quiet, self.keep_alive.from(now)),
             Phase::Pinged if written => (Phase::Pinged, self.pong.from(now)),
@@ -137,6 +165,7 @@ impl Deadline {
             }
             Phase::Pinged => Due::GiveUp(Expired::Pong),
             Phase::Closing => Due::GiveUp(Expired::Close),
+            Phase::Over(_) => return None,
         })
     }
 }

@@ -17,7 +17,7 @@ use std::time::{Duration, Instant};
 use super::close::{Close, State};
 use super::close_code::CloseCode;
 use super::config::ProtocolConfig;
-use super::deadline::{Deadline, Due, Expired};
+use super::deadline::{Deadline, Due, Expired, Transport};
 use super::error::Violation;
 use super::message::CloseFrame;
 use super::receive::{End, Receiver};
@@ -44,19 +44,6 @@ use super::role::Role;
 pub struct Lifecycle {
     receiver: Receiver,
     deadline: Deadline,
-    /// §7.1.1: the server ends TCP.
-    server: bool,
-    transport: TransportState,
-}
-
-/// How far the transport is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TransportState {
-    Up,
-    /// It has ended.
-    Ended,
-    /// It was given up, because of this.
-    GivenUp(Expired),
 }
 
 /// How a connection ends: known as soon as nothing can change it any more.
@@ -109,8 +96,6 @@ impl Lifecycle {
         Self {
             receiver: Receiver::new(role, config.limits).with_compression(compression),
             deadline: Deadline::new(config.timeouts, now),
-            server: matches!(role, Role::Server),
-            transport: TransportState::Up,
         }
     }
 
@@ -150,27 +135,20 @@ impl Lifecycle {
     }
 
     /// Notes the end of the transport (§7.1.4), be it an end of stream or an error.
-    pub fn handle_eof(&mut self) {
-        if self.transport == TransportState::Up {
-            self.transport = TransportState::Ended;
-        }
+    pub const fn handle_eof(&mut self) {
+        self.deadline.end(Transport::Ended);
     }
 
     /// Gives the transport up, because the peer did not do something in time.
-    pub fn give_up(&mut self, expired: Expired) {
-        if self.transport == TransportState::Up {
-            self.transport = TransportState::GivenUp(expired);
-        }
+    pub const fn give_up(&mut self, expired: Expired) {
+        self.deadline.end(Transport::GivenUp(expired));
     }
 
     /// When to call [`handle_timeout`](Self::handle_timeout), given what was received and written up
     /// to `now`. `None`: nothing is timed. To be asked before each wait.
     #[inline]
     pub fn poll_timeout(&mut self, close_sent: bool, now: Instant) -> Option<Instant> {
-        match self.transport {
-            TransportState::Up => self.deadline.poll(close_sent, now),
-            TransportState::Ended | TransportState::GivenUp(_) => None,
-        }
+        self.deadline.poll(close_sent, now)
     }
 
     /// What is due at `now`, if anything is. `unwritten` is whether bytes wait for room in the
@@ -185,9 +163,6 @@ impl Lifecycle {
         unwritten: bool,
         now: Instant,
     ) -> Option<Due> {
-        if self.transport != TransportState::Up {
-            return None;
-        }
         let due = match self.deadline.handle(close_sent, now)? {
             // The ping itself did not get out: that the pong is missing says nothing.
             Due::GiveUp(Expired::Pong) if unwritten => Due::GiveUp(Expired::Write),
@@ -206,29 +181,29 @@ impl Lifecycle {
 
     /// Open, closing or closed: see [the table](super::close).
     pub const fn state(&self, close_sent: bool) -> State {
-        match self.transport {
-            TransportState::Up if close_sent || self.receiver.is_done() => State::Closing,
-            TransportState::Up => State::Open,
-            TransportState::Ended | TransportState::GivenUp(_) => State::Closed,
+        match self.deadline.transport() {
+            Transport::Up if close_sent || self.receiver.is_done() => State::Closing,
+            Transport::Up => State::Open,
+            Transport::Ended | Transport::GivenUp(_) => State::Closed,
         }
     }
 
     /// Whether this side should end TCP, once everything is written: the server after both close
     /// frames (§7.1.1), and either side after a violation (§7.1.7).
     pub const fn should_end_transport(&self, close_sent: bool) -> bool {
-        let received = self.server && self.receiver.has_closed();
+        let received = self.receiver.is_server() && self.receiver.has_closed();
         close_sent && (received || self.receiver.violation().is_some())
     }
 
     /// How the connection ends. `None` while that is open.
     pub fn ending(&self) -> Option<Ending> {
-        Some(match (self.receiver.end(), self.transport) {
+        Some(match (self.receiver.end(), self.deadline.transport()) {
             // What the peer has said last counts, whatever becomes of the transport.
             (Some(End::Closed(close)), _) => Ending::Closed(close.as_deref().cloned()),
             (Some(End::Failed(violation)), _) => Ending::Violation(*violation),
-            (None, TransportState::GivenUp(expired)) => Ending::Timeout(expired),
-            (None, TransportState::Ended) => Ending::Lost,
-            (None, TransportState::Up) => return None,
+            (None, Transport::GivenUp(expired)) => Ending::Timeout(expired),
+            (None, Transport::Ended) => Ending::Lost,
+            (None, Transport::Up) => return None,
         })
     }
 }
@@ -242,5 +217,19 @@ impl Due {
             _ => return None,
         };
         Some(Close { code: CloseCode::INTERNAL_ERROR, reason })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::proto::Connection;
+
+    /// Every connection has one, and there may be millions.
+    #[test]
+    #[cfg(target_pointer_width = "64")]
+    fn what_a_connection_takes_in_bytes() {
+        assert!(size_of::<Lifecycle>() <= 208, "{}", size_of::<Lifecycle>());
+        assert!(size_of::<Connection>() <= 232, "{}", size_of::<Connection>());
     }
 }

@@ -267,6 +267,11 @@ impl Receiver {
         }
     }
 
+    /// Whether this end is the server.
+    pub(super) const fn is_server(&self) -> bool {
+        self.masked
+    }
+
     /// Why nothing more is read.
     pub(super) const fn end(&self) -> Option<&End> {
         self.replies.end.as_ref()

@@ -315,9 +315,9 @@ fn is_over(told: &Error) -> bool {
     matches!(
         told,
         Error::Closed(_)
-            | Error::Io(_)
+            | Error::Lost
             | Error::Misuse(Misuse::Closed)
-            | Error::Timeout(Expired::Pong)
+            | Error::Timeout(Expired::Pong | Expired::Write)
     )
 }
 

@@ -38,6 +38,8 @@ pub(in crate::net) struct Driver<L> {
     /// Whether the application sees pings and pongs.
     pub(in crate::net) report_pings: bool,
     phase: Phase,
+    /// How the transport failed first, if it did: for the report.
+    error: Option<io::Error>,
     timer: Timer,
     read_budget: ReadBudget,
     /// What others have of the connection, if they asked for it.
@@ -46,12 +48,12 @@ pub(in crate::net) struct Driver<L> {
 }
 
 /// What is done with the transport.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug)]
 enum Phase {
     /// It is read, and frames are taken from what came.
     Reading,
-    /// Writing has failed with this error. What the peer has said before is still read.
-    WriteFailed(io::Error),
+    /// Writing has failed. What the peer has said before is still read.
+    WriteFailed,
     /// It is being ended: everything is written, its writing direction is shut down, and it is read to
     /// the end (`eof`).
     Ending { eof: bool, report: Report },
@@ -60,10 +62,9 @@ enum Phase {
 }
 
 /// Whether the task that receives knows how the connection ended.
-#[derive(Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Report {
-    /// Not yet. This is how the transport failed, if it did.
-    Due(Option<io::Error>),
+    Due,
     Told,
 }
 
@@ -105,10 +106,21 @@ impl<L> Driver<L> {
 
     /// The same connection over another link.
     pub(in crate::net) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, lifecycle, input, report_pings, phase, timer, .. } = self;
+        let Self { link, lifecycle, input, report_pings, phase, error, timer, .. } = self;
         let Self { read_budget, handle, received, .. } = self;
         let link = relink(link);
-        Driver { link, lifecycle, input, report_pings, phase, timer, read_budget, handle, received }
+        Driver {
+            link,
+            lifecycle,
+            input,
+            report_pings,
+            phase,
+            error,
+            timer,
+            read_budget,
+            handle,
+            received,
+        }
     }
 
     /// Whether nothing happens any more.
@@ -144,14 +156,15 @@ impl<L> Driver<L> {
 
     /// Tells the task that receives how the connection ended, which happens once. `false` is the end.
     fn report(&mut self) -> Result<bool, Error> {
-        let due = match &mut self.phase {
-            Phase::Ending { report, .. } | Phase::Ended(report) => {
-                std::mem::replace(report, Report::Told)
-            }
-            Phase::Reading | Phase::WriteFailed(_) => Report::Told,
+        let report = match &mut self.phase {
+            Phase::Ending { report, .. } | Phase::Ended(report) => report,
+            Phase::Reading | Phase::WriteFailed => return Ok(true),
         };
-        match due {
-            Report::Due(error) => self.failure(error).map_or(Ok(false), Err),
+        match std::mem::replace(report, Report::Told) {
+            Report::Due => {
+                let error = self.error.take();
+                self.failure(error).map_or(Ok(false), Err)
+            }
             Report::Told => Ok(false),
         }
     }
@@ -170,6 +183,7 @@ impl<L: Link> Driver<L> {
             input,
             report_pings: config.report_pings,
             phase: Phase::Reading,
+            error: None,
             timer: Timer::default(),
             read_budget: ReadBudget::default(),
             handle: None,
@@ -289,8 +303,8 @@ impl<L: Link> Driver<L> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_drain(cx));
-        let Phase::Ended(Report::Due(error)) = &self.phase else { return Poll::Ready(Ok(())) };
-        let error = error.as_ref().map(copy);
+        let Phase::Ended(Report::Due) = self.phase else { return Poll::Ready(Ok(())) };
+        let error = self.error.as_ref().map(copy);
         Poll::Ready(self.failure(error).map_or(Ok(()), Err))
     }
 
@@ -324,9 +338,9 @@ impl<L: Link> Driver<L> {
         mode: ReadMode,
     ) -> Poll<Result<bool, Error>> {
         loop {
-            match &self.phase {
+            match self.phase {
                 Phase::Ended(_) => return Poll::Ready(self.report()),
-                Phase::Ending { report: Report::Due(_), .. }
+                Phase::Ending { report: Report::Due, .. }
                     if self.lifecycle.receiver().violation().is_some() =>
                 {
                     // As much of the end as goes without waiting, if nobody calls again.
@@ -345,7 +359,7 @@ impl<L: Link> Driver<L> {
     fn poll_step(&mut self, cx: &mut Context<'_>, mode: ReadMode) -> Poll<bool> {
         loop {
             match self.phase {
-                Phase::Reading | Phase::WriteFailed(_) => {}
+                Phase::Reading | Phase::WriteFailed => {}
                 Phase::Ending { .. } => {
                     ready!(self.poll_end(cx));
                     return Poll::Ready(false);
@@ -358,7 +372,7 @@ impl<L: Link> Driver<L> {
                 self.input.clear();
                 let close_sent = self.link.poll_closed(cx);
                 if self.lifecycle.should_end_transport(close_sent) {
-                    self.phase = Phase::Ending { eof: false, report: Report::Due(None) };
+                    self.phase = Phase::Ending { eof: false, report: Report::Due };
                     return Poll::Ready(false);
                 }
             }
@@ -409,7 +423,8 @@ impl<L: Link> Driver<L> {
         self.link.poll_write(cx).map_err(|error| {
             let told = Error::from_transport(copy(&error));
             if let Phase::Reading = self.phase {
-                self.phase = Phase::WriteFailed(error);
+                self.phase = Phase::WriteFailed;
+                self.error = Some(error);
             }
             told
         })
@@ -427,7 +442,7 @@ impl<L: Link> Driver<L> {
         }
         if written
             && !paused
-            && let Phase::WriteFailed(_) = self.phase
+            && let Phase::WriteFailed = self.phase
         {
             self.end(None);
             return Poll::Ready(());
@@ -568,12 +583,11 @@ impl<L: Link> Driver<L> {
             self.lifecycle.give_up(Expired::Write);
         }
         self.lifecycle.handle_eof();
-        let report = match std::mem::replace(&mut self.phase, Phase::Reading) {
-            Phase::Reading => Report::Due(error),
-            Phase::WriteFailed(first) => Report::Due(Some(first)),
+        self.error = self.error.take().or(error);
+        self.phase = Phase::Ended(match self.phase {
+            Phase::Reading | Phase::WriteFailed => Report::Due,
             Phase::Ending { report, .. } | Phase::Ended(report) => report,
-        };
-        self.phase = Phase::Ended(report);
+        });
         self.input.clear();
         self.input.park();
         self.tell_ending();

@@ -40,9 +40,6 @@ pub(in crate::net) struct SharedWriter<W> {
     pub(in crate::net) stall_timeout: Option<Duration>,
     /// Whom it is told when much waits to be written, and when little does.
     pressure: OnceLock<Box<Pressure>>,
-    /// How the connection ends, once that is known: then it is not the caller's fault that nothing can
-    /// be sent.
-    ending: OnceLock<Box<CloseFrame>>,
 }
 
 pub(in crate::net) struct Inner<W> {
@@ -51,6 +48,9 @@ pub(in crate::net) struct Inner<W> {
     pub(in crate::net) frame_writer: FrameWriter,
     /// How often the transport took something.
     taken: u32,
+    /// How the connection ends, once that is known: then it is not the caller's fault that nothing can
+    /// be sent.
+    ending: Option<Box<CloseFrame>>,
 }
 
 /// Two marks, so that what happens between them is told to nobody.
@@ -70,14 +70,13 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         Arc::new(Self {
             closed: AtomicBool::new(frame_writer.sender.has_closed()),
             policy: frame_writer.policy(),
-            inner: Mutex::new(Inner { stream: Some(stream), frame_writer, taken: 0 }),
+            inner: Mutex::new(Inner { stream: Some(stream), frame_writer, taken: 0, ending: None }),
             waiting: Arc::new(waiting),
             took: AtomicBool::new(false),
             heard: AtomicU32::new(0),
             given_up: AtomicBool::new(false),
             stall_timeout,
             pressure: OnceLock::new(),
-            ending: OnceLock::new(),
         })
     }
 
@@ -245,12 +244,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// Notes how the connection ends.
     pub(in crate::net) fn note_ending(&self, close: &CloseFrame) {
-        self.ending.get_or_init(|| Box::new(close.clone()));
+        self.lock().ending.get_or_insert_with(|| Box::new(close.clone()));
     }
 
     /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
     pub(in crate::net) fn explain(&self, error: Error) -> Error {
-        match (error, self.ending.get()) {
+        match (error, &self.lock().ending) {
             (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(close)) => {
                 Error::Closed((**close).clone())
             }
@@ -366,7 +365,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         waker: Option<&Waker>,
         poll: impl FnOnce(&mut FrameWriter, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
     ) -> Option<Poll<T>> {
-        let Inner { stream, frame_writer, taken } = inner;
+        let Inner { stream, frame_writer, taken, .. } = inner;
         let stream = Pin::new(stream.as_mut()?);
         let enlisted = waker.filter(|waker| self.waiting.enlist(waker));
         let everybody = Waker::from(Arc::clone(&self.waiting));
