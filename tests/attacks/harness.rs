@@ -56,13 +56,18 @@ pub struct Server {
     pub stderr: ChildStderr,
 }
 
+/// The echo server, for tests of its own package; others [spawn](Server::spawn) what they like.
+pub fn echo_server() -> &'static str {
+    option_env!("CARGO_BIN_EXE_echo-server").expect("a test of the package echo-server")
+}
+
 impl Server {
     pub fn new(threads: usize) -> Self {
         Self::with(&["--threads", &threads.to_string()])
     }
 
     pub fn with(options: &[&str]) -> Self {
-        Self::spawn(Command::new(env!("CARGO_BIN_EXE_echo-server")).arg("0").args(options))
+        Self::spawn(Command::new(echo_server()).arg("0").args(options))
     }
 
     pub fn spawn(command: &mut Command) -> Self {
