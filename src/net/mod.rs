@@ -18,6 +18,7 @@ mod opening;
 mod overflow;
 mod socket;
 mod split;
+pub(crate) mod sync;
 #[cfg(feature = "rustls-tls")]
 mod tls_error;
 
@@ -39,7 +40,7 @@ pub use opening::tls::TlsInfo;
 #[cfg(feature = "rustls-tls")]
 pub use opening::transport::TlsStream;
 pub use opening::transport::{Transport, TransportRead, TransportWrite};
-pub use overflow::Overflow;
+pub use overflow::{Outcome, Overflow};
 pub use socket::batch::{Events, Outgoing};
 #[cfg(feature = "server")]
 pub(crate) use socket::handle::close_frame;
@@ -47,6 +48,7 @@ pub use socket::handle::{CloseInfo, Handle};
 pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;
+pub use split::pressure::Pressure;
 #[cfg(feature = "rustls-tls")]
 pub use tls_error::TlsError;
 /// The TLS library, in the version that this crate speaks with.

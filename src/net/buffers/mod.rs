@@ -8,10 +8,11 @@
 //!           pool              buffers that the sockets of a thread share
 //! ```
 //!
-//! `traffic` counts messages and bytes.
+//! `offer` has the words for back-pressure. `traffic` counts messages and bytes.
 
 pub(in crate::net) mod backlog;
 pub(in crate::net) mod frame_writer;
+pub(in crate::net) mod offer;
 pub(in crate::net) mod pool;
 pub(in crate::net) mod read_buffer;
 pub(in crate::net) mod traffic;

@@ -7,8 +7,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,11 +15,13 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::watch;
 
-use super::shared_writer::SharedWriter;
+use super::pressure::Pressure;
+use super::shared_writer::{Framed, PartsBegun, SharedWriter};
 use super::split_link::SplitLink;
 use super::stall_timeout::StallTimeout;
+use super::waker_set::Waiter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Overflow;
 use crate::net::socket::batch::Events;
