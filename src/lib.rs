@@ -1,10 +1,4 @@
-//! WebSocket (RFC 6455), written from the RFC up: a core without I/O, and a tokio layer on it.
-//!
-//! There are three doors.
-//!
-//! **One message at a time.** [`WebSocket::recv`] and [`WebSocket::send`] with owned messages, or the
-//! same as a `Stream` and a `Sink`. [`connect`] and [`accept`] make the opening handshake;
-//! [`net::Incoming`] lets a server look at the request first; [`WebSocket::split`] is for two tasks.
+//! WebSocket (RFC 6455) for Rust: a protocol core without I/O, a tokio layer, and a server.
 //!
 //! ```no_run
 //! # async fn client() -> Result<(), bowstring::Error> {
@@ -12,14 +6,32 @@
 //! ws.send("hello").await?;
 //! while let Some(message) = ws.recv().await? {
 //!     println!("{message:?}");
-//!     ws.close(1000, "that was all").await?;
 //! }
 //! # Ok(())
 //! # }
 //! ```
 //!
-//! **Many messages at a time.** [`WebSocket::batch`] lends every message of one read from where it
-//! lies, and writes all answers at once:
+//! The [guides] show how to write a client, a server, a program with two tasks, your own event loop, and
+//! tests. They also say which limits and hazards there are.
+//!
+//! # Four ways to use it
+//!
+//! **Owned messages.** [`connect`] and [`accept`] give a [`WebSocket`]. [`recv`] gives a
+//! [`Message`]; [`feed`] frames an answer, which is written when `recv` next waits.
+//! [`send`] writes at once. A `WebSocket` is a `Stream` and a `Sink` as well.
+//!
+//! ```no_run
+//! # async fn echo(stream: tokio::net::TcpStream) -> Result<(), bowstring::Error> {
+//! let mut ws = bowstring::accept(stream).await?;
+//! while let Some(message) = ws.recv().await? {
+//!     ws.feed(message).await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! **Many messages at once.** [`WebSocket::batch`] lends every message of one read, and writes all answers with
+//! one write. Nothing is allocated for a message.
 //!
 //! ```no_run
 //! # async fn echo(stream: tokio::net::TcpStream) -> Result<(), bowstring::Error> {
@@ -33,69 +45,84 @@
 //! # }
 //! ```
 //!
-//! A server of many is [`server::Server`]: it accepts, asks a hook at the handshake,
-//! and gives each connection to a handler.
+//! **Two tasks or more.** [`WebSocket::split`] gives a reader and a writer that can be cloned.
 //!
-//! **An event loop of one's own.** [`proto::Connection`] takes bytes and gives events, takes events
-//! and gives bytes; time is an argument, sockets are unknown to it:
+//! **Your own event loop.** [`proto::Connection`] takes bytes and gives messages, takes messages and gives
+//! bytes. It knows no socket; time is an argument.
 //!
 //! ```
 //! use std::time::Instant;
-//! use bowstring::proto::{Config, Connection, Event, Role};
+//! use bowstring::proto::{Connection, Event, ProtocolConfig, Role};
 //!
-//! let now = Instant::now();
-//! let mut client = Connection::new(Role::Client(|| [7; 4]), &Config::default(), now);
-//! let mut server = Connection::new(Role::Server, &Config::default(), now);
+//! let (config, now) = (ProtocolConfig::default(), Instant::now());
+//! // A real client's masking keys must be unpredictable.
+//! let mut client = Connection::new(Role::Client(|| [7; 4]), &config, now);
+//! let mut server = Connection::new(Role::Server, &config, now);
 //!
 //! let (mut wire, mut back) = (Vec::new(), Vec::new());
-//! client.send("hello", &mut wire)?;
+//! client.feed("hello", &mut wire)?;
 //! let mut bytes = &mut wire[..];
 //! assert_eq!(server.recv(&mut bytes, &mut back)?, Some(Event::Text("hello")));
-//! assert_eq!(server.recv(&mut bytes, &mut back)?, None);
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! (A real client's keys must be unpredictable: [`net::masking_key`] makes such.)
-//!
 //! # Layers
 //!
-//! | module | what it is | knows |
+//! | module | what it is | feature |
 //! |---|---|---|
-//! | [`proto`] | §5–§8 as a state machine: frames, messages, closing | nothing outside |
-//! | [`handshake`] | §3–§4 as pure functions: URIs, request, response | the `http` types |
-//! | [`net`] | sockets, timers, buffers, back-pressure | both, and tokio |
-//! | [`server`] | accepting, the handshake hook, draining | all of them |
+//! | [`proto`] | frames, messages, closing (§5–§8), without I/O | always there |
+//! | [`handshake`] | the opening handshake (§3–§4) as functions over bytes | always there |
+//! | [`net`] | sockets, timers and buffers on tokio | `net` (default) |
+//! | [`server`] | accepting, a hook for requests, limits, topics, draining | `server` |
 //!
-//! "§" means RFC 6455 throughout. Feature `net` (default) is the tokio layer; `server` is the
-//! layer on it; `deflate` is permessage-deflate (RFC 7692); `echo-server` (default) is what the binary
-//! needs, and brings `server` and `deflate`; `rustls-tls-native-roots` and `rustls-tls-webpki-roots`
-//! are TLS for both roles, `rustls-tls` the same for those who say whom to trust; `metrics` counts
-//! messages and bytes, `tracing` gives each of a server's connections a span. With
-//! `default-features = false` the core stands alone.
+//! A layer knows those above it in this table, and no other. "§" means RFC 6455 in all of this documentation.
 //!
-// What was not built leads to the table of what there is.
+//! # Features
+//!
+//! | feature | adds |
+//! |---|---|
+//! | `net` (default) | the tokio layer |
+//! | `server` | the server |
+//! | `deflate` | compression: permessage-deflate (RFC 7692) |
+//! | `rustls-tls-native-roots` | TLS in both roles; clients trust whom the system trusts |
+//! | `rustls-tls-webpki-roots` | TLS in both roles; clients trust Mozilla's list |
+//! | `rustls-tls` | TLS in both roles; you say whom clients trust |
+//! | `metrics` | counts messages and bytes of each connection |
+//! | `tracing` | a span for each connection of a server |
+//!
+// Links; in a build without a feature, those into its part lead to the table of features.
+#![cfg_attr(
+    feature = "net",
+    doc = "
+[`recv`]: WebSocket::recv
+[`feed`]: WebSocket::feed
+[`send`]: WebSocket::send"
+)]
 #![cfg_attr(
     not(feature = "net"),
     doc = "
-[`WebSocket::recv`]: #layers
-[`WebSocket::send`]: #layers
-[`WebSocket::split`]: #layers
-[`WebSocket::batch`]: #layers
-[`connect`]: #layers
-[`accept`]: #layers
-[`net`]: #layers
-[`net::Incoming`]: #layers
-[`net::masking_key`]: #layers"
+[`WebSocket`]: #features
+[`WebSocket::split`]: #features
+[`WebSocket::batch`]: #features
+[`recv`]: #features
+[`feed`]: #features
+[`send`]: #features
+[`connect`]: #features
+[`accept`]: #features
+[`net`]: #features"
 )]
+#![cfg_attr(feature = "server", doc = "[guides]: guide")]
 #![cfg_attr(
     not(feature = "server"),
     doc = "
-[`server`]: #layers
-[`server::Server`]: #layers"
+[guides]: #features
+[`server`]: #features"
 )]
 #![forbid(unsafe_code)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
+#[cfg(feature = "server")]
+pub mod guide;
 pub mod handshake;
 #[cfg(feature = "net")]
 pub mod net;
@@ -106,6 +133,13 @@ pub mod server;
 #[cfg(feature = "net")]
 pub use net::{Config, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
+
+/// The crate of [`Bytes`](bytes::Bytes), the data of a [`Message`].
+pub use bytes;
+/// The text of a [`Message`]: UTF-8 in shared bytes.
+pub use bytestring::ByteString;
+/// The crate of requests, responses, header fields and status codes.
+pub use http;
 
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "server"))]

@@ -186,8 +186,9 @@ fn s05_tiny_fragments() {
         }
         // Autobahn 9.3.1: 64 KiB in fragments of a byte is no attack.
         let mut victim = Victim::new(role, &ProtocolConfig::default());
-        let stream = [frame(false, 2, b"*"), frame(false, 0, b"*").repeat(65_534)].concat();
-        let stream = [stream, frame(true, 0, b"*")].concat();
+        let stream =
+            [server_frame(BINARY, b"*"), server_frame(CONTINUATION, b"*").repeat(65_534)].concat();
+        let stream = [stream, server_frame(FIN | CONTINUATION, b"*")].concat();
         assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Ok(1));
     }
 }
@@ -235,7 +236,7 @@ fn s06_empty_fragments() {
 fn s07_unbounded_continuation() {
     for role in BOTH {
         for (opcode, size) in [(1, 1000), (2, 1000), (1, 100_000), (2, 1 << 16), (2, MIB - 1)] {
-            let fragment = from_peer_of(role, &frame(false, 0, &vec![b'*'; size]));
+            let fragment = from_peer_of(role, &server_frame(CONTINUATION, &vec![b'*'; size]));
             let mut block = fragment.clone();
             let mut victim = Victim::new(role, &config(MIB));
             victim.feed(&mut from_peer_of(role, &bytes![opcode, 0])).unwrap();
@@ -263,7 +264,7 @@ fn s08_memory_follows_what_arrives() {
     for role in BOTH {
         for opcode in [1, 2] {
             let size = if cfg!(debug_assertions) { MIB / 4 } else { MIB };
-            let mut bytes = from_peer_of(role, &frame(true, opcode, &vec![b'*'; size]));
+            let mut bytes = from_peer_of(role, &server_frame(FIN | opcode, &vec![b'*'; size]));
             let header = bytes.len() - size;
             let mut victim = Victim::new(role, &config(MIB));
             victim.feed(&mut bytes[..header]).unwrap();
@@ -281,7 +282,8 @@ fn s08_memory_follows_what_arrives() {
             assert!(victim.allocations < 64, "{} allocations", victim.allocations);
         }
         // A thousand connections half way.
-        let part = from_peer_of(role, &frame(true, 2, &vec![b'*'; MIB]))[..1000].to_vec();
+        let part =
+            from_peer_of(role, &server_frame(FIN | BINARY, &vec![b'*'; MIB]))[..1000].to_vec();
         let mut victims: Vec<_> = (0..1000).map(|_| Victim::new(role, &config(MIB))).collect();
         for victim in &mut victims {
             assert_eq!(victim.feed(&mut part.clone()), Ok(0));
@@ -296,7 +298,8 @@ fn s08_memory_follows_what_arrives() {
 fn s09_ping_flood_with_a_stalled_reader() {
     for role in BOTH {
         let mut victim = Victim::new(role, &config(MIB));
-        let ping = |n: u32| from_peer_of(role, &frame(true, 9, format!("{n:0125}").as_bytes()));
+        let ping =
+            |n: u32| from_peer_of(role, &server_frame(FIN | PING, format!("{n:0125}").as_bytes()));
         let flood = ping(7).repeat(8 << 10);
         let mut block = flood.clone();
         let times = (256 << 20) / flood.len() / LESS;
@@ -308,10 +311,10 @@ fn s09_ping_flood_with_a_stalled_reader() {
         victim.settle();
         assert!(victim.most <= 64 * KIB, "{} bytes", victim.most);
         assert!(victim.out.len() <= 20 << 10, "{} bytes framed", victim.out.len());
-        assert!(frames(&victim.out).len() > 1);
+        assert!(legal_frames(&victim.out).len() > 1);
         victim.out.clear();
         victim.settle();
-        let newest = frames(&victim.out).pop().unwrap();
+        let newest = legal_frames(&victim.out).pop().unwrap();
         assert_eq!((newest.opcode, newest.payload), (0xA, format!("{:0125}", 8).into_bytes()));
     }
 }
@@ -322,19 +325,19 @@ fn s09_ping_flood_with_a_stalled_reader() {
 fn s09_so_many_pings_wait_and_no_more() {
     for (last, answered) in [(31, 17), (32, 1)] {
         let mut receiver = Receiver::new(CLIENT, Limits::default());
-        let ping = |len: usize| frame(true, 9, &vec![b'?'; len]);
+        let ping = |len: usize| server_frame(FIN | PING, &vec![b'?'; len]);
         let mut pings = [ping(125).repeat(16), ping(last)].concat();
         let mut input = &mut *pings;
         while receiver.recv(&mut input).unwrap().is_some() {}
         assert!(!receiver.took_pong());
         let mut out = Vec::new();
         Sender::new(Role::Server).settle(receiver.replies(), &mut out);
-        let pongs = frames(&out);
+        let pongs = legal_frames(&out);
         assert_eq!(pongs.len(), answered);
         assert_eq!(pongs[answered - 1].payload.len(), last);
     }
     let mut receiver = Receiver::new(CLIENT, Limits::default());
-    receiver.recv(&mut &mut *frame(true, 10, b"")).unwrap();
+    receiver.recv(&mut &mut *server_frame(FIN | PONG, b"")).unwrap();
     assert!(receiver.took_pong());
     assert!(!receiver.took_pong(), "since this was last asked");
 }
@@ -353,11 +356,11 @@ fn s09_a_busy_sender_still_answers() {
             victim.feed(&mut from_peer_of(role, &bytes![0x89, 1, i32::from(n)])).unwrap();
             victim.settle();
             // The transport takes the oldest frames.
-            let all = frames(&victim.out);
+            let all = legal_frames(&victim.out);
             let (gone, kept) = all.split_at(2);
             answered += gone.iter().filter(|frame| frame.opcode == 0xA).count();
             let kept: Vec<u8> =
-                kept.iter().flat_map(|f| frame(f.fin, f.opcode, &f.payload)).collect();
+                kept.iter().flat_map(|f| server_frame(f.first(), &f.payload)).collect();
             let peer = if let Role::Server = role { CLIENT } else { Role::Server };
             victim.out = from_peer_of(peer, &kept);
             victim.connection.wrote();
@@ -402,15 +405,15 @@ fn s09_a_close_frame_brings_the_pongs_with_it() {
     for role in BOTH {
         let mut victim = Victim::new(role, &ProtocolConfig::default());
         victim.connection.feed(vec![7; 100 << 10], &mut victim.out).unwrap();
-        let waiting = frames(&victim.out).len();
+        let waiting = legal_frames(&victim.out).len();
         for n in 0..3u8 {
             victim.feed(&mut from_peer_of(role, &bytes![0x89, 1, i32::from(n)])).unwrap();
             victim.settle();
         }
-        assert_eq!(frames(&victim.out).len() - waiting, 1, "there is room for no more");
+        assert_eq!(legal_frames(&victim.out).len() - waiting, 1, "there is room for no more");
         victim.feed(&mut from_peer_of(role, &bytes![0x89, 4, b"last", 0x88, 0])).unwrap();
         victim.settle();
-        let said = frames(&victim.out);
+        let said = legal_frames(&victim.out);
         let [.., pong, close] = &said[waiting..] else { panic!("{} frames", said.len()) };
         assert_eq!((pong.opcode, &pong.payload[..]), (0xA, &b"last"[..]));
         assert_eq!((close.opcode, close.payload.len()), (8, 0));
@@ -473,7 +476,7 @@ fn s17_control_frames() {
         let mut victim = Victim::new(role, &ProtocolConfig::default());
         let stream = bytes![0x01, 3, "abc", 0x89, 2, "hi", 0x00, 3, "def"];
         assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Ok(1));
-        let said = frames(&victim.out);
+        let said = legal_frames(&victim.out);
         assert_eq!((said.len(), said[0].opcode, &*said[0].payload), (1, 0xA, &b"hi"[..]));
         let broken = [
             (bytes![0x89, 126, 126u16], Violation::LongControl),
@@ -487,7 +490,7 @@ fn s17_control_frames() {
             victim = Victim::new(role, &ProtocolConfig::default());
             assert_eq!(victim.feed(&mut from_peer_of(role, &stream)), Err(violation));
             // §7.3.6 of Autobahn: the peer is told, not echoed.
-            let said = frames(&victim.out);
+            let said = legal_frames(&victim.out);
             assert_eq!(said[0].payload[..2], violation.code().get().to_be_bytes());
         }
     }
@@ -502,14 +505,14 @@ fn s18_utf8_fails_fast() {
             let mut config = ProtocolConfig::default();
             config.limits.max_fragments = 1 << 20;
             let mut victim = Victim::new(role, &config);
-            let mut dice = Dice::new(at as u64);
+            let mut random = Random::new(at as u64);
             let last = bytes![0, 1, 0xFF];
             for (i, byte) in text.as_bytes()[..at].iter().enumerate() {
                 let opcode = i32::from(i == 0);
                 let fragment = from_peer_of(role, &bytes![opcode, 1, i32::from(*byte)]);
                 assert_eq!(victim.feed(&mut { fragment }), Ok(0));
                 // Control frames do not disturb half a character.
-                if dice.roll(50) == 0 {
+                if random.below(50) == 0 {
                     victim.feed(&mut from_peer_of(role, &bytes![0x8A, 1, 0xFF])).unwrap();
                 }
             }
@@ -536,7 +539,7 @@ fn s18_half_a_character_then_silence() {
         connection.heard();
         let at = connection.poll_timeout(start).unwrap();
         connection.handle_timeout(at, &mut out).unwrap();
-        assert_eq!(frames(&out)[0].opcode, 9);
+        assert_eq!(legal_frames(&out)[0].opcode, 9);
         let at = connection.poll_timeout(at).unwrap();
         assert_eq!(connection.handle_timeout(at, &mut out), Err(Expired::Pong));
         assert_eq!(at, start + Duration::from_secs(40));
@@ -629,7 +632,7 @@ fn s35_close_not_answered() {
             assert_eq!(expired, Err(Expired::Close));
             assert_eq!(victim.connection.state(), State::Closed);
             assert_eq!(victim.connection.poll_timeout(late), None);
-            assert_eq!(frames(&victim.out).len(), 1);
+            assert_eq!(legal_frames(&victim.out).len(), 1);
         }
     }
 }

@@ -179,3 +179,11 @@ async fn drain_says_goodbye() {
     std::io::Read::read_to_string(&mut server.stdout, &mut report).unwrap();
     assert!(report.contains("closed: 1"), "{report}");
 }
+
+#[test]
+fn event_loop_needs_no_runtime() {
+    let output = example("event-loop").output().unwrap();
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert!(output.status.success(), "{said}");
+    assert_eq!(said, "the server said [\"hello\", \"how are you?\"]\n");
+}

@@ -227,9 +227,9 @@ fn write_the_seeds() {
 
     // Programs have no names: these are drawn.
     for seed in 1..=12 {
-        let mut dice = Dice::new(seed);
+        let mut random = Random::new(seed);
         let len = 20 * seed as usize;
-        let program = (0..len).map(|_| dice.roll(256) as u8).collect();
+        let program = (0..len).map(|_| random.below(256) as u8).collect();
         write("net", &format!("program_{seed}"), program);
     }
 

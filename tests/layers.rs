@@ -11,8 +11,10 @@ use std::path::Path;
 /// The rooms from the top down: a file imports from its own room and from those below it.
 ///
 /// A layer's own `mod.rs` is a room by itself, above the folders of the layer: it says what is public.
-const ORDER: [(&str, u32); 9] = [
+const ORDER: [(&str, u32); 10] = [
     ("lib", 0),
+    // Pages, and no code.
+    ("guide", 1),
     ("server", 1),
     ("net", 2),
     ("net/opening", 3),
@@ -322,9 +324,15 @@ fn imports_follow_the_picture() {
     let files = files();
     let graph = graph(&files);
     for room in ["proto", "net/opening", "net/split", "net/socket", "net/buffers", "server"] {
-        let path = format!("{}/src/{room}/mod.rs", env!("CARGO_MANIFEST_DIR"));
-        let text = fs::read_to_string(path).unwrap();
-        let picture = text.split("```").nth(1).unwrap_or_else(|| panic!("{room} has no picture"));
+        // The pages of the public layers are for users: their pictures are in ARCHITECTURE.md.
+        let (path, heading) = match room.contains('/') {
+            true => (format!("src/{room}/mod.rs"), String::new()),
+            false => ("ARCHITECTURE.md".to_owned(), format!("\n## `{room}`")),
+        };
+        let text = fs::read_to_string(format!("{}/{path}", env!("CARGO_MANIFEST_DIR"))).unwrap();
+        let (_, section) = text.split_once(&heading).unwrap_or_else(|| panic!("no {heading:?}"));
+        let picture = section.split("```").nth(1);
+        let picture = picture.unwrap_or_else(|| panic!("{room} has no picture"));
         let height = |name: &str| {
             picture.lines().position(|line| {
                 // Remarks stand to the right of the drawing.

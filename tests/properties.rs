@@ -46,7 +46,7 @@ fn said() -> impl Strategy<Value = Said> {
 
 fn write_control(message: &Message, stream: &mut Stream) {
     let opcode = if let Message::Ping(_) = message { 9 } else { 10 };
-    stream.bytes.extend(frame(true, opcode, message.as_bytes()));
+    stream.bytes.extend(server_frame(FIN | opcode, message.as_bytes()));
     stream.events.push(message.clone());
 }
 
@@ -67,13 +67,13 @@ fn stream() -> impl Strategy<Value = Stream> {
             let mut from = 0;
             for (cut, between) in &cuts {
                 let to = cut.index(payload.len() + 1);
-                stream.bytes.extend(frame(false, opcode, &payload[from..to]));
+                stream.bytes.extend(server_frame(opcode, &payload[from..to]));
                 if let Some(control) = between {
                     write_control(control, &mut stream);
                 }
                 (from, opcode) = (to, 0);
             }
-            stream.bytes.extend(frame(true, opcode, &payload[from..]));
+            stream.bytes.extend(server_frame(FIN | opcode, &payload[from..]));
             stream.events.push(message);
         }
         stream
@@ -109,12 +109,12 @@ proptest! {
         }).collect();
         for role in BOTH {
             let bytes = from_peer_of(role, &stream.bytes);
-            let mut dice = Dice::new(seed);
+            let mut random = Random::new(seed);
             for way in WAYS {
-                let run = run(role, &ProtocolConfig::default(), way, dice.cut(&bytes));
+                let run = run(role, &ProtocolConfig::default(), way, random.cut(&bytes));
                 prop_assert_eq!(run.violation, None);
                 prop_assert_eq!(&run.events, &stream.events, "{:?} {:?}", role, way);
-                let said: Vec<_> = frames(&run.out).into_iter().map(|f| (f.opcode, f.payload)).collect();
+                let said: Vec<_> = legal_frames(&run.out).into_iter().map(|f| (f.opcode, f.payload)).collect();
                 let expected: Vec<_> = pongs.iter().map(|ping| (10, ping.clone())).collect();
                 prop_assert_eq!(said, expected);
             }
@@ -125,15 +125,15 @@ proptest! {
     /// and the pieces of a message are in order.
     #[test]
     fn ways_mixed(stream in stream(), seed: u64) {
-        let mut dice = Dice::new(seed);
+        let mut random = Random::new(seed);
         let bytes = stream.bytes;
         let mut connection = Connection::new(CLIENT, &ProtocolConfig::default(), Instant::now());
         let (mut heard, mut left, mut out) = (Vec::new(), Vec::new(), Vec::new());
-        for piece in dice.cut(&bytes) {
+        for piece in random.cut(&bytes) {
             left.extend(piece);
             let mut input = &mut left[..];
             loop {
-                let (event, fin) = match dice.roll(3) {
+                let (event, fin) = match random.below(3) {
                     0 => match connection.recv(&mut input, &mut out).unwrap() {
                         Some(event) => (Message::from(event), true),
                         None => break,
@@ -179,8 +179,8 @@ proptest! {
         for role in BOTH {
             let bytes = if plain { bytes.clone() } else { from_peer_of(role, &bytes) };
             let whole = run(role, &ProtocolConfig::default(), Way::Recv, [&bytes[..]]);
-            let said = frames(&whole.out);
-            prop_assert!(said.iter().all(|frame| frame.masked == matches!(role, Role::Client(_))));
+            let said = legal_frames(&whole.out);
+            prop_assert!(said.iter().all(|frame| frame.is_masked() == matches!(role, Role::Client(_))));
             if let Some(violation) = whole.violation {
                 let last = said.last().unwrap();
                 prop_assert_eq!(last.opcode, 8);
@@ -188,7 +188,7 @@ proptest! {
             }
             prop_assert!(whole.out.len() <= 2 * bytes.len() + 200);
             for way in WAYS {
-                let other = run(role, &ProtocolConfig::default(), way, Dice::new(seed).cut(&bytes));
+                let other = run(role, &ProtocolConfig::default(), way, Random::new(seed).cut(&bytes));
                 prop_assert_eq!(&other.events, &whole.events);
                 prop_assert_eq!(other.violation, whole.violation);
                 prop_assert_eq!(&other.out, &whole.out);
@@ -236,7 +236,7 @@ proptest! {
                     }
                 }
             }
-            let payloads: Vec<_> = frames(&out).into_iter().map(|frame| frame.payload).collect();
+            let payloads: Vec<_> = legal_frames(&out).into_iter().map(|frame| frame.payload).collect();
             prop_assert_eq!(payloads, expected);
         }
     }

@@ -76,7 +76,8 @@ fn receive(receiver: &mut Receiver, mut wire: &[u8], block: usize) -> (Vec<Messa
 fn the_rest_of_a_frame_straight_into_its_message() {
     for role in BOTH {
         let data: Vec<u8> = (0..1 << 20).map(|n: u32| ((n * 31) >> 7) as u8).collect();
-        let stream = [frame(true, 2, &data), frame(true, 2, &data[1..])].concat();
+        let stream =
+            [server_frame(FIN | BINARY, &data), server_frame(FIN | BINARY, &data[1..])].concat();
         for block in [20_000, 100_000, 256 << 10] {
             let mut receiver = Receiver::new(role, Limits::default());
             let wire = from_peer_of(role, &stream);
@@ -91,7 +92,7 @@ fn the_rest_of_a_frame_straight_into_its_message() {
 #[test]
 fn messages_that_stall_do_not_hold_all_that_is_spare() {
     let data = vec![1; 1 << 20];
-    let wire = frame(true, 2, &data);
+    let wire = server_frame(FIN | BINARY, &data);
     let mut stalled = Vec::new();
     for n in 0..40 {
         let mut receiver = Receiver::new(CLIENT, Limits::default());
@@ -110,7 +111,7 @@ fn messages_that_stall_do_not_hold_all_that_is_spare() {
     }
     // A small message that began in a large buffer leaves it behind.
     let mut receiver = Receiver::new(CLIENT, Limits::default());
-    let mut parts = [frame(false, 2, b"a"), frame(true, 0, b"b")].concat();
+    let mut parts = [server_frame(BINARY, b"a"), server_frame(FIN | CONTINUATION, b"b")].concat();
     let message = receiver.recv_message(&mut &mut *parts).unwrap();
     assert_eq!(message, Some(Message::from(b"ab".to_vec())));
 }

@@ -19,7 +19,7 @@ const MIB: usize = 1 << 20;
 #[test]
 fn s07_sixteen_mebibytes_are_lent_to_those_who_stall() {
     let receiver = || Receiver::new(CLIENT, Limits::default());
-    let large = frame(true, 2, &[7; MIB]);
+    let large = server_frame(FIN | BINARY, &[7; MIB]);
     // Each thread keeps four messages' memory, and lends all of it.
     let kept = || {
         let messages = [(); 4].map(|()| {

@@ -34,7 +34,11 @@ fn receive(receiver: &mut Receiver, stream: &[u8], piece: usize) -> (usize, Allo
 
 #[test]
 fn whole_messages_are_lent_from_where_they_lie() {
-    let stream = [frame(true, 1, b"text"), frame(true, 2, &[7; 70_000]), frame(true, 9, b"?")];
+    let stream = [
+        server_frame(FIN | TEXT, b"text"),
+        server_frame(FIN | BINARY, &[7; 70_000]),
+        server_frame(FIN | PING, b"?"),
+    ];
     let (events, cost) = receive(&mut receiver(), &stream.concat(), usize::MAX);
     assert_eq!(events, 3);
     // The pong that is owed.
@@ -43,7 +47,9 @@ fn whole_messages_are_lent_from_where_they_lie() {
 
 #[test]
 fn binary_parts_are_lent_from_where_they_lie() {
-    let mut stream = [frame(false, 2, &[7; 70_000]), frame(true, 0, &[8; 70_000])].concat();
+    let mut stream =
+        [server_frame(BINARY, &[7; 70_000]), server_frame(FIN | CONTINUATION, &[8; 70_000])]
+            .concat();
     let (range, mut receiver) = (stream.as_ptr_range(), receiver());
     let mut lent = Vec::new();
     for piece in stream.chunks_mut(10_000) {
@@ -63,7 +69,7 @@ fn binary_parts_are_lent_from_where_they_lie() {
 /// Text in parts comes as whole characters: none that is empty, though half a character may wait.
 #[test]
 fn text_parts_are_never_empty() {
-    let mut stream = frame(true, 1, "활".as_bytes());
+    let mut stream = server_frame(FIN | TEXT, "활".as_bytes());
     let mut receiver = receiver();
     let mut parts = Vec::new();
     let (front, back) = stream.split_at_mut(3);
@@ -81,7 +87,7 @@ fn text_parts_are_never_empty() {
 #[test]
 fn what_is_gathered_costs_what_arrives() {
     // What is larger this thread keeps for the next message, and is lent from the last.
-    let mut stream = frame(true, 2, &[7; 60_000]);
+    let mut stream = server_frame(FIN | BINARY, &[7; 60_000]);
     for piece in [100, 7000, 40_000] {
         let mut receiver = receiver();
         let (mut arrived, mut kept, mut moved) = (0, 0, 0);
@@ -102,7 +108,7 @@ fn what_is_gathered_costs_what_arrives() {
 #[test]
 fn what_is_gathered_has_room_for_as_much_again() {
     for opcode in [1, 2] {
-        let (mut receiver, mut stream) = (receiver(), frame(true, opcode, &[b'a'; 9000]));
+        let (mut receiver, mut stream) = (receiver(), server_frame(FIN | opcode, &[b'a'; 9000]));
         let header = stream.len() - 9000;
         let mut from = 0;
         let mut grown = |to: usize| {
@@ -127,7 +133,7 @@ fn what_is_sent_takes_what_it_is() {
 fn room_to_read_into() {
     const ENOUGH: usize = 16 * KIB;
     let room_behind = |len: usize, arrived: usize| {
-        let mut stream = frame(true, 2, &vec![7; len]);
+        let mut stream = server_frame(FIN | BINARY, &vec![7; len]);
         stream.truncate(stream.len() - len + arrived);
         let mut receiver = receiver();
         assert_eq!(receiver.recv(&mut &mut *stream), Ok(None));
@@ -141,11 +147,11 @@ fn room_to_read_into() {
     assert_eq!(room_behind(40_000 + (64 << 10) - 1, 40_000), None);
     assert_eq!(room_behind(150_000, 80_000), Some(70_000));
     // Not for text, which must be looked at, and not behind a part that is lent.
-    let mut text = frame(true, 1, &[b'a'; 200_000]);
+    let mut text = server_frame(FIN | TEXT, &[b'a'; 200_000]);
     let mut texts = receiver();
     assert_eq!(texts.recv(&mut &mut text[..50_000]), Ok(None));
     assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
-    let mut data = frame(true, 2, &[7; 300_000]);
+    let mut data = server_frame(FIN | BINARY, &[7; 300_000]);
     let (front, back) = data.split_at_mut(100_000);
     let mut parts = receiver();
     assert_eq!(parts.recv(&mut &mut *front), Ok(None));
@@ -162,7 +168,7 @@ fn room_to_read_into() {
 #[test]
 fn large_messages_leave_their_memory_behind() {
     let message = |len: usize| {
-        let mut stream = frame(true, 2, &vec![7; len]);
+        let mut stream = server_frame(FIN | BINARY, &vec![7; len]);
         let (mut receiver, mut message) = (receiver(), None);
         let cost = measure(|| {
             for piece in stream.chunks_mut(50_000) {
@@ -190,7 +196,8 @@ fn large_messages_leave_their_memory_behind() {
 fn what_is_kept_of_what() {
     std::thread::spawn(|| {
         let hear = |len: usize| {
-            let (mut receiver, mut stream) = (receiver(), frame(true, 2, &vec![7; len]));
+            let (mut receiver, mut stream) =
+                (receiver(), server_frame(FIN | BINARY, &vec![7; len]));
             let mut message = None;
             let cost = measure(|| {
                 for piece in stream.chunks_mut(len / 2) {

@@ -4,7 +4,9 @@
 
 use bowstring::proto::{Close, CloseFrame, Message, Misuse, ProtocolConfig, Role, Violation};
 
-use crate::support::{CLIENT, Run, WAYS, Way, frame, frames, from_peer_of, run};
+use crate::support::{
+    CLIENT, CLOSE, FIN, Run, WAYS, Way, from_peer_of, legal_frames, run, server_frame,
+};
 
 fn legal(code: u16) -> bool {
     matches!(code, 1000..=1003 | 1007..=1014 | 3000..=4999)
@@ -28,10 +30,10 @@ pub fn close(data: &[u8]) {
             }
         }
     };
-    let stream = from_peer_of(role, &frame(true, 8, payload));
+    let stream = from_peer_of(role, &server_frame(FIN | CLOSE, payload));
     for way in WAYS {
         let run = run(role, &ProtocolConfig::default(), way, stream.chunks(7));
-        let said = frames(&run.out);
+        let said = legal_frames(&run.out);
         assert_eq!(said.len(), 1);
         match &expected {
             Ok(close) => {

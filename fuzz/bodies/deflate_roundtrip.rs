@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use bowstring::proto::{Compression, Connection, Context, ProtocolConfig, Role};
 
-use crate::support::{CLIENT, Dice, WAYS, frames_with, run};
+use crate::support::{CLIENT, Random, WAYS, legal_frames_with, run};
 
 pub fn deflate_roundtrip(data: &[u8]) {
     let [agreed, effort, a, b, messages @ ..] = data else { return };
@@ -22,16 +22,16 @@ pub fn deflate_roundtrip(data: &[u8]) {
         threshold: usize::from(effort / 9),
         pooled: agreed & 16 != 0,
     });
-    let mut dice = Dice::new(u64::from(u16::from_be_bytes([*a, *b])));
+    let mut random = Random::new(u64::from(u16::from_be_bytes([*a, *b])));
     let mut sender = Connection::new(Role::Server, &config, Instant::now());
     let (mut said, mut wire) = (Vec::new(), Vec::new());
     while let [len, times, behind @ ..] = rest {
         let (word, behind) = behind.split_at(usize::from(*len).min(behind.len()));
         let message = word.repeat(usize::from(*times) % 64);
-        if dice.roll(2) == 0 {
+        if random.below(2) == 0 {
             sender.feed(&message, &mut wire).expect("may be sent");
         } else {
-            for part in dice.cut(&message) {
+            for part in random.cut(&message) {
                 sender.feed_part(part, false, &mut wire).expect("may be sent");
             }
             sender.feed_part(&b""[..], true, &mut wire).expect("may be sent");
@@ -39,12 +39,15 @@ pub fn deflate_roundtrip(data: &[u8]) {
         said.push(message);
         rest = behind;
     }
-    assert_eq!(frames_with(&wire, 0b100).iter().filter(|frame| frame.fin).count(), said.len());
+    assert_eq!(
+        legal_frames_with(&wire, 0b100).iter().filter(|frame| frame.fin).count(),
+        said.len()
+    );
     if let Some(compression) = &mut config.compression {
         compression.pooled = agreed & 32 != 0;
     }
     for way in WAYS {
-        let heard = run(CLIENT, &config, way, dice.cut(&wire));
+        let heard = run(CLIENT, &config, way, random.cut(&wire));
         assert_eq!(heard.violation, None);
         assert!(heard.events.iter().map(|event| event.as_bytes()).eq(said.iter().map(|m| &m[..])));
     }

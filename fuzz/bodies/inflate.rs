@@ -5,7 +5,7 @@
 
 use bowstring::proto::{Compression, Context, ProtocolConfig};
 
-use crate::support::{CLIENT, Dice, WAYS, Way, frame, run};
+use crate::support::{BINARY, CLIENT, RSV1, Random, TEXT, WAYS, Way, fragments, run};
 
 pub fn inflate(data: &[u8]) {
     let [options, a, b, payloads @ ..] = data else { return };
@@ -20,26 +20,19 @@ pub fn inflate(data: &[u8]) {
         pooled: false,
     });
     config.limits.max_message_size = 4 << 10;
-    let mut dice = Dice::new(u64::from(u16::from_be_bytes([*a, *b])));
+    let mut random = Random::new(u64::from(u16::from_be_bytes([*a, *b])));
     let mut stream = Vec::new();
     while let [len, behind @ ..] = rest {
         let (payload, behind) = behind.split_at(usize::from(*len).min(behind.len()));
-        let opcode = if len % 2 == 0 { 1 } else { 2 };
-        let mut pieces = if dice.roll(2) == 0 { vec![payload] } else { dice.cut(payload) };
-        if pieces.is_empty() {
-            pieces.push(b"");
-        }
-        for (i, piece) in pieces.iter().enumerate() {
-            let mut bytes = frame(i + 1 == pieces.len(), if i == 0 { opcode } else { 0 }, piece);
-            bytes[0] |= if i == 0 { 0x40 } else { 0 };
-            stream.extend(bytes);
-        }
+        let opcode = if len % 2 == 0 { TEXT } else { BINARY };
+        let pieces = if random.below(2) == 0 { vec![payload] } else { random.cut(payload) };
+        stream.extend(fragments(RSV1 | opcode, &pieces).concat());
         rest = behind;
     }
     let whole = run(CLIENT, &config, Way::Recv, [&stream[..]]);
     assert!(whole.events.iter().all(|event| event.as_bytes().len() <= 4 << 10));
     for way in WAYS {
-        let cut = run(CLIENT, &config, way, dice.cut(&stream));
+        let cut = run(CLIENT, &config, way, random.cut(&stream));
         assert_eq!(cut.events, whole.events, "{way:?}");
         assert_eq!(
             cut.violation.map(|violation| violation.code()),

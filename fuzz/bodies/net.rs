@@ -1,24 +1,29 @@
-//! The tokio layer: operations, dropped futures and a transport's moods drawn from bytes, and then
+//! The tokio layer: operations, dropped futures and a transport's faults drawn from bytes, and then
 //! everything that was written read again by nothing of the crate's.
 //!
 //! Byte 0: role, split or not, high-water mark, reports. Byte 1: compression. The rest is a program, one or more bytes to
 //! a step: the peer says something (frames that are legal, or raw bytes), takes bytes, ends; we
 //! call something and poll it so many times before it is dropped; time passes.
 
-use std::collections::VecDeque;
+#[path = "../../tests/support/scripted.rs"]
+mod stream;
+
 use std::future::Future;
 use std::io;
-use std::pin::{Pin, pin};
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex};
-use std::task::{Context, Poll, Wake, Waker};
+use std::pin::pin;
+use std::task::Poll;
 use std::time::Duration;
 
 use bowstring::handshake::{Agreed, DeflateParams};
-use bowstring::net::{Memory, Reader, Split, Writer};
+use bowstring::net::{Memory, Reader, Writer};
 use bowstring::proto::Role;
 use bowstring::{Close, Config, Error, Event, Message, WebSocket};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use bowstring_testing::frames::{
+    self, BINARY, CLOSE, CONTINUATION, FIN, Frame, KEY, PING, PONG, RSV1, TEXT,
+};
+use bowstring_testing::io::poll::{poll, poll_times};
+use bowstring_testing::io::scripted::{Cut, Peer};
+use stream::{Scripted, scripted};
 use zlib_rs::{Inflate, InflateFlush};
 
 pub fn net(data: &[u8]) {
@@ -30,107 +35,9 @@ pub fn net(data: &[u8]) {
     runtime.block_on(run(data));
 }
 
-#[derive(Debug, Default)]
-struct Pipe {
-    input: VecDeque<u8>,
-    end: Option<Option<io::ErrorKind>>,
-    /// How much each operation moves at most, and how much may be written.
-    step: usize,
-    room: usize,
-    written: Vec<u8>,
-    shut: bool,
-    broken: bool,
-    polls: usize,
-}
-
-#[derive(Debug, Clone)]
-struct Transport(Arc<Mutex<Pipe>>);
-
-impl Transport {
-    fn with<T>(&self, f: impl FnOnce(&mut Pipe) -> T) -> T {
-        f(&mut self.0.lock().expect("no panic before"))
-    }
-}
-
-impl AsyncRead for Transport {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.with(|pipe| {
-            pipe.tick();
-            assert!(buf.remaining() > 0, "no room to read");
-            let len = pipe.input.len().min(buf.remaining()).min(pipe.step);
-            if len == 0 {
-                return match pipe.end {
-                    None => Poll::Pending,
-                    Some(None) => Poll::Ready(Ok(())),
-                    Some(Some(kind)) => Poll::Ready(Err(kind.into())),
-                };
-            }
-            let bytes: Vec<u8> = pipe.input.drain(..len).collect();
-            buf.put_slice(&bytes);
-            Poll::Ready(Ok(()))
-        })
-    }
-}
-
-impl AsyncWrite for Transport {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        _: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        self.with(|pipe| {
-            pipe.tick();
-            assert!(!pipe.shut && !bytes.is_empty());
-            if pipe.broken {
-                return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
-            }
-            let len = bytes.len().min(pipe.room).min(pipe.step);
-            if len == 0 {
-                return Poll::Pending;
-            }
-            pipe.room -= len;
-            pipe.written.extend_from_slice(&bytes[..len]);
-            Poll::Ready(Ok(len))
-        })
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(Pipe::tick);
-        Poll::Ready(Ok(()))
-    }
-
-    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.with(|pipe| {
-            pipe.tick();
-            pipe.shut = true;
-        });
-        Poll::Ready(Ok(()))
-    }
-}
-
-impl Pipe {
-    fn tick(&mut self) {
-        self.polls += 1;
-        assert!(self.polls < 1_000_000, "a busy loop");
-    }
-}
-
-impl Split for Transport {
-    type Read = Self;
-    type Write = Self;
-
-    fn split(self) -> (Self, Self) {
-        (self.clone(), self)
-    }
-}
-
 enum Socket {
-    Whole(WebSocket<Transport>),
-    Halves(Reader<Transport>, Writer<Transport>),
+    Whole(WebSocket<Scripted>),
+    Halves(Reader<Scripted>, Writer<Scripted>),
 }
 
 /// What happened, for the check at the end.
@@ -153,15 +60,19 @@ async fn run(data: &[u8]) {
     let mut program = program.iter().copied();
     let setup = *setup;
     let is_server = setup & 1 != 0;
-    let pipe = Pipe { step: 1 + usize::from(setup >> 4) * 40, room: 0, ..Pipe::default() };
-    let transport = Transport(Arc::new(Mutex::new(pipe)));
+    let key = is_server.then_some(KEY);
+    let frame = |first: u8, payload: &[u8]| frames::frame(first, key, payload);
+    let (stream, peer) = scripted();
+    peer.room(0);
+    peer.state().reads = Cut::Each(1 + usize::from(setup >> 4) * 40);
+    peer.state().writes = Cut::Each(1 + usize::from(setup >> 4) * 40);
     let mut config = Config::default();
     config.high_water = if setup & 4 != 0 { 20 } else { 64 << 10 };
     config.report_pings = setup & 8 != 0;
     config.limits.max_message_size = 5000;
     let role = if is_server { Role::Server } else { Role::Client(|| [1, 2, 3, 4]) };
     let agreed = compression(*agreed, &mut config);
-    let ws = WebSocket::from_agreed(transport.clone(), role, [], agreed.clone(), &config);
+    let ws = WebSocket::from_agreed(stream, role, [], agreed.clone(), &config);
     let mut socket = if setup & 2 != 0 {
         let (reader, writer) = ws.split();
         Socket::Halves(reader, writer)
@@ -180,50 +91,51 @@ async fn run(data: &[u8]) {
                 } else {
                     Message::binary(payload.clone())
                 };
-                let kind = if op & 32 != 0 { 1 } else { 2 };
+                let kind = if op & 32 != 0 { TEXT } else { BINARY };
                 let cut = len.min(usize::from(byte()));
                 let (first, payload) = match agreed.deflate {
-                    Some(_) if op & 128 != 0 => (kind | 0x40, stored(&payload)),
+                    Some(_) if op & 128 != 0 => (kind | RSV1, stored(&payload)),
                     _ => (kind, payload),
                 };
-                transport.with(|pipe| {
-                    if op & 64 != 0 {
-                        pipe.input.extend(frame(is_server, first, &payload[..cut]));
-                        pipe.input.extend(frame(is_server, 0x89, b"between"));
-                        pipe.input.extend(frame(is_server, 0x80, &payload[cut..]));
-                    } else {
-                        pipe.input.extend(frame(is_server, 0x80 | first, &payload));
-                    }
-                });
+                if op & 64 != 0 {
+                    peer.send(frame(first, &payload[..cut]));
+                    peer.send(frame(FIN | PING, b"between"));
+                    peer.send(frame(FIN | CONTINUATION, &payload[cut..]));
+                } else {
+                    peer.send(frame(FIN | first, &payload));
+                }
                 if !story.unclear {
                     story.said.push(message);
                 }
             }
             2 => {
                 let len = usize::from(byte()) % 126;
-                transport.with(|pipe| {
-                    pipe.input.extend(frame(is_server, 0x89 + (op >> 7), &vec![b'p'; len]));
-                });
+                let opcode = if op & 128 != 0 { PONG } else { PING };
+                peer.send(frame(FIN | opcode, &vec![b'p'; len]));
             }
             3 => {
                 story.unclear = true;
                 let payload: &[u8] = if op & 16 != 0 { &[] } else { &[3, 232, b'x'] };
-                transport.with(|pipe| pipe.input.extend(frame(is_server, 0x88, payload)));
+                peer.send(frame(FIN | CLOSE, payload));
             }
             4 => {
                 story.unclear = true;
                 let raw: Vec<u8> = (0..op >> 4).map(|_| byte()).collect();
-                transport.with(|pipe| pipe.input.extend(raw));
+                peer.send(raw);
             }
             5 if op & 0x80 != 0 => {
                 story.unclear = true;
-                let reset = (op & 64 != 0).then_some(io::ErrorKind::ConnectionReset);
-                transport.with(|pipe| pipe.end = Some(reset));
+                if op & 64 != 0 {
+                    peer.reset();
+                } else {
+                    peer.end();
+                }
             }
-            5 if op & 0x40 != 0 => transport.with(|pipe| pipe.broken = true),
+            5 if op & 0x40 != 0 => peer.state().broken = Some(io::ErrorKind::BrokenPipe),
             5 | 6 => {
                 let room = usize::from(byte()) * 8;
-                transport.with(|pipe| pipe.room += room);
+                let before = peer.state().room;
+                peer.room(before + room);
             }
             7 => {
                 let half = Duration::from_millis(u64::from(byte()) * 100);
@@ -237,8 +149,8 @@ async fn run(data: &[u8]) {
             _ => story.close(&mut socket, op, byte() % 4).await,
         }
     }
-    story.end(socket, &transport).await;
-    story.check(is_server, agreed.deflate, &transport);
+    story.end(socket, &peer).await;
+    story.check(is_server, agreed.deflate, &peer);
 }
 
 /// What was agreed on.
@@ -273,34 +185,17 @@ fn stored(data: &[u8]) -> Vec<u8> {
     [&[0], &len[..], &len.map(|byte| !byte), data, &[0]].concat()
 }
 
-/// Polls so many times, and drops.
+/// Polls once and so many times more, and drops.
 fn polled<T>(future: impl Future<Output = T>, times: u8) -> Option<T> {
-    let mut future = pin!(future);
-    for _ in 0..=times {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-            return Some(output);
-        }
-    }
-    None
+    poll_times(future, 1 + usize::from(times))
 }
 
 /// Polls until it is ready or waits for something: a socket that has had its turn wakes itself.
 fn settled<T>(future: impl Future<Output = T>) -> Option<T> {
-    struct Woken(AtomicBool);
-    impl Wake for Woken {
-        fn wake(self: Arc<Self>) {
-            self.0.store(true, Ordering::Relaxed);
-        }
+    match poll(pin!(future)) {
+        Poll::Ready(output) => Some(output),
+        Poll::Pending => None,
     }
-    let woken = Arc::new(Woken(AtomicBool::new(true)));
-    let waker = Waker::from(Arc::clone(&woken));
-    let mut future = pin!(future);
-    while woken.0.swap(false, Ordering::Relaxed) {
-        if let Poll::Ready(output) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
-            return Some(output);
-        }
-    }
-    None
 }
 
 impl Story {
@@ -417,16 +312,14 @@ impl Story {
     }
 
     /// Whatever happened, it ends when the peer does, and in time.
-    async fn end(&mut self, socket: Socket, transport: &Transport) {
-        transport.with(|pipe| {
-            pipe.room = 1 << 20;
-            pipe.step = 1 << 20;
-            pipe.polls = 0;
-        });
+    async fn end(&mut self, socket: Socket, peer: &Peer) {
+        peer.room(1 << 20);
+        peer.state().reads = Cut::Whole;
+        peer.state().writes = Cut::Whole;
         match socket {
             Socket::Whole(mut ws) => {
                 drop(settled(ws.flush()));
-                transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
+                let _ = peer.state().end.get_or_insert(Ok(()));
                 let mut left = 0;
                 while let Some(Ok(Some(message))) = settled(ws.recv()) {
                     self.heard.push(message);
@@ -440,7 +333,7 @@ impl Story {
             }
             Socket::Halves(mut reader, writer) => {
                 drop(settled(writer.flush()));
-                transport.with(|pipe| pipe.end.get_or_insert(None).is_some());
+                let _ = peer.state().end.get_or_insert(Ok(()));
                 while let Some(Ok(Some(message))) = settled(reader.recv()) {
                     self.heard.push(message);
                 }
@@ -450,7 +343,7 @@ impl Story {
         }
     }
 
-    fn check(self, is_server: bool, deflate: Option<DeflateParams>, transport: &Transport) {
+    fn check(self, is_server: bool, deflate: Option<DeflateParams>, peer: &Peer) {
         let before_close = self.before_close.unwrap_or(usize::MAX);
         let heard = self.heard.into_iter().take(before_close).filter(is_data);
         let heard: Vec<_> = heard.collect();
@@ -460,14 +353,16 @@ impl Story {
         } else {
             assert!(self.said.starts_with(&heard), "{heard:?}");
         }
-        let written = transport.with(|pipe| std::mem::take(&mut pipe.written));
+        let written = peer.taken();
         // In order; those that are missing are those that need not be there. Equal messages leave
         // more than one way to tell which are: all places are kept where the next may stand.
         let mut places = vec![0];
         let mut rest = &written[..];
         let mut closed = false;
         let mut inflate = Inflate::new(false, 15);
-        while let Some((opcode, mut payload, len)) = parse(rest, is_server) {
+        while let Some((frame, len)) = Frame::parse(rest) {
+            assert_eq!(frame.is_masked(), !is_server, "{frame:?}");
+            let (opcode, mut payload) = (frame.first(), frame.payload);
             assert!(!closed, "something follows a close frame");
             rest = &rest[len..];
             if let (0xC1 | 0xC2, Some(params)) = (opcode, &deflate) {
@@ -512,40 +407,4 @@ fn inflated(engine: &mut Inflate, wire: &[u8]) -> Vec<u8> {
 
 fn is_data(message: &Message) -> bool {
     message.is_text() || message.is_binary()
-}
-
-fn frame(masked: bool, first: u8, payload: &[u8]) -> Vec<u8> {
-    let bit = u8::from(masked) << 7;
-    let mut out = vec![first];
-    if payload.len() < 126 {
-        out.push(bit | payload.len() as u8);
-    } else {
-        out.push(bit | 126);
-        out.extend((payload.len() as u16).to_be_bytes());
-    }
-    let key = if masked { [9, 8, 7, 6] } else { [0; 4] };
-    if masked {
-        out.extend(key);
-    }
-    out.extend(payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key));
-    out
-}
-
-/// First byte, payload and length of the frame at the front, if it is whole.
-fn parse(bytes: &[u8], is_server: bool) -> Option<(u8, Vec<u8>, usize)> {
-    let (first, second) = (*bytes.first()?, *bytes.get(1)?);
-    assert_eq!(second & 0x80 == 0, is_server, "a mask where none is, or none where one is");
-    let (len, mut at) = match second & 0x7F {
-        126 => (usize::from(*bytes.get(2)?) << 8 | usize::from(*bytes.get(3)?), 4),
-        127 => panic!("nothing so long was sent"),
-        len => (usize::from(len), 2),
-    };
-    let mut key = [0; 4];
-    if !is_server {
-        key.copy_from_slice(bytes.get(at..at + 4)?);
-        at += 4;
-    }
-    let payload = bytes.get(at..at + len)?;
-    let payload = payload.iter().zip(key.iter().cycle()).map(|(byte, key)| byte ^ key).collect();
-    Some((first, payload, at + len))
 }

@@ -6,7 +6,7 @@
 
 use bowstring::proto::{Close, Compression, Context, Event, Message, ProtocolConfig, Role, State};
 
-use crate::support::{CLIENT, Run, WAYS, frames_with};
+use crate::support::{CLIENT, Run, WAYS, legal_frames_with};
 
 struct End {
     run: Run,
@@ -120,7 +120,7 @@ pub fn pair(data: &[u8]) {
     let closing = ends.iter().any(|end| end.sent.iter().any(Message::is_close));
     for (me, peer) in [(&ends[0], &ends[1]), (&ends[1], &ends[0])] {
         assert_eq!(me.run.violation, None, "the peer is one of us");
-        frames_with(&me.said, reserved);
+        legal_frames_with(&me.said, reserved);
         let before_close = |all: &[Message]| {
             let all = all.iter().take_while(|message| !message.is_close());
             let answer = |m: &Message| matches!(m, Message::Pong(p) if p.starts_with(b"?"));

@@ -5,7 +5,9 @@
 
 use bowstring::proto::{Message, ProtocolConfig, Violation};
 
-use crate::support::{CLIENT, Dice, Run, WAYS, Way, frame, run};
+use crate::support::{
+    CLIENT, FIN, PONG, Random, Run, TEXT, WAYS, Way, fragments, run, server_frame,
+};
 
 pub fn utf8(data: &[u8]) {
     let [a, b, text @ ..] = data else { return };
@@ -13,22 +15,17 @@ pub fn utf8(data: &[u8]) {
         Ok(text) => Ok(Message::from(text)),
         Err(error) => Err(Violation::InvalidUtf8 { offset: error.valid_up_to() as u64 }),
     };
-    let mut dice = Dice::new(u64::from(u16::from_be_bytes([*a, *b])));
-    let fragments = dice.cut(text);
+    let mut random = Random::new(u64::from(u16::from_be_bytes([*a, *b])));
     let mut stream = Vec::new();
-    for (i, fragment) in fragments.iter().enumerate() {
-        let fin = i + 1 == fragments.len();
-        stream.extend(frame(fin, u8::from(i == 0), fragment));
-        if !fin && dice.roll(4) == 0 {
-            stream.extend(frame(true, 10, &[0xFF]));
+    for fragment in fragments(TEXT, &random.cut(text)) {
+        if !stream.is_empty() && random.below(4) == 0 {
+            stream.extend(server_frame(FIN | PONG, [0xFF]));
         }
-    }
-    if fragments.is_empty() {
-        stream = frame(true, 1, b"");
+        stream.extend(fragment);
     }
     let config = ProtocolConfig::default();
     for way in WAYS {
-        for pieces in [vec![&stream[..]], dice.cut(&stream)] {
+        for pieces in [vec![&stream[..]], random.cut(&stream)] {
             let run = run(CLIENT, &config, way, pieces);
             let outcome = match run.violation {
                 None => Ok(run.events.into_iter().find(Message::is_text).expect("a message")),

@@ -4,11 +4,11 @@
 
 use std::io::{self, Read, Write};
 
-use bowstring::proto::{CloseCode, CloseFrame, ProtocolConfig, Message, Role, Violation};
+use bowstring::proto::{CloseCode, CloseFrame, Message, ProtocolConfig, Role, Violation};
 use tungstenite::protocol::{self, WebSocket, WebSocketConfig};
 use tungstenite::{Error, Message as Theirs};
 
-use crate::support::{CLIENT, Dice, Way, masked, run};
+use crate::support::{CLIENT, Random, Way, masked, run};
 
 const LIMIT: usize = 1 << 16;
 
@@ -75,7 +75,7 @@ pub fn differential(data: &[u8]) {
     let mut config = ProtocolConfig::default();
     config.limits.max_message_size = LIMIT;
     config.limits.max_fragments = u32::MAX; // They have no such limit.
-    let cuts = Dice::new(u64::from(u16::from_be_bytes([*a, *b]))).cut(&stream);
+    let cuts = Random::new(u64::from(u16::from_be_bytes([*a, *b]))).cut(&stream);
     let ours = run(role, &config, Way::Message, cuts);
     let (mut theirs, error) = theirs(their_role, &stream);
     // 1014 was registered after the codes that they know: they refuse it, as a close with 1002.

@@ -1,19 +1,41 @@
-//! §3–§4: the opening handshake as pure functions over bytes.
+//! The opening handshake (§3–§4) as functions over bytes.
+//!
+//! Nothing here reads a socket, keeps time or draws random numbers. You bring bytes and a nonce; you get bytes and
+//! facts.
 //!
 //! ```text
-//! client   Uri ─▶ ClientRequest::write ─▶ bytes ─┐        ┌─▶ HeadScanner ─▶ parse_response_head ─▶ check_response
+//! client   Uri ─▶ ClientRequest::write ─▶ bytes ─┐        ┌─▶ HeadScanner ─▶ Head::response ─▶ check_response
 //!                                                │        │
-//! server   HeadScanner ─▶ parse_request_head ─▶ check_request ─▶ write_accept │ write_refusal │ write_response
+//! server   HeadScanner ─▶ Head::request ─▶ check_request ─▶ write_accept │ write_refusal │ write_response
 //! ```
 //!
-//! Nothing here reads or writes a socket, keeps time or draws random bytes: the caller brings bytes and a nonce, and
-//! gets bytes and facts. Call the functions in the order of the picture: scan while bytes arrive, parse the head
-//! once it is whole, check it, write the answer. Bytes behind a head are the caller's to keep: behind a request that
-//! gets its 101, and behind a 101, they are frames; behind anything else they are nothing.
+//! Call the functions in this order: scan while bytes arrive, parse the head once it is whole, check it, write the
+//! answer.
 //!
-//! Each file is one idea: `uri` §3 · `head` the bounded head · `headers` lists and tokens · `key` the proof ·
-//! `protocols`, `extensions` and `deflate` what is negotiated · `request` and `response` the two lists of §4.1 and §4.2 ·
-//! `origin` whose pages may connect (§10.2) · `body` what follows a refusal · `error` whose fault it was.
+//! ```
+//! use bowstring::handshake::{
+//!     ClientRequest, HeadLimits, check_request, check_response, parse_request_head, parse_response_head, write_accept,
+//! };
+//!
+//! let limits = HeadLimits::default();
+//! // The client asks. A real nonce must be random.
+//! let (client, nonce) = (ClientRequest::new("ws://example.com/chat".parse()?).protocol("chat"), [7; 16]);
+//! let asked = client.write(nonce)?;
+//!
+//! // The server answers.
+//! let upgrade = check_request(&parse_request_head(&asked, &limits)?)?;
+//! let answer = write_accept(&upgrade, Some("chat"), None, &http::HeaderMap::new())?;
+//!
+//! // The client checks the answer.
+//! let agreed = check_response(&parse_response_head(&answer, &limits)?, &client, nonce)?;
+//! assert_eq!(agreed.protocol.as_deref(), Some("chat"));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! Bytes after a head are yours to keep. After a request that gets its 101, and after a 101, they are frames. After
+//! anything else they mean nothing.
+
+// The map of these files is in ARCHITECTURE.md.
 
 mod body;
 mod deflate;

@@ -1,4 +1,4 @@
-//! What can end a connection, or keep it from beginning.
+//! The errors of connections: what ends one, and what keeps one from beginning.
 
 use std::fmt;
 use std::io;
@@ -10,9 +10,9 @@ use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
 
-/// Why a message was not sent at once; it is given back.
+/// Why a message was not sent at once. It gives the message back.
 ///
-/// Only what has failed is an [`Error`]; that there is no room is for the caller to make something of:
+/// No room is not an [`Error`]: you decide what to do then.
 ///
 /// ```
 /// # use bowstring::{Error, net::{Split, TrySendError, Writer}};
@@ -33,7 +33,20 @@ pub enum TrySendError<M> {
     Failed(M, Error),
 }
 
-/// Why a call failed. A connection that ends as it should is no error.
+/// Why a call failed. A connection that ends with a closing handshake is no error.
+///
+/// ```no_run
+/// use bowstring::Error;
+///
+/// # async fn example() {
+/// match bowstring::connect("ws://127.0.0.1:9001/").await {
+///     Ok((_ws, _response)) => println!("connected"),
+///     Err(Error::Status(response)) => println!("the server answered {}", response.status()),
+///     Err(error) if error.is_transient() => println!("{error}: try again later"),
+///     Err(error) => println!("{error}"),
+/// }
+/// # }
+/// ```
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
@@ -55,8 +68,10 @@ pub enum Error {
     /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
     HandshakeTimeout,
     /// The address is a `wss://` URI, and this build trusts no certificates: it lacks the features
-    /// `rustls-tls-native-roots` and `rustls-tls-webpki-roots`. Or make the TLS connection with a
-    /// library of your choice, then the handshake with [`connect_over`](super::connect_over).
+    /// `rustls-tls-native-roots` and `rustls-tls-webpki-roots`.
+    ///
+    /// Without them, make the TLS connection with a library of your choice. Then make the handshake with
+    /// [`connect_over`](super::connect_over).
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     #[cfg(feature = "rustls-tls")]
@@ -69,15 +84,16 @@ pub enum Error {
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101; here is its response, with what came of its
-    /// body up to 16 KiB.
+    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
+    /// body.
     Status(Box<http::Response<Bytes>>),
 }
 
 impl Error {
-    /// The close code that stands for this end: what tells the peer of its violation (§7.1.7), or
-    /// 1006 where the transport ended, or was given up, without a closing handshake (§7.1.5). `None`
-    /// if the error ends no connection.
+    /// The close code of a connection that ended with this error. `None` if the error ends no connection.
+    ///
+    /// It is the code that told the peer of its violation (§7.1.7). It is 1006 if the transport ended
+    /// without a closing handshake (§7.1.5).
     pub const fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Violation(violation) => Some(violation.code()),

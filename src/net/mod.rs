@@ -1,14 +1,38 @@
-//! The tokio layer: sockets, wake-ups, timers, buffers, back-pressure.
+//! WebSockets on tokio: connecting, accepting, sending and receiving.
 //!
-//! | room | what it is for |
+//! | you want | use |
 //! |---|---|
-//! | `opening` | the opening handshake over a transport, TLS |
-//! | `socket` | the unsplit socket: one task receives and sends |
-//! | `split` | the split socket: one task receives, others send |
-//! | `buffers` | what was read, what waits to be written |
+//! | to connect to a server | [`connect`], [`connect_with`] |
+//! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
+//! | to receive and send in one task | [`WebSocket`] |
+//! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
+//! | to close, ping or watch a connection from elsewhere | [`Handle`] |
+//! | other limits, deadlines, compression | [`Config`] |
+//! | to say what happens when a peer is slow | [`Overflow`] |
 //!
-//! Imports go from `opening` and `split` to `socket`, from there to `buffers`, and from all of them to
-//! [`proto`](crate::proto) and [`handshake`](crate::handshake), never back.
+//! ```no_run
+//! use bowstring::{Config, handshake::ClientRequest, net::connect_with};
+//!
+//! # async fn client() -> Result<(), bowstring::Error> {
+//! let request = ClientRequest::new("ws://127.0.0.1:9001/".parse()?).header("Cookie", "id=7");
+//! let mut config = Config::default();
+//! config.limits.max_message_size = 1024 * 1024;
+//! let (mut ws, _response) = connect_with(&request, &config).await?;
+//! ws.send("hello").await?;
+//! while let Some(message) = ws.recv().await? {
+//!     println!("{message:?}");
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Three rules hold for all of it:
+//!
+//! - Whatever is framed is written, at the latest, before the socket next waits for input.
+//! - Dropping a future loses no message and sends none in part.
+//! - Deadlines run, and pings are answered, while a task polls the socket.
+
+// The map of the rooms is in ARCHITECTURE.md.
 
 mod buffers;
 mod config;
@@ -18,11 +42,11 @@ mod opening;
 mod overflow;
 mod socket;
 mod split;
+#[cfg_attr(bowstring_loom, path = "sync_loom.rs")]
 pub(crate) mod sync;
 #[cfg(feature = "rustls-tls")]
 mod tls_error;
 
-#[cfg(feature = "metrics")]
 pub use buffers::traffic::Traffic;
 pub use config::Config;
 #[cfg(feature = "deflate")]
@@ -49,6 +73,8 @@ pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;
 pub use split::pressure::Pressure;
+#[cfg(feature = "server")]
+pub(crate) use split::recipient::Recipient;
 #[cfg(feature = "rustls-tls")]
 pub use tls_error::TlsError;
 /// The TLS library, in the version that this crate speaks with.

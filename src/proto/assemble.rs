@@ -109,7 +109,6 @@ impl Assembler {
 
     /// Stores a piece that was inflated, `len` bytes of the message so far; it is no longer than its
     /// limit, whatever its frames declared (RFC 7692 §8).
-    #[cfg(feature = "deflate")]
     pub(super) fn gather_inflated(
         &mut self,
         plain: &[u8],
@@ -200,7 +199,6 @@ impl Assembler {
     }
 
     /// Whether the message under way is compressed.
-    #[cfg(feature = "deflate")]
     pub(super) fn is_compressed(&self) -> bool {
         self.compressed
     }

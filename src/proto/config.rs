@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use super::deflate::Compression;
+
 /// Everything a [`Connection`](super::Connection) can be told.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
@@ -10,8 +12,8 @@ pub struct ProtocolConfig {
     pub limits: Limits,
     /// How long the peer is waited for.
     pub timeouts: Timeouts,
-    /// permessage-deflate, if the opening handshake agreed on it (RFC 7692).
-    #[cfg(feature = "deflate")]
+    /// permessage-deflate, if the opening handshake agreed on it (RFC 7692). Without the feature
+    /// `deflate` it is always `None`.
     pub compression: Option<Compression>,
 }
 
@@ -96,32 +98,4 @@ impl Default for Timeouts {
     fn default() -> Self {
         Self { keep_alive: None, pong: Duration::from_secs(20), close: Duration::from_secs(5) }
     }
-}
-
-/// permessage-deflate as agreed, and how to make use of it (RFC 7692).
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compression {
-    /// What this end compresses with.
-    pub send: Context,
-    /// What the peer compresses with.
-    pub receive: Context,
-    /// How hard to try: 1 (fast) to 9 (small).
-    pub level: u8,
-    /// Messages of fewer bytes are sent as they are.
-    pub threshold: usize,
-    /// Whether a direction with takeover keeps its window alone between messages, and gives its
-    /// engine back to the thread: an idle connection so holds at most two windows, and each message
-    /// begins with copying one.
-    pub pooled: bool,
-}
-
-/// How one end compresses (RFC 7692 §7.1).
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Context {
-    /// Whether a message may refer back to those before it.
-    pub takeover: bool,
-    /// The base-2 logarithm of how far: 8–15.
-    pub window_bits: u8,
 }

@@ -5,7 +5,7 @@
 //! 1. Read bytes; note it with [`heard`](Connection::heard). At the end of TCP,
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
-//!    events with [`feed`](Connection::send).
+//!    events with [`feed`](Connection::feed).
 //! 3. Write what was appended to `out`; if it had to wait for room, note it with
 //!    [`wrote`](Connection::wrote).
 //! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,
@@ -43,15 +43,10 @@ pub struct Connection {
 impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
     pub fn new(role: Role, config: &ProtocolConfig, now: Instant) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = (
-            receiver.with_compression(config.compression.as_ref()),
-            sender.with_compression(config.compression.as_ref()),
-        );
+        let compression = config.compression.as_ref();
         Self {
-            receiver,
-            sender,
+            receiver: Receiver::new(role, config.limits).with_compression(compression),
+            sender: Sender::new(role).with_compression(compression),
             deadline: Deadline::new(config.timeouts, now),
             server: matches!(role, Role::Server),
             ended: false,

@@ -10,13 +10,42 @@
 //! so a limit holds while inflating, not after.
 
 use std::fmt;
+use std::sync::OnceLock;
 
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::config::{Compression, Context};
 use super::engines::{self, Buffers, with_buffer};
 use super::error::Violation;
-use super::prepared::{Framed, Prepared};
+use super::frame::RSV1;
+use super::framed::Framed;
+use super::opcode::Opcode;
+use super::ratio::Ratio;
+
+/// permessage-deflate as agreed, and how to make use of it (RFC 7692).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compression {
+    /// What this end compresses with.
+    pub send: Context,
+    /// What the peer compresses with.
+    pub receive: Context,
+    /// How hard to try: 1 (fast) to 9 (small).
+    pub level: u8,
+    /// Messages of fewer bytes are sent as they are.
+    pub threshold: usize,
+    /// Whether a direction with takeover keeps its window alone between messages, and gives its
+    /// engine back to the thread: an idle connection so holds at most two windows, and each message
+    /// begins with copying one.
+    pub pooled: bool,
+}
+
+/// How one end compresses (RFC 7692 §7.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Context {
+    /// Whether a message may refer back to those before it.
+    pub takeover: bool,
+    /// The base-2 logarithm of how far: 8–15.
+    pub window_bits: u8,
+}
 
 /// How many bytes are inflated, or added to what is compressed, at a time.
 const PIECE: usize = 16 << 10;
@@ -70,15 +99,8 @@ impl Kept {
     }
 }
 
-/// How many bytes went in and came out, compressed and not.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Ratio {
-    /// Bytes of the messages.
-    pub plain: u64,
-    /// Bytes of the same messages on the wire, without headers.
-    pub wire: u64,
-}
+/// What a connection has of its [`Inflater`]: boxed, because most have none.
+pub(super) type BoxedInflater = Box<Inflater>;
 
 /// Inflates what the peer sends.
 pub(super) struct Inflater {
@@ -89,20 +111,24 @@ pub(super) struct Inflater {
     empty: bool,
     /// How much of it was inflated.
     inflated: u64,
-    pub(super) ratio: Ratio,
+    ratio: Ratio,
 }
 
 impl Inflater {
-    pub(super) fn new(compression: &Compression) -> Self {
+    pub(super) fn boxed(compression: &Compression) -> BoxedInflater {
         let context = compression.receive.legal();
-        Self {
+        Box::new(Self {
             context,
             kept: Kept::new(context, compression.pooled),
             engine: None,
             empty: true,
             inflated: 0,
             ratio: Ratio::default(),
-        }
+        })
+    }
+
+    pub(super) fn ratio(&self) -> Ratio {
+        self.ratio
     }
 
     /// Inflates the next bytes of a message; `last` ends it. Each piece goes to `take`, with the
@@ -186,6 +212,9 @@ fn inflate(
     }
 }
 
+/// What a connection has of its [`Deflater`]: boxed, because most have none.
+pub(super) type BoxedDeflater = Box<Deflater>;
+
 /// Compresses what is sent.
 pub(super) struct Deflater {
     context: Context,
@@ -195,14 +224,14 @@ pub(super) struct Deflater {
     used: bool,
     kept: Kept,
     engine: Option<Box<Deflate>>,
-    pub(super) ratio: Ratio,
+    ratio: Ratio,
 }
 
 impl Deflater {
-    pub(super) fn new(compression: &Compression) -> Self {
+    pub(super) fn boxed(compression: &Compression) -> BoxedDeflater {
         let Compression { send, level, threshold, pooled, .. } = *compression;
         let context = send.legal();
-        Self {
+        Box::new(Self {
             context,
             level: level.clamp(1, 9),
             threshold,
@@ -210,7 +239,11 @@ impl Deflater {
             kept: Kept::new(context, pooled),
             engine: None,
             ratio: Ratio::default(),
-        }
+        })
+    }
+
+    pub(super) fn ratio(&self) -> Ratio {
+        self.ratio
     }
 
     /// Whether messages can be compressed at all: with a window that is too small for the engine
@@ -254,18 +287,28 @@ impl Deflater {
     }
 
     /// The compressed frame of a message that is sent to many, made by the first who needs it, at its
-    /// level. Nothing if the message goes out as it is. For those whose messages
-    /// [stand alone](Self::stands_alone).
-    pub(super) fn share<'p>(&mut self, prepared: &'p Prepared) -> Option<&'p Framed> {
-        let plain = prepared.plain().payload();
+    /// level. Nothing if the message goes out as it is. It refers to no earlier message.
+    pub(super) fn share<'p>(
+        &mut self,
+        opcode: Opcode,
+        plain: &[u8],
+        frames: &'p DeflatedFrames,
+    ) -> Option<&'p Framed> {
         let framed = if self.passes(plain) {
             None
         } else {
-            prepared.deflated(self.context.window_bits, |plain| {
+            // A sender may always begin anew (RFC 7692 §7.2.1), which needs nobody's consent.
+            self.forget();
+            let framed = frames.get(opcode, self.context.window_bits, || {
                 let mut deflated = Vec::new();
                 self.compress(plain, true, &mut deflated);
+                self.give();
                 (deflated.len() < plain.len()).then_some(deflated)
-            })
+            });
+            if framed.is_some() {
+                self.kept.note(plain, self.context);
+            }
+            framed
         };
         self.ratio.plain += plain.len() as u64;
         self.ratio.wire += framed.map_or(plain, Framed::payload).len() as u64;
@@ -288,10 +331,15 @@ impl Deflater {
     /// with an empty window then, which needs nobody's consent. Not to be called within a message.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
-            self.give();
-            if let Kept::Window(window) = &mut self.kept {
-                *window = Vec::new();
-            }
+            self.forget();
+        }
+    }
+
+    /// Gives up what stays between messages.
+    fn forget(&mut self) {
+        self.give();
+        if let Kept::Window(window) = &mut self.kept {
+            *window = Vec::new();
         }
     }
 
@@ -336,6 +384,25 @@ impl Deflater {
         if let Some(engine) = self.engine.take() {
             engines::give_deflate(self.context.window_bits, self.level, engine);
         }
+    }
+}
+
+/// The compressed frames of a message for many, for windows of 9–15 bits; `None` where that is no
+/// smaller.
+#[derive(Default)]
+pub(super) struct DeflatedFrames([OnceLock<Option<Framed>>; 7]);
+
+impl DeflatedFrames {
+    /// The frame for those who compress without takeover, with a window of so many bits, 9–15; made
+    /// by the first of them. `compress` gives nothing where the message would not shrink.
+    fn get(
+        &self,
+        opcode: Opcode,
+        window_bits: u8,
+        compress: impl FnOnce() -> Option<Vec<u8>>,
+    ) -> Option<&Framed> {
+        let slot = self.0.get(usize::from(window_bits.checked_sub(9)?))?;
+        slot.get_or_init(|| Some(Framed::new(opcode, RSV1, &compress()?))).as_ref()
     }
 }
 

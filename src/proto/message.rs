@@ -1,4 +1,4 @@
-//! What is said over a connection: lent as an [`Event`], owned as a [`Message`] (§5.5, §5.6).
+//! What is sent over a connection: lent as an [`Event`], owned as a [`Message`] (§5.5, §5.6).
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -7,7 +7,21 @@ use super::close::{Close, MAX_REASON};
 use super::close_code::CloseCode;
 use super::error::Misuse;
 
-/// One thing said, lent from wherever it lies. The same type is received and sent.
+/// A message, a ping, a pong or a close frame, lent from where its bytes lie. It is received and sent.
+///
+/// ```
+/// use bowstring::Event;
+///
+/// fn answer<'a>(event: Event<'a>) -> Option<Event<'a>> {
+///     match event {
+///         Event::Text("hello") => Some(Event::Text("hello to you")),
+///         Event::Text(_) | Event::Binary(_) => Some(event),
+///         // Pings and close frames are answered by the connection.
+///         Event::Ping(_) | Event::Pong(_) | Event::Close(_) => None,
+///     }
+/// }
+/// assert_eq!(answer(Event::Text("hello")), Some(Event::Text("hello to you")));
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Event<'a> {
     /// A text message.
@@ -22,17 +36,33 @@ pub enum Event<'a> {
     Close(Option<Close<'a>>),
 }
 
-/// A piece of something said: of a message that is received or sent without being gathered.
+/// A piece of a message that is received without being gathered, or a whole control frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Part<'a> {
-    /// The piece: of a message if it is text or binary, else the whole of a control frame. A
-    /// piece of text holds whole characters.
+    /// The piece of a message if it is text or binary, else the whole control frame. A piece of text
+    /// holds whole characters.
     pub event: Event<'a>,
-    /// Whether this ends what was said.
+    /// Whether this ends the message. Always `true` for a control frame.
     pub fin: bool,
 }
 
-/// One thing said, owned. Cloning is cheap: payloads are shared.
+/// A message, a ping, a pong or a close frame, owned. Cloning is cheap: clones share the payload.
+///
+/// Text, strings and bytes turn into messages, and the sending methods take them as they are.
+///
+/// ```
+/// use bowstring::Message;
+///
+/// let text = Message::from("hello");
+/// assert_eq!(text.as_text(), Some("hello"));
+/// assert_eq!(text.as_bytes(), b"hello");
+///
+/// let data = Message::from(vec![1, 2, 3]);
+/// match data {
+///     Message::Binary(data) => assert_eq!(data[..2], [1, 2]),
+///     other => panic!("{other:?}"),
+/// }
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
@@ -52,7 +82,7 @@ pub enum Message {
 pub struct CloseFrame {
     /// Why.
     pub code: CloseCode,
-    /// For whoever debugs it. At most 123 bytes.
+    /// A text for logs, not for users. At most 123 bytes.
     pub reason: ByteString,
 }
 

@@ -1,27 +1,33 @@
-//! §5–§8 as a state machine: bytes in, events out; events in, bytes out.
+//! The protocol (§5–§8) without I/O: bytes in, messages out; messages in, bytes out.
 //!
-//! Nothing here knows a socket, a clock or a random generator. The caller owns the bytes, time is
-//! an argument, and masking keys come from a [`KeySource`]. Everything imports downwards:
+//! Nothing here knows a socket, a clock or a random generator. You own the bytes, the time is an argument, and a
+//! client's masking keys come from a [`KeySource`].
 //!
-//! ```text
-//!                       connection        both halves and one deadline       §7
-//!                ┌──────────┼─────────┐
-//!             receive     send     deadline  §6.2 · §6.1
-//!        ┌───────┼──────────┤
-//!    assemble  deflate   as_event            §5.4 · RFC 7692 · whatever can be said
-//!        │       ├────┬─────┘
-//!        │  engines prepared                 what threads lend · one message for many
-//!        │     ┌──────┤
-//!  utf8 spare  │    frame                    pieces of frames, and back      §5.1 §5.2
-//!              │  ┌───┴───┐
-//!         message │     mask                 §5.3
-//!              │  header                     §5.2
-//!         close   │
-//!              opcode
+//! Use a [`Connection`], unless one thread reads and another writes: then use a [`Receiver`], a [`Sender`] and a
+//! [`Deadline`].
+//!
+//! ```
+//! use std::time::Instant;
+//! use bowstring::proto::{Connection, Event, ProtocolConfig, Role};
+//!
+//! let mut server = Connection::new(Role::Server, &ProtocolConfig::default(), Instant::now());
+//! // "Hello" from a client, as §5.7 has it.
+//! let mut bytes = [0x81, 0x85, 0x37, 0xfa, 0x21, 0x3d, 0x7f, 0x9f, 0x4d, 0x51, 0x58];
+//! let (mut input, mut out) = (&mut bytes[..], Vec::new());
+//!
+//! assert_eq!(server.recv(&mut input, &mut out)?, Some(Event::Text("Hello")));
+//! assert_eq!(server.recv(&mut input, &mut out)?, None);
+//! server.feed("Hello", &mut out)?;
+//! assert_eq!(out, b"\x81\x05Hello");
+//! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `config`, `error` and `role` are known to all of them. Use [`Connection`] unless the two
-//! directions live in different tasks; then a [`Receiver`] and a [`Sender`] do.
+//! The doc of [`Connection`] has the steps of an event loop. The guide "Your own event loop" has a whole program.
+//!
+//! Errors are sorted by whose fault it was. A [`Violation`] is the peer's, and ends the connection. A [`Misuse`] is
+//! the caller's, and changes nothing.
+
+// The map of these files is in ARCHITECTURE.md; tests/layers.rs checks it.
 
 mod as_event;
 mod assemble;
@@ -30,12 +36,13 @@ mod close_code;
 mod config;
 mod connection;
 mod deadline;
-#[cfg(feature = "deflate")]
+#[cfg_attr(not(feature = "deflate"), path = "deflate_off.rs")]
 mod deflate;
 #[cfg(feature = "deflate")]
 mod engines;
 mod error;
 mod frame;
+mod framed;
 mod header;
 mod mask;
 mod message;
@@ -43,6 +50,7 @@ mod message_buffer;
 mod opcode;
 mod plain;
 mod prepared;
+mod ratio;
 mod receive;
 mod role;
 mod send;
@@ -51,19 +59,17 @@ mod utf8;
 pub use as_event::AsEvent;
 pub use close::{Close, State};
 pub use close_code::CloseCode;
-#[cfg(feature = "deflate")]
-pub use config::{Compression, Context};
 pub use config::{Limits, ProtocolConfig, Timeouts};
 pub use connection::Connection;
 pub use deadline::{Deadline, Due, Expired};
-#[cfg(feature = "deflate")]
-pub use deflate::Ratio;
+pub use deflate::{Compression, Context};
 pub use error::{Misuse, Violation};
 pub use header::Header;
 pub use mask::Mask;
 pub use message::{CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;
 pub use prepared::Prepared;
+pub use ratio::Ratio;
 pub use receive::{Receiver, Replies};
 pub use role::{KeySource, Role};
 pub use send::Sender;

@@ -7,13 +7,11 @@
 
 use std::fmt;
 use std::sync::Arc;
-#[cfg(feature = "deflate")]
-use std::sync::OnceLock;
 
-use bytes::Bytes;
 use bytestring::ByteString;
 
-use super::frame;
+use super::deflate::DeflatedFrames;
+use super::framed::Framed;
 use super::message::Message;
 use super::opcode::Opcode;
 
@@ -26,113 +24,80 @@ use super::opcode::Opcode;
 /// let news = Prepared::text("to everybody");
 /// for mut sender in [Sender::new(Role::Server), Sender::new(Role::Server)] {
 ///     let mut out = Vec::new();
-///     sender.send(&news, &mut out)?;
+///     sender.feed(&news, &mut out)?;
 ///     assert_eq!(out[..2], [0x81, 12]);
 /// }
 /// # Ok::<(), bowstring::proto::Misuse>(())
 /// ```
 #[derive(Clone)]
-pub struct Prepared(Arc<Inner>);
+pub struct Prepared {
+    inner: Arc<Inner>,
+    /// Whether it is compressed without reference to earlier messages, wherever it is sent.
+    alone: bool,
+}
 
 struct Inner {
     opcode: Opcode,
     /// Its payload is that of `plain`.
     message: Message,
     plain: Framed,
-    /// Compressed, with windows of 9–15 bits; `None` where that is no smaller.
-    #[cfg(feature = "deflate")]
-    deflated: [OnceLock<Option<Framed>>; 7],
-}
-
-/// An unmasked frame.
-#[derive(Debug)]
-pub(super) struct Framed {
-    bytes: Bytes,
-    /// Where its payload starts.
-    start: usize,
-}
-
-impl Framed {
-    fn new(opcode: Opcode, rsv: u8, payload: &[u8]) -> Self {
-        let mut bytes = Vec::new();
-        frame::write(opcode, true, rsv, None, payload, &mut bytes);
-        Self { start: bytes.len() - payload.len(), bytes: bytes.into() }
-    }
-
-    /// The whole frame, as a server sends it.
-    pub(super) fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// The same, as one of many.
-    pub(super) fn shared(&self) -> Bytes {
-        self.bytes.clone()
-    }
-
-    pub(super) fn payload(&self) -> &[u8] {
-        &self.bytes[self.start..]
-    }
+    /// The same, compressed.
+    deflated: DeflatedFrames,
 }
 
 impl Prepared {
     /// A text message.
     pub fn text(text: &str) -> Self {
         let plain = Framed::new(Opcode::Text, 0, text.as_bytes());
-        let payload = ByteString::try_from(plain.bytes.slice(plain.start..));
+        let payload = ByteString::try_from(plain.shared_payload());
         Self::new(Opcode::Text, Message::Text(payload.unwrap_or_default()), plain)
     }
 
     /// A binary message.
     pub fn binary(data: &[u8]) -> Self {
         let plain = Framed::new(Opcode::Binary, 0, data);
-        let payload = plain.bytes.slice(plain.start..);
+        let payload = plain.shared_payload();
         Self::new(Opcode::Binary, Message::Binary(payload), plain)
     }
 
     fn new(opcode: Opcode, message: Message, plain: Framed) -> Self {
-        Self(Arc::new(Inner {
-            opcode,
-            message,
-            plain,
-            #[cfg(feature = "deflate")]
-            deflated: Default::default(),
-        }))
+        let inner = Inner { opcode, message, plain, deflated: Default::default() };
+        Self { inner: Arc::new(inner), alone: false }
     }
 
     /// The message, which shares the payload.
     pub fn message(&self) -> &Message {
-        &self.0.message
+        &self.inner.message
+    }
+
+    /// The same message, to be compressed once for all it is sent to, if `alone` says so: without reference
+    /// to what each of them has heard before.
+    #[cfg(feature = "server")]
+    pub(crate) fn alone(&self, alone: bool) -> Self {
+        Self { inner: Arc::clone(&self.inner), alone }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     pub(super) fn opcode(&self) -> Opcode {
-        self.0.opcode
+        self.inner.opcode
     }
 
     /// The frame for those who do not compress.
     pub(super) fn plain(&self) -> &Framed {
-        &self.0.plain
+        &self.inner.plain
     }
 
-    /// The frame for those who compress without takeover, with a window of so many bits, 9–15; made
-    /// by the first of them. `compress` gives nothing where the message would not shrink.
-    #[cfg(feature = "deflate")]
-    pub(super) fn deflated(
-        &self,
-        window_bits: u8,
-        compress: impl FnOnce(&[u8]) -> Option<Vec<u8>>,
-    ) -> Option<&Framed> {
-        let Inner { opcode, plain, deflated, .. } = &*self.0;
-        let slot = deflated.get(usize::from(window_bits.checked_sub(9)?))?;
-        slot.get_or_init(|| {
-            let payload = compress(plain.payload())?;
-            Some(Framed::new(*opcode, frame::RSV1, &payload))
-        })
-        .as_ref()
+    /// The frames for those who compress.
+    pub(super) fn deflated(&self) -> &DeflatedFrames {
+        &self.inner.deflated
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.0.message).finish()
+        f.debug_tuple("Prepared").field(&self.inner.message).finish()
     }
 }

@@ -12,16 +12,14 @@ use bytes::buf::Limit;
 use super::assemble::Assembler;
 use super::close::Close;
 use super::close_code::CloseCode;
-#[cfg(feature = "deflate")]
-use super::config::Compression;
 use super::config::{Bounds, Limits};
-#[cfg(feature = "deflate")]
-use super::deflate::{Inflater, Ratio};
+use super::deflate::{BoxedInflater, Compression, Inflater};
 use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
 use super::message::{Event, Message, Part};
 use super::opcode::Opcode;
 use super::plain::{self, Plain};
+use super::ratio::Ratio;
 use super::role::Role;
 use super::utf8;
 
@@ -36,9 +34,7 @@ pub struct Receiver {
     /// A pong came since somebody last asked.
     ponged: bool,
     replies: Replies,
-    /// Boxed, because most connections have none.
-    #[cfg(feature = "deflate")]
-    inflater: Option<Box<Inflater>>,
+    inflater: Option<BoxedInflater>,
 }
 
 /// Why nothing more is read.
@@ -131,15 +127,13 @@ impl Receiver {
             masked: matches!(role, Role::Server),
             ponged: false,
             replies: Replies::default(),
-            #[cfg(feature = "deflate")]
             inflater: None,
         }
     }
 
     /// The same, for a connection that has agreed on permessage-deflate, or has not.
-    #[cfg(feature = "deflate")]
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
-        self.inflater = compression.map(|agreed| Box::new(Inflater::new(agreed)));
+        self.inflater = compression.map(Inflater::boxed);
         if self.inflater.is_some() {
             // It keeps count of what came uncompressed.
             self.limits.too_long = 0;
@@ -148,9 +142,8 @@ impl Receiver {
     }
 
     /// How much compression has spared the peer.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
-        self.inflater.as_ref().map(|inflater| inflater.ratio).unwrap_or_default()
+        self.inflater.as_ref().map(|inflater| inflater.ratio()).unwrap_or_default()
     }
 
     /// Takes the next event off the front of `input`, which advances past it.
@@ -236,7 +229,6 @@ impl Receiver {
         let start = room.get_ref().len();
         let done = read(&mut room);
         let added = &mut room.into_inner()[start..];
-        #[cfg(feature = "deflate")]
         if let Some(inflater) = &mut self.inflater {
             inflater.pass(added.len() as u64);
         }
@@ -373,7 +365,6 @@ impl Receiver {
     fn gather(&mut self, piece: &Piece<'_>) -> Result<bool, Violation> {
         let Self { assembler, limits, .. } = self;
         let whole = piece.ends_message();
-        #[cfg(feature = "deflate")]
         if let Some(inflater) = &mut self.inflater
             && assembler.is_compressed()
         {
@@ -383,8 +374,6 @@ impl Receiver {
         } else {
             assembler.gather(piece, limits)?;
         }
-        #[cfg(not(feature = "deflate"))]
-        assembler.gather(piece, limits)?;
         if whole {
             assembler.finish()?;
         }
@@ -394,10 +383,7 @@ impl Receiver {
     #[inline]
     fn next_piece<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Piece<'b>>, Violation> {
         let Self { frames, assembler, limits, masked, .. } = self;
-        #[cfg(feature = "deflate")]
         let deflate = self.inflater.is_some();
-        #[cfg(not(feature = "deflate"))]
-        let deflate = false;
         let piece = frames.next(input, |header, whole| {
             // §5.2: MUST be 0 unless an extension was negotiated that defines them. RFC 7692 §6
             // defines RSV1, on the first frame of a message.
@@ -415,7 +401,6 @@ impl Receiver {
             }
             if header.opcode.is_control() { Ok(()) } else { assembler.admit(header, whole, limits) }
         })?;
-        #[cfg(feature = "deflate")]
         if let (Some(inflater), Some(piece)) = (&mut self.inflater, &piece)
             && !piece.opcode.is_control()
             && !assembler.is_compressed()

@@ -9,18 +9,15 @@ use bytes::Bytes;
 use super::as_event::AsEvent;
 use super::close::Close;
 use super::close_code::CloseCode;
-#[cfg(feature = "deflate")]
-use super::config::Compression;
-#[cfg(feature = "deflate")]
-use super::deflate::{Deflater, Ratio};
+use super::deflate::{BoxedDeflater, Compression, Deflater};
 use super::error::{Misuse, Violation};
-use super::frame;
-#[cfg(feature = "deflate")]
-use super::frame::RSV1;
+use super::frame::{self, RSV1};
+use super::framed::Framed;
 use super::header::Header;
 use super::message::Event;
 use super::opcode::Opcode;
-use super::prepared::{Framed, Prepared};
+use super::prepared::Prepared;
+use super::ratio::Ratio;
 use super::receive::{End, Replies};
 use super::role::{KeySource, Role};
 
@@ -36,9 +33,7 @@ pub struct Sender {
     /// How much waited to be written behind the last pong that went over `PONG_ROOM`: with less,
     /// some of it has gone since, so another may.
     ponged: u32,
-    /// Boxed, because most connections have none.
-    #[cfg(feature = "deflate")]
-    deflater: Option<Box<Deflater>>,
+    deflater: Option<BoxedDeflater>,
 }
 
 /// From how many bytes on a payload is better written from where it lies than copied.
@@ -54,34 +49,24 @@ impl Sender {
             Role::Client(keys) => Some(keys),
             Role::Server => None,
         };
-        Self {
-            keys,
-            unfinished: None,
-            closed: false,
-            ponged: u32::MAX,
-            #[cfg(feature = "deflate")]
-            deflater: None,
-        }
+        Self { keys, unfinished: None, closed: false, ponged: u32::MAX, deflater: None }
     }
 
     /// The same, for a connection that has agreed on permessage-deflate, or has not.
-    #[cfg(feature = "deflate")]
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
-        self.deflater = compression.map(|agreed| Box::new(Deflater::new(agreed)));
+        self.deflater = compression.map(Deflater::boxed);
         self
     }
 
     /// How much compression has spared this end.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
-        self.deflater.as_ref().map(|deflater| deflater.ratio).unwrap_or_default()
+        self.deflater.as_ref().map(|deflater| deflater.ratio()).unwrap_or_default()
     }
 
     /// Gives up a compressor that was not used since the last call; its window starts empty with the
     /// next message. To be called now and then: the tokio layer does so when its timer goes off,
     /// about once per keep-alive interval.
     pub fn rest(&mut self) {
-        #[cfg(feature = "deflate")]
         if self.unfinished.is_none()
             && let Some(deflater) = &mut self.deflater
         {
@@ -162,11 +147,7 @@ impl Sender {
     /// Whether what is sent needs a header and nothing else.
     #[inline]
     fn is_plain(&self) -> bool {
-        #[cfg(feature = "deflate")]
-        let compresses = self.deflater.is_some();
-        #[cfg(not(feature = "deflate"))]
-        let compresses = false;
-        self.keys.is_none() && !compresses
+        self.keys.is_none() && self.deflater.is_none()
     }
 
     /// Appends what was framed before, if it suits this connection.
@@ -200,12 +181,12 @@ impl Sender {
 
     /// What was framed before for all like this connection, and its reserved bits.
     fn framed<'p>(&mut self, prepared: &'p Prepared) -> Option<(&'p Framed, u8)> {
-        #[cfg(feature = "deflate")]
         if let Some(deflater) = &mut self.deflater {
-            if !deflater.stands_alone() {
+            if !deflater.stands_alone() && !prepared.is_alone() {
                 return None;
             }
-            if let Some(framed) = deflater.share(prepared) {
+            let (opcode, plain) = (prepared.opcode(), prepared.plain().payload());
+            if let Some(framed) = deflater.share(opcode, plain, prepared.deflated()) {
                 return Some((framed, RSV1));
             }
         }
@@ -324,7 +305,6 @@ impl Sender {
     /// Frames a whole message, compressed if that is agreed on and makes it smaller.
     #[inline]
     fn message(&mut self, opcode: Opcode, payload: &[u8], out: &mut Vec<u8>) {
-        #[cfg(feature = "deflate")]
         if let Some(deflater) = &mut self.deflater {
             let keys = self.keys;
             deflater.message(payload, |payload, compressed| {
@@ -339,7 +319,6 @@ impl Sender {
     /// Frames a part of a message, compressed if that is agreed on: how much it would spare is not
     /// known before the end.
     fn part(&mut self, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
-        #[cfg(feature = "deflate")]
         if let Some(deflater) = &mut self.deflater
             && deflater.is_able()
         {

@@ -1,22 +1,37 @@
-//! A server to deploy: it accepts, asks a hook, hands connections to a handler, and sees everybody off.
+//! A server: it accepts connections, asks a hook about each request, and gives each connection to a handler.
 //!
-//! ```text
-//!   serve                       what it listens to, allows and asks; its end
-//!     │
-//!   accepting                   the accept loop
-//!     │
-//!   task ─── connection         one connection's life · what its handler gets
-//!     ├── request ─── reply     what the hook sees · what it says
-//!     ├── auth                  credentials and cookies
-//!   registry ─── trace          who is here, how many may be, how they ended · what is told of it
-//!     │
-//!   listener ── tls             where connections come from · how they are encrypted
+//! ```no_run
+//! use bowstring::Error;
+//! use bowstring::server::{Server, ServerConnection};
+//!
+//! async fn echo(mut ws: ServerConnection) -> Result<(), Error> {
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.feed(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! Server::bind("127.0.0.1:9001").await?.serve(echo).await;
+//! # Ok(())
+//! # }
 //! ```
 //!
-//! Beside it stands `topic`: what is published to one goes to all who subscribe.
+//! | you want | use |
+//! |---|---|
+//! | to look at a request, choose a subprotocol, refuse, answer with a page | [`Server::on_request`]: [`Request`], [`Accept`], [`Answer`] |
+//! | to know who it is | [`Request::basic`], [`Request::bearer`], [`Request::cookie`], [`same_secret`] |
+//! | to say which pages may connect | [`Server::origins`], [`Origins`] |
+//! | to listen at several addresses, at Unix sockets | [`Listener`] |
+//! | to bound how many come | [`ServerLimits`] |
+//! | one message to many | [`Topic`] |
+//! | to end without losing messages | [`Server::drain_on`], [`ServerHandle`] |
+//! | to see how it does | [`ServerHandle::report`], [`Report`] |
 //!
-//! It stands on [`net`](crate::net) and keeps its rules: memory is bounded, errors are typed, and
-//! everything has a default that is safe to put on the internet.
+//! Limits and deadlines have defaults that are safe on the internet. The [guide](crate::guide::serving) explains all
+//! of it step by step.
+
+// The map of these files is in ARCHITECTURE.md; tests/layers.rs checks it.
 
 mod accept_loop;
 mod auth;
@@ -30,6 +45,7 @@ mod task;
 #[cfg(feature = "rustls-tls")]
 mod tls;
 mod topic;
+#[cfg_attr(not(feature = "tracing"), path = "trace_off.rs")]
 mod trace;
 
 pub use crate::handshake::{OriginError, Origins};

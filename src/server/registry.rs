@@ -71,7 +71,6 @@ pub struct Report {
     /// error while the server drains. Their connections are counted above all the same.
     pub handlers_failed: u64,
     /// What has gone over all of them.
-    #[cfg(feature = "metrics")]
     pub traffic: crate::net::Traffic,
 }
 
@@ -224,9 +223,7 @@ impl Registry {
 
     pub(super) fn report(&self) -> Report {
         let seats = self.seats();
-        #[cfg_attr(not(feature = "metrics"), expect(unused_mut))]
         let mut report = seats.report;
-        #[cfg(feature = "metrics")]
         for handle in seats.taken.values().filter_map(|seat| seat.handle.as_ref()) {
             report.traffic += handle.traffic();
         }
@@ -355,7 +352,6 @@ impl Drop for Place {
         let report = &mut seats.report;
         let opened = seat.handle.is_some();
         report.open -= u64::from(opened);
-        #[cfg(feature = "metrics")]
         if let Some(handle) = &seat.handle {
             report.traffic += handle.traffic();
         }

@@ -1,5 +1,6 @@
-//! What a server tells of its connections, if the feature `tracing` is on: a span for each, in which
-//! everything happens that its handler does, and events at its turning points.
+//! What a server tells of its connections with the feature `tracing`: a span for each, in which
+//! everything happens that its handler does, and events at its turning points. `trace_off.rs` stands in
+//! for it in builds without.
 //!
 //! | event | level | |
 //! |---|---|---|
@@ -23,37 +24,9 @@ use crate::net::Handle;
 
 /// The span of one connection.
 pub(super) struct Trace {
-    #[cfg(feature = "tracing")]
     span: tracing::Span,
 }
 
-#[cfg(not(feature = "tracing"))]
-impl Trace {
-    pub(super) fn new(_: u64, _: Peer) -> Self {
-        Self {}
-    }
-
-    pub(super) fn requested(&self, _: &str) {}
-
-    pub(super) fn refused(&self, _: StatusCode) {}
-
-    pub(super) fn answered(&self, _: StatusCode) {}
-
-    pub(super) fn opened(&self, _: &Handle) {}
-
-    pub(super) fn failed(&self, _: Option<&dyn Display>, _: bool) {}
-
-    pub(super) fn ended(&self, _: &Handle) {}
-
-    #[inline]
-    pub(super) fn within<T>(&self, work: impl FnOnce() -> T) -> T {
-        work()
-    }
-
-    pub(super) fn accepting_failed(_: &io::Error) {}
-}
-
-#[cfg(feature = "tracing")]
 impl Trace {
     pub(super) fn new(id: u64, peer: Peer) -> Self {
         use tracing::field::Empty;
@@ -131,7 +104,6 @@ impl Trace {
 }
 
 /// A text of a peer's, without anything that is not printable, and not too long.
-#[cfg(feature = "tracing")]
 fn escaped(text: &str) -> String {
     const MOST: usize = 200;
     let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();

@@ -41,20 +41,20 @@ const NAMES: [&str; 8] = ["mina", "Jörg", "서연", "alex", "priya", "도윤", 
 
 /// As chat servers send it: JSON, of some 150 to 300 bytes.
 fn corpus() -> Vec<String> {
-    let mut dice = Dice::new(2026);
+    let mut random = Random::new(2026);
     let mut hex = |digits: usize| -> String {
-        (0..digits).map(|_| char::from(b"0123456789abcdef"[dice.roll(16)])).collect()
+        (0..digits).map(|_| char::from(b"0123456789abcdef"[random.below(16)])).collect()
     };
     let ids: Vec<String> = (0..2000).map(|_| hex(24)).collect();
-    let mut dice = Dice::new(7);
+    let mut random = Random::new(7);
     let mut at = 1_790_000_000_000u64;
     ids.iter()
         .map(|id| {
-            at += dice.roll(60_000) as u64;
-            let (room, name) = (dice.roll(5), NAMES[dice.roll(NAMES.len())]);
-            let mut text = SAID[dice.roll(SAID.len())].to_owned();
-            if dice.roll(3) == 0 {
-                text = format!("{text} {}", SAID[dice.roll(SAID.len())]);
+            at += random.below(60_000) as u64;
+            let (room, name) = (random.below(5), NAMES[random.below(NAMES.len())]);
+            let mut text = SAID[random.below(SAID.len())].to_owned();
+            if random.below(3) == 0 {
+                text = format!("{text} {}", SAID[random.below(SAID.len())]);
             }
             format!(
                 r#"{{"type":"message","id":"{id}","room":"room-{room}","user":{{"name":"{name}","avatar":"/avatars/{}.png"}},"at":{at},"text":"{text}","edited":false}}"#,

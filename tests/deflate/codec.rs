@@ -166,35 +166,21 @@ fn mixed_with_what_is_not_compressed() {
 #[test]
 fn s18_invalid_text_inside() {
     let wire = deflate(b"ok\xffok");
-    let (_, violation) = receive(&default(), &frame_rsv1(1, &wire));
+    let (_, violation) = receive(&default(), &server_frame(FIN | RSV1 | TEXT, &wire));
     assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 2 }));
-    let (_, violation) = receive(&default(), &frame_rsv1(1, &deflate(b"\xed\x95")));
+    let (_, violation) =
+        receive(&default(), &server_frame(FIN | RSV1 | TEXT, &deflate(b"\xed\x95")));
     assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 0 }));
-}
-
-fn frame_rsv1(opcode: u8, payload: &[u8]) -> Vec<u8> {
-    let mut bytes = frame(true, opcode, payload);
-    bytes[0] |= 0x40;
-    bytes
 }
 
 /// 1 GiB of zeros, compressed about as well as DEFLATE can, in so many frames. A flush ends on a byte,
 /// so that one MiB's blocks may follow themselves.
-fn bomb(fragments: usize) -> Vec<u8> {
+fn bomb(count: usize) -> Vec<u8> {
     let mut wire = [deflate(&[0; 1 << 20]), vec![0, 0, 0xFF, 0xFF]].concat().repeat(1024);
     wire.truncate(wire.len() - 4);
     assert!(wire.len() < 1_100_000, "{}", wire.len());
-    if fragments == 1 {
-        return frame_rsv1(2, &wire);
-    }
-    let size = wire.len().div_ceil(fragments);
-    let mut bytes = Vec::new();
-    for (i, piece) in wire.chunks(size).enumerate() {
-        let mut frame = frame((i + 1) * size >= wire.len(), if i == 0 { 2 } else { 0 }, piece);
-        frame[0] |= if i == 0 { 0x40 } else { 0 };
-        bytes.extend(frame);
-    }
-    bytes
+    let pieces: Vec<_> = wire.chunks(wire.len().div_ceil(count)).collect();
+    fragments(RSV1 | BINARY, &pieces).concat()
 }
 
 #[test]
@@ -229,10 +215,10 @@ fn s12_a_bomb_stops_at_the_limit() {
 fn s13_the_limit_is_per_message_and_inflated() {
     for mut config in [default(), alone()] {
         config.limits.max_message_size = 1000;
-        let fits = frame_rsv1(2, &deflate(&[b'a'; 1000]));
+        let fits = server_frame(FIN | RSV1 | BINARY, &deflate(&[b'a'; 1000]));
         let (events, violation) = receive(&config, &fits.repeat(3));
         assert_eq!((events.len(), violation), (3, None));
-        let passes = frame_rsv1(2, &deflate(&[b'a'; 1001]));
+        let passes = server_frame(FIN | RSV1 | BINARY, &deflate(&[b'a'; 1001]));
         let (events, violation) = receive(&config, &[fits.repeat(3), passes].concat());
         assert_eq!(events.len(), 3);
         let code = violation.map(Violation::code);
@@ -248,7 +234,8 @@ fn s13_the_limit_is_per_message_and_inflated() {
             ..10 => Violation::InvalidUtf8 { offset: at as u64 },
             _ => Violation::MessageTooLarge { len: len as u64, limit: 10 },
         };
-        let run = run(CLIENT, &config, Way::Recv, [&*frame_rsv1(1, &deflate(&text))]);
+        let run =
+            run(CLIENT, &config, Way::Recv, [&*server_frame(FIN | RSV1 | TEXT, &deflate(&text))]);
         assert_eq!(run.violation, Some(expected), "{len} {at}");
     }
     // What does not shrink may be a little longer on the wire than the limit.
@@ -270,7 +257,7 @@ fn s15_misuse_of_the_window_and_of_blocks() {
         ("behind the front of the window", b"\x4b\x04\x12\x00"),
         ("a stored block cut short", b"\x00\x05\x00\xfa\xff\x48\x65"),
     ] {
-        let (events, violation) = receive(&default(), &frame_rsv1(2, wire));
+        let (events, violation) = receive(&default(), &server_frame(FIN | RSV1 | BINARY, wire));
         assert_eq!((events.len(), violation), (0, broken), "{about}");
     }
     // The window of the message before is gone without takeover.
@@ -286,10 +273,13 @@ fn s15_misuse_of_the_window_and_of_blocks() {
     // Final blocks, many in one message, each a stream of its own.
     let finals = b"\xf3\x48\xcd\xc9\xc9\x07\x00".repeat(3);
     let wire = [&finals[..], &[0]].concat();
-    assert_eq!(receive(&default(), &frame_rsv1(1, &wire)).0, [Message::from("HelloHelloHello")]);
+    assert_eq!(
+        receive(&default(), &server_frame(FIN | RSV1 | TEXT, &wire)).0,
+        [Message::from("HelloHelloHello")]
+    );
     // A megabyte of empty blocks makes nothing, and ends.
     let wire = b"\x00\x00\x00\xff\xff".repeat(200_000);
-    let mut bytes = frame_rsv1(2, &[&wire[..], &[0]].concat());
+    let mut bytes = server_frame(FIN | RSV1 | BINARY, &[&wire[..], &[0]].concat());
     let mut connection = Connection::new(CLIENT, &default(), Instant::now());
     let mut input = &mut bytes[..];
     assert_eq!(connection.recv(&mut input, &mut Vec::new()), Ok(Some(Event::Binary(b""))));
@@ -299,8 +289,8 @@ fn s15_misuse_of_the_window_and_of_blocks() {
 #[test]
 fn sense() {
     let noise: Vec<u8> = {
-        let mut dice = Dice::new(7);
-        (0..5000).map(|_| dice.roll(256) as u8).collect()
+        let mut random = Random::new(7);
+        (0..5000).map(|_| random.below(256) as u8).collect()
     };
     let words = b"bowstring ".repeat(100);
     for (send, frugal) in [
@@ -315,7 +305,7 @@ fn sense() {
             end.feed(message, &mut out).unwrap();
         }
         let rsv1: Vec<bool> =
-            frames_with(&out, 0b100).iter().map(|frame| frame.rsv == 0b100).collect();
+            legal_frames_with(&out, 0b100).iter().map(|frame| frame.rsv == 0b100).collect();
         assert_eq!(rsv1, [false, true, false, true, false, true], "{send:?}");
         let (events, violation) = receive(&config(send, send, 0), &out);
         assert_eq!(violation, None);
@@ -326,7 +316,7 @@ fn sense() {
     let tiny = context(true, 8);
     let mut out = Vec::new();
     server(&config(tiny, tiny, 0)).feed(&words, &mut out).unwrap();
-    assert_eq!(out, frame(true, 2, &words));
+    assert_eq!(out, server_frame(FIN | BINARY, &words));
 }
 
 /// A kept window serves as well as a kept engine: the same again is almost nothing.
@@ -379,14 +369,14 @@ proptest! {
         if let Some(compression) = &mut config.compression {
             compression.level = level;
         }
-        let mut dice = Dice::new(seed);
+        let mut random = Random::new(seed);
         let mut sender = server(&pooled(config, frugal.0));
         let mut wire = Vec::new();
         for message in &messages {
-            if dice.roll(2) == 0 {
+            if random.below(2) == 0 {
                 sender.feed(message, &mut wire).unwrap();
             } else {
-                for part in dice.cut(message) {
+                for part in random.cut(message) {
                     sender.feed_part(part, false, &mut wire).unwrap();
                 }
                 sender.feed_part(&b""[..], true, &mut wire).unwrap();
@@ -394,7 +384,7 @@ proptest! {
         }
         let config = pooled(config, frugal.1);
         for way in WAYS {
-            let run = run(CLIENT, &config, way, dice.cut(&wire));
+            let run = run(CLIENT, &config, way, random.cut(&wire));
             prop_assert_eq!(run.violation, None);
             let events: Vec<_> = run.events.iter().map(|event| event.as_bytes()).collect();
             prop_assert_eq!(&events, &messages);
@@ -404,7 +394,7 @@ proptest! {
         let mut payload = Vec::new();
         let mut compressed = false;
         let mut sent = messages.iter();
-        for frame in frames_with(&wire, 0b100) {
+        for frame in legal_frames_with(&wire, 0b100) {
             compressed |= frame.rsv == 0b100;
             payload.extend(frame.payload);
             if frame.fin {
@@ -427,7 +417,7 @@ proptest! {
     fn any_bytes_keep_the_limit(wire in prop::collection::vec(any::<u8>(), 0..300)) {
         let mut config = default();
         config.limits.max_message_size = 4096;
-        let run = run(CLIENT, &config, Way::Recv, [&frame_rsv1(2, &wire)[..]]);
+        let run = run(CLIENT, &config, Way::Recv, [&server_frame(FIN | RSV1 | BINARY, &wire)[..]]);
         prop_assert!(run.events.iter().all(|event| event.as_bytes().len() <= 4096));
         prop_assert_eq!(run.events.len(), usize::from(run.violation.is_none()));
     }

@@ -26,8 +26,8 @@ fn sent(sender: &mut Sender, event: impl AsEvent) -> Vec<u8> {
 }
 
 fn text(number: usize) -> String {
-    let mut dice = Dice::new(number as u64);
-    (0..300).map(|_| format!("{:x}", dice.roll(16))).collect()
+    let mut random = Random::new(number as u64);
+    (0..300).map(|_| format!("{:x}", random.below(16))).collect()
 }
 
 /// Once the thread has its engines and buffers, a message allocates nothing beyond what it is.
@@ -155,7 +155,7 @@ fn what_lies_in_too_much_is_copied_or_cut() {
     const LARGE: usize = 1 << 20;
     let cost = |len: usize| {
         let (mut sender, mut receiver) = pair(&compression(false, 15, false));
-        let mut large = frame(true, 2, &[7; LARGE]);
+        let mut large = server_frame(FIN | BINARY, &[7; LARGE]);
         let mut wire = Vec::new();
         sender.feed_part(&vec![7; len][..], true, &mut wire).unwrap();
         // The thread's own.
@@ -243,8 +243,8 @@ fn a_thread_keeps_little() {
     let (four, twenty) = (kept(4), kept(20));
     assert!(four > 4 * 30_000 && twenty < four, "{four} {twenty}");
 
-    let mut dice = Dice::new(3);
-    let noise: Vec<u8> = (0..400_000).map(|_| dice.roll(256) as u8).collect();
+    let mut random = Random::new(3);
+    let noise: Vec<u8> = (0..400_000).map(|_| random.below(256) as u8).collect();
     let after = |len: usize| {
         let cost = measure(|| drop(sent(&mut pair(&agreed).0, &noise[..len])));
         cost.bytes_current
@@ -261,10 +261,10 @@ fn a_thread_keeps_little() {
 #[test]
 fn straight_into_a_message() {
     let agreed = compression(false, 15, true);
-    let mut dice = Dice::new(3);
-    let noise: Vec<u8> = (0..400_000).map(|_| dice.roll(256) as u8).collect();
+    let mut random = Random::new(3);
+    let noise: Vec<u8> = (0..400_000).map(|_| random.below(256) as u8).collect();
     let (_, mut receiver) = pair(&agreed);
-    let mut wire = frame(true, 2, &noise);
+    let mut wire = server_frame(FIN | BINARY, &noise);
     let (mut front, back) = wire.split_at_mut(100_000);
     assert_eq!(receiver.recv(&mut front), Ok(None));
     let mut rest = &*back;

@@ -44,8 +44,8 @@ fn compressed_once_for_each_window() {
 
 #[test]
 fn what_does_not_shrink_or_is_short_goes_as_it_is() {
-    let mut dice = Dice::new(1);
-    let noise: Vec<u8> = (0..300).map(|_| dice.roll(256) as u8).collect();
+    let mut random = Random::new(1);
+    let noise: Vec<u8> = (0..300).map(|_| random.below(256) as u8).collect();
     let prepared = Prepared::binary(&noise);
     let plain = sent(&mut Sender::new(Role::Server), &*noise);
     assert_eq!(sent(&mut alone(15), &prepared), plain);

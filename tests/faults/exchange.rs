@@ -13,7 +13,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 
 use crate::proxy::{Fault, Proxy};
-use crate::support::Dice;
+use crate::support::Random;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Door {
@@ -356,10 +356,10 @@ impl Ledger {
 fn message(number: u32, sizes: Sizes) -> Message {
     const WORDS: [&str; 8] = ["a", "ab ", "é", "漢", "0", "한글 ", "🙂", "and "];
     let len = len(number, sizes);
-    let mut dice = Dice::new(number.into());
+    let mut random = Random::new(number.into());
     let mut text = format!("{number:08x}");
     while text.len() + 8 < len {
-        let word = WORDS[dice.roll(WORDS.len())];
+        let word = WORDS[random.below(WORDS.len())];
         text.push_str(if text.len() + word.len() + 8 > len { "." } else { word });
     }
     text.push_str(&format!("{:08x}", checksum(&text)));
@@ -369,14 +369,14 @@ fn message(number: u32, sizes: Sizes) -> Message {
 
 /// How long message `number` is.
 fn len(number: u32, sizes: Sizes) -> usize {
-    let mut dice = Dice::new(u64::from(number) << 20);
-    let small = 16 + dice.roll(8);
+    let mut random = Random::new(u64::from(number) << 20);
+    let small = 16 + random.below(8);
     match sizes {
         Sizes::Small => small,
         Sizes::Mixed => match (number % 1024, number % 64) {
-            (150, _) => small + dice.roll(70_000),
-            (_, 5) => small + dice.roll(2000),
-            _ => small + dice.roll(40),
+            (150, _) => small + random.below(70_000),
+            (_, 5) => small + random.below(2000),
+            _ => small + random.below(40),
         },
     }
 }

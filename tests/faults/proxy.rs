@@ -20,7 +20,7 @@ use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 
-use crate::support::Dice;
+use crate::support::Random;
 
 /// What happens to the bytes of one direction. Bytes are counted from 0, the handshake's included.
 #[derive(Clone, Copy, Debug)]
@@ -68,8 +68,8 @@ impl Proxy {
             let mut connections = JoinSet::new();
             for number in 0.. {
                 let (inner, _) = listener.accept().await.unwrap();
-                let dice = [2 * number, 2 * number + 1].map(|n| Dice::new(seed ^ (n << 32)));
-                connections.spawn(connection(inner, server, [up, down], dice, counts.clone()));
+                let random = [2 * number, 2 * number + 1].map(|n| Random::new(seed ^ (n << 32)));
+                connections.spawn(connection(inner, server, [up, down], random, counts.clone()));
             }
         });
         Self { address, passed, task: task.abort_handle() }
@@ -103,7 +103,7 @@ async fn connection(
     mut inner: TcpStream,
     server: SocketAddr,
     [up, down]: [Fault; 2],
-    [up_dice, down_dice]: [Dice; 2],
+    [up_random, down_random]: [Random; 2],
     [up_count, down_count]: [Arc<AtomicUsize>; 2],
 ) {
     let Ok(mut outer) = TcpStream::connect(server).await else { return };
@@ -113,8 +113,11 @@ async fn connection(
     let (inner_read, inner_write) = inner.split();
     let (outer_read, outer_write) = outer.split();
     let pumps = tokio::try_join!(
-        pump(Line { from: inner_read, to: outer_write, count: &up_count, dice: up_dice }, up),
-        pump(Line { from: outer_read, to: inner_write, count: &down_count, dice: down_dice }, down),
+        pump(Line { from: inner_read, to: outer_write, count: &up_count, random: up_random }, up),
+        pump(
+            Line { from: outer_read, to: inner_write, count: &down_count, random: down_random },
+            down
+        ),
     );
     match pumps {
         Ok(_) => {}
@@ -142,7 +145,7 @@ struct Line<'a> {
     from: ReadHalf<'a>,
     to: WriteHalf<'a>,
     count: &'a AtomicUsize,
-    dice: Dice,
+    random: Random,
 }
 
 impl Line<'_> {
@@ -205,7 +208,7 @@ async fn pump(mut line: Line<'_>, fault: Fault) -> Result<(), Break> {
 }
 
 async fn delay(line: &mut Line<'_>, most: Duration) -> io::Result<()> {
-    let Line { from, to, count, dice } = line;
+    let Line { from, to, count, random } = line;
     let (late, mut due) = mpsc::channel::<(Instant, Vec<u8>)>(1000);
     let taking = async {
         let mut piece = vec![0; PIECE];
@@ -215,7 +218,7 @@ async fn delay(line: &mut Line<'_>, most: Duration) -> io::Result<()> {
                 drop(late);
                 return Ok(());
             }
-            let wait = most * dice.roll(1000) as u32 / 1000;
+            let wait = most * random.below(1000) as u32 / 1000;
             // The writer is gone only if it has failed, which ends this too.
             let _ = late.send((Instant::now() + wait, piece[..len].to_vec())).await;
         }

@@ -14,7 +14,7 @@ async fn disturbed(door: Door, is_server: bool, seed: u64, plan: &Plan) {
         config.high_water = 30;
     }
     let (ws, peer) = conversation(is_server, seed, &config);
-    peer.state().stutter = Some((Rng(seed + 2), 2));
+    peer.state().stutter = Some((Random::new(seed + 2), 2));
     let mut got = Vec::new();
     let result = in_time(echo(door, ws, plan, &mut got)).await;
     assert!(result.is_ok(), "{door:?} {is_server} {plan:?}: {result:?}");
@@ -57,7 +57,7 @@ async fn s42_a_handshake_dropped_at_any_poll() {
     for is_server in [true, false] {
         for n in 1.. {
             let (stream, peer) = scripted();
-            peer.state().stutter = Some((Rng(n), 2));
+            peer.state().stutter = Some((Random::new(n), 2));
             peer.state().reads = Cut::Each(20);
             peer.state().writes = Cut::Each(20);
             let request = request();

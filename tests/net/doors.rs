@@ -155,8 +155,8 @@ pub fn conversation(is_server: bool, seed: u64, config: &Config) -> (WebSocket<S
     peer.send(first);
     let mut state = peer.state();
     state.last = Some((5, last.to_vec()));
-    state.reads = Cut::Drawn(Rng(seed), 60);
-    state.writes = Cut::Drawn(Rng(seed + 1), 80);
+    state.reads = Cut::Drawn(Random::new(seed), 60);
+    state.writes = Cut::Drawn(Random::new(seed + 1), 80);
     state.polite = Some(!is_server);
     drop(state);
     (ws, peer)
@@ -328,9 +328,9 @@ async fn parts(writer: &Writer<Scripted>, message: &Message, plan: &Plan) -> Res
 /// What was written is whole frames, in order and each once: all of them if the connection `ended`
 /// as it should, else as many as there are, and perhaps a part of one.
 pub fn check(door: Door, is_server: bool, written: &[u8], ended: bool) {
-    let (frames, rest) = parse(written);
+    let (frames, rest) = parse_frames(written);
     assert!(rest.is_empty() || !ended, "half a frame");
-    assert!(frames.iter().all(|frame| frame.masked != is_server));
+    assert!(frames.iter().all(|frame| frame.is_masked() != is_server));
     let mut messages: Vec<Message> = Vec::new();
     let mut pongs = Vec::new();
     let mut closes = 0;

@@ -10,7 +10,7 @@ use tokio_tungstenite::tungstenite::protocol::frame::Frame as ForeignFrame;
 use tokio_tungstenite::tungstenite::protocol::frame::coding::{Data, OpCode};
 use tokio_tungstenite::{accept_async, client_async};
 
-use crate::support::Rng;
+use crate::support::Random;
 
 type ForeignError = tokio_tungstenite::tungstenite::Error;
 
@@ -47,7 +47,7 @@ where
     S: Stream<Item = Result<Foreign, ForeignError>> + Sink<Foreign, Error = ForeignError> + Unpin,
 {
     for len in sizes() {
-        let data = Foreign::binary(Rng(len as u64).bytes(len));
+        let data = Foreign::binary(Random::new(len as u64).bytes(len));
         let text = Foreign::text("é".repeat(len / 2));
         for message in [data, text] {
             ws.send(message.clone()).await.unwrap();
@@ -137,7 +137,7 @@ async fn our_client_talks() {
     let (ws, _) = connect_with(&request, &config).await.unwrap();
     let (mut reader, writer) = ws.split();
     for len in sizes() {
-        let data = Rng(len as u64).bytes(len);
+        let data = Random::new(len as u64).bytes(len);
         writer.send(&data).await.unwrap();
         assert!(reader.recv().await.unwrap().unwrap().as_bytes() == data);
     }

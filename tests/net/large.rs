@@ -12,15 +12,15 @@ use crate::support::*;
 
 /// What a peer says: frames of every size about the limits at which reading and writing change.
 fn conversation(masked: bool) -> (Vec<u8>, Vec<Message>) {
-    let mut rng = Rng(11);
+    let mut random = Random::new(11);
     let (mut wire, mut said) = (Vec::new(), Vec::new());
     for len in [300_000, 10, 65_535, 65_536, (256 << 10) - 14, 256 << 10, 1 << 20, 0, 700_000] {
-        let data = rng.bytes(len);
+        let data = random.bytes(len);
         wire.extend(frame(masked, true, 2, &data));
         said.push(Message::from(data));
     }
     // In fragments, with pings in between, and text.
-    let data = rng.bytes(900_000);
+    let data = random.bytes(900_000);
     wire.extend(frame(masked, false, 2, &data[..400_000]));
     wire.extend(frame(masked, true, 9, b"between"));
     wire.extend(frame(masked, false, 0, &data[400_000..400_001]));
@@ -35,11 +35,11 @@ fn conversation(masked: bool) -> (Vec<u8>, Vec<Message>) {
 
 /// Writes in pieces, of which many are small and some are larger than a read.
 async fn drip(peer: &mut (impl AsyncWrite + Unpin), wire: &[u8], seed: u64) {
-    let mut rng = Rng(seed);
+    let mut random = Random::new(seed);
     let mut rest = wire;
     while !rest.is_empty() {
-        let most = [10, 5000, 70_000, 1 << 20][rng.below(4)].min(rest.len());
-        let (piece, behind) = rest.split_at(1 + rng.below(most));
+        let most = [10, 5000, 70_000, 1 << 20][random.below(4)].min(rest.len());
+        let (piece, behind) = rest.split_at(1 + random.below(most));
         peer.write_all(piece).await.unwrap();
         rest = behind;
         tokio::task::yield_now().await;
@@ -153,9 +153,10 @@ async fn a_fragment_too_many_behind_what_was_read_straight() {
 /// What is written from where it lies keeps its order with what waits, and with what comes behind.
 #[tokio::test(start_paused = true)]
 async fn sent_whole_however_it_goes() {
-    let mut rng = Rng(23);
-    let said: Vec<Vec<u8>> =
-        [5, 20_000, 16 << 10, (16 << 10) - 1, 300_000, 1, 1, 100_000].map(|n| rng.bytes(n)).into();
+    let mut random = Random::new(23);
+    let said: Vec<Vec<u8>> = [5, 20_000, 16 << 10, (16 << 10) - 1, 300_000, 1, 1, 100_000]
+        .map(|n| random.bytes(n))
+        .into();
     for (pipe, prepared) in [1 << 10, 30_000, 4 << 20].into_iter().flat_map(|n| [(n, 3), (n, 1)]) {
         let (near, mut far) = tokio::io::duplex(pipe);
         let mut ws = WebSocket::from_raw(near, Role::Server, [], &Config::default());
@@ -185,7 +186,7 @@ async fn sent_whole_however_it_goes() {
                 wire
             }
         );
-        let (frames, rest) = parse(&wire);
+        let (frames, rest) = parse_frames(&wire);
         assert!(rest.is_empty(), "{pipe}");
         let heard: Vec<_> = frames.into_iter().map(|frame| frame.payload).collect();
         assert_eq!(heard.len(), 2 * said.len());
@@ -196,7 +197,7 @@ async fn sent_whole_however_it_goes() {
 /// What many are sent is written from one place, wherever the stream stops, and whatever comes behind it.
 #[tokio::test(start_paused = true)]
 async fn what_is_shared_arrives_whole() {
-    let large = Rng(31).bytes(100_000);
+    let large = Random::new(31).bytes(100_000);
     let shared = Prepared::binary(&large);
     let [whole, before, close, after] = [
         frame(false, true, 2, &large),
@@ -244,7 +245,7 @@ async fn what_is_shared_arrives_whole() {
 /// fed before.
 #[tokio::test(start_paused = true)]
 async fn large_messages_do_not_wait_for_a_flush() {
-    let large = Rng(5).bytes(100_000);
+    let large = Random::new(5).bytes(100_000);
     let all = [frame(false, true, 1, b"before"), frame(false, true, 2, &large)].concat();
     for split in [false, true] {
         for room in [0, 50_000, usize::MAX] {

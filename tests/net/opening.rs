@@ -109,9 +109,9 @@ async fn interim_answers_are_passed_over() {
 /// A mebibyte in the same segment, as one message and as many.
 #[tokio::test(start_paused = true)]
 async fn s27_a_mebibyte_glued_to_the_handshake() {
-    let data = Rng(1).bytes(1 << 20);
+    let data = Random::new(1).bytes(1 << 20);
     for size in [1 << 20, 1000] {
-        for cut in [Cut::Whole, Cut::Drawn(Rng(2), 70_000)] {
+        for cut in [Cut::Whole, Cut::Drawn(Random::new(2), 70_000)] {
             let frames = |masked: bool| -> Vec<u8> {
                 data.chunks(size).flat_map(|piece| frame(masked, true, BINARY, piece)).collect()
             };
@@ -204,7 +204,7 @@ async fn s26_refusals_have_their_status_and_end_politely() {
         (many, 431),
     ]);
     for (head, status) in cases {
-        for cut in [Cut::Whole, Cut::Drawn(Rng(9), 30)] {
+        for cut in [Cut::Whole, Cut::Drawn(Random::new(9), 30)] {
             let behind = "GET /second HTTP/1.1\r\nHost: a\r\n\r\n".repeat(100);
             let bytes = [head.as_bytes(), behind.as_bytes()].concat();
             let (refused, peer) = accepted(cut, &bytes).await;
@@ -335,7 +335,7 @@ async fn s25_a_status_comes_with_its_body_in_any_framing() {
         ),
     ];
     for (status, rest, body) in cases {
-        for cut in [Cut::Whole, Cut::Drawn(Rng(1), 50)] {
+        for cut in [Cut::Whole, Cut::Drawn(Random::new(1), 50)] {
             let (opened, peer) = connected(&request(), cut, |peer, _| {
                 peer.send(format!("HTTP/1.1 {status} Whatever\r\n{rest}"));
                 peer.end();

@@ -77,7 +77,7 @@ async fn s11_an_echo_stops_reading_when_its_peer_does_not() {
         // One block is read whole.
         assert!(peer.state().flooded <= (64 << 10) + (300 << 10), "{}", peer.state().flooded);
         assert_eq!(peer.total(), 9900);
-        let (frames, _) = parse(&peer.taken());
+        let (frames, _) = parse_frames(&peer.taken());
         assert!(frames.iter().all(|frame| frame.payload == [7; MESSAGE]));
     }
 }
@@ -191,7 +191,7 @@ async fn a_full_socket_that_closes_reads_on() {
             writing.write_all(&said(CLOSE, close_payload(1001, ""))).await.unwrap();
             let end = reading.read_to_end(&mut heard).await;
             assert_eq!(end.unwrap(), 0);
-            parse(&heard).0.len()
+            parse_frames(&heard).0.len()
         };
         let closing = async {
             match door {

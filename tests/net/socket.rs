@@ -174,14 +174,14 @@ async fn parts_are_fragments_and_control_frames_go_between() {
         (true, TEXT, b"three"),
     ];
     assert_eq!(seen, expected);
-    assert!(frames.iter().all(|frame| frame.masked));
+    assert!(frames.iter().all(|frame| frame.is_masked()));
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_large_message_passes_in_parts_without_being_gathered() {
     let (mut ws, peer) = server(&quiet());
-    let data = Rng(1).bytes(3 << 20);
-    peer.state().reads = Cut::Drawn(Rng(2), 100_000);
+    let data = Random::new(1).bytes(3 << 20);
+    peer.state().reads = Cut::Drawn(Random::new(2), 100_000);
     peer.send(said(BINARY, &data));
     let (mut got, mut longest, mut ended) = (Vec::new(), 0, false);
     while !ended {
@@ -220,12 +220,12 @@ async fn a_batch_keeps_what_is_not_asked_for_and_waits_for_what_is_not_whole() {
 
 #[tokio::test(start_paused = true)]
 async fn messages_of_all_sizes_in_all_cuts() {
-    let mut rng = Rng(3);
+    let mut random = Random::new(3);
     let sizes = [0, 1, 125, 126, 127, 4096, 65535, 65536, 262_130, 262_144, 300_000];
-    for cut in [Cut::Whole, Cut::Each(1), Cut::Each(4099), Cut::Drawn(Rng(4), 50_000)] {
+    for cut in [Cut::Whole, Cut::Each(1), Cut::Each(4099), Cut::Drawn(Random::new(4), 50_000)] {
         let (mut ws, peer) = server(&quiet());
         let sizes = &sizes[..if matches!(cut, Cut::Each(1)) { 6 } else { sizes.len() }];
-        let sent: Vec<_> = sizes.iter().map(|len| rng.bytes(*len)).collect();
+        let sent: Vec<_> = sizes.iter().map(|len| random.bytes(*len)).collect();
         peer.state().reads = cut.clone();
         for data in &sent {
             // In two fragments, with a ping between.
@@ -264,7 +264,7 @@ async fn from_raw_begins_with_what_was_read_before() {
 
 #[tokio::test(start_paused = true)]
 async fn s27_more_early_bytes_than_a_read_block_holds() {
-    let data = Rng(5).bytes(1 << 20);
+    let data = Random::new(5).bytes(1 << 20);
     let early = [said(BINARY, &data), said(TEXT, "x"), said(TEXT, "y")[..3].to_vec()].concat();
     let (stream, peer) = scripted();
     let mut ws = WebSocket::from_raw(stream, Role::Server, early, &quiet());

@@ -22,12 +22,12 @@ fn pair(pipe: usize, config: &Config) -> (WebSocket<DuplexStream>, WebSocket<Dup
 }
 
 async fn flood(writer: Writer<DuplexStream>, seed: u64, count: u32) {
-    let mut rng = Rng(seed);
+    let mut random = Random::new(seed);
     for n in 0..count {
         let mut data = n.to_be_bytes().to_vec();
-        let len = rng.below(300);
-        data.extend(rng.bytes(len));
-        match rng.below(4) {
+        let len = random.below(300);
+        data.extend(random.bytes(len));
+        match random.below(4) {
             0 => writer.feed(&data).await.unwrap(),
             1 => {
                 writer.feed_part(&data[..4], false).await.unwrap();
@@ -42,15 +42,15 @@ async fn flood(writer: Writer<DuplexStream>, seed: u64, count: u32) {
 }
 
 async fn receive(reader: &mut Reader<DuplexStream>, seed: u64, count: u32) -> usize {
-    let mut rng = Rng(seed);
+    let mut random = Random::new(seed);
     let (mut n, mut pongs) = (0u32, 0);
     while n < count {
         match reader.recv().await.unwrap().unwrap() {
             Message::Binary(data) => {
-                let len = rng.below(300);
+                let len = random.below(300);
                 assert_eq!(data[..4], n.to_be_bytes());
-                assert!(data[4..] == rng.bytes(len), "{n}");
-                rng.below(4);
+                assert!(data[4..] == random.bytes(len), "{n}");
+                random.below(4);
                 n += 1;
             }
             Message::Pong(_) => pongs += 1,

@@ -23,7 +23,7 @@ pub(in crate::net) struct FrameWriter {
     high_water: u32,
     policy: Overflow,
     /// What must wait to be framed, and what was dropped, if anything ever was.
-    backlog: Option<Box<Backlog>>,
+    pub(super) backlog: Option<Box<Backlog>>,
 }
 
 impl FrameWriter {
@@ -66,11 +66,7 @@ impl FrameWriter {
     }
 
     #[cold]
-    fn offer_full(
-        &mut self,
-        event: &impl AsEvent,
-        when_full: WhenFull,
-    ) -> Result<Offered, Misuse> {
+    fn offer_full(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Misuse> {
         // §5.5.1, §5.4: that is no want of room, so no policy hides it.
         if self.sender.has_closed() {
             self.feed(event)?;
@@ -87,6 +83,12 @@ impl FrameWriter {
         }
     }
 
+    /// Whether something may be framed; what may not be framed at all is told at once.
+    pub(in crate::net) fn has_room(&self) -> Offered {
+        let full = self.is_full() && !self.sender.has_closed();
+        if full { Offered::Full } else { Offered::Queued }
+    }
+
     /// Frames the next part of a message if there is room.
     pub(in crate::net) fn offer_part(
         &mut self,
@@ -94,47 +96,13 @@ impl FrameWriter {
         fin: bool,
     ) -> Result<Offered, Misuse> {
         // A part has no policy, because a message cannot do without it.
-        if self.is_full() && !self.sender.has_closed() {
+        if self.has_room() == Offered::Full {
             return Ok(Offered::Full);
         }
         self.feed_part(part, fin).map(|()| Offered::Queued)
     }
 
-    /// The same as [`offer`](Self::offer) for one who knows nothing of a message that may be under way in parts (§5.4): what is
-    /// sent meanwhile waits for its end.
-    #[cfg(feature = "server")]
-    #[inline]
-    pub(in crate::net) fn offer_published(
-        &mut self,
-        event: &impl AsEvent,
-        when_full: WhenFull,
-        stream: Pin<&mut impl AsyncWrite>,
-    ) -> Result<Offered, Misuse> {
-        if !self.sender.is_unfinished() {
-            return self.offer(event, when_full, stream);
-        }
-        if !self.may_queue() {
-            return self.without_room(event, when_full);
-        }
-        self.backlog.get_or_insert_default().push(event, usize::MAX);
-        Ok(Offered::Queued)
-    }
-
-    /// Whether what is published now finds no room.
-    #[cfg(feature = "server")]
-    #[inline]
-    pub(in crate::net) fn is_full_for_published(&self) -> bool {
-        if self.sender.is_unfinished() { !self.may_queue() } else { self.is_full() }
-    }
-
-    /// Whether there is room after a message that is under way in parts.
-    #[cfg(feature = "server")]
-    fn may_queue(&self) -> bool {
-        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.cost());
-        self.write_buffer.len() + queued <= self.high_water()
-    }
-
-    fn without_room(
+    pub(super) fn without_room(
         &mut self,
         event: &impl AsEvent,
         when_full: WhenFull,
@@ -275,13 +243,6 @@ impl FrameWriter {
     pub(in crate::net) fn is_full(&self) -> bool {
         self.write_buffer.len() > self.high_water()
             || self.has_backlog() && !self.sender.is_unfinished()
-    }
-
-    /// Whether more waits than half of what may.
-    #[cfg(feature = "server")]
-    #[inline]
-    pub(in crate::net) fn is_half_full(&self) -> bool {
-        self.write_buffer.len() > self.high_water() / 2
     }
 
     /// How much may be read, so that what waits stays near the mark even where all of it is answered

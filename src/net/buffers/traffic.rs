@@ -1,14 +1,12 @@
-//! What has gone over a connection, counted if the feature `metrics` is on; else [`Count`] is nothing
-//! and costs nothing.
+//! What has gone over a connection. `traffic_off.rs` stands in for it in builds without the feature
+//! `metrics`.
 
-#[cfg(feature = "metrics")]
 use std::sync::{
     Arc,
     atomic::{AtomicU64, Ordering::Relaxed},
 };
 
 /// What has gone over a connection, or over all of a server's.
-#[cfg(feature = "metrics")]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Traffic {
@@ -25,38 +23,27 @@ pub struct Traffic {
 /// One direction.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Count {
-    #[cfg(feature = "metrics")]
     messages: u64,
-    #[cfg(feature = "metrics")]
     bytes: u64,
-    #[cfg(feature = "metrics")]
-    seen: Option<Arc<Seen>>,
+    seen: Option<Seen>,
 }
 
 /// The same for others to look at. Only one task at a time counts, so that it need but store.
-#[cfg(feature = "metrics")]
+#[derive(Clone, Debug, Default)]
+pub(in crate::net) struct Seen(Arc<Counters>);
+
 #[derive(Debug, Default)]
-pub(in crate::net) struct Seen {
+struct Counters {
     messages: AtomicU64,
     bytes: AtomicU64,
 }
 
-#[cfg(not(feature = "metrics"))]
-impl Count {
-    #[inline]
-    pub(in crate::net) fn message(&mut self) {}
-
-    #[inline]
-    pub(in crate::net) fn bytes(&mut self, _: usize) {}
-}
-
-#[cfg(feature = "metrics")]
 impl Count {
     #[inline]
     pub(in crate::net) fn message(&mut self) {
         self.messages += 1;
         if let Some(seen) = &self.seen {
-            seen.messages.store(self.messages, Relaxed);
+            seen.0.messages.store(self.messages, Relaxed);
         }
     }
 
@@ -64,31 +51,29 @@ impl Count {
     pub(in crate::net) fn bytes(&mut self, len: usize) {
         self.bytes += len as u64;
         if let Some(seen) = &self.seen {
-            seen.bytes.store(self.bytes, Relaxed);
+            seen.0.bytes.store(self.bytes, Relaxed);
         }
     }
 
     /// Lets others look from now on.
-    pub(in crate::net) fn show(&mut self, seen: &Arc<Seen>) {
-        seen.messages.store(self.messages, Relaxed);
-        seen.bytes.store(self.bytes, Relaxed);
-        self.seen = Some(Arc::clone(seen));
+    pub(in crate::net) fn show(&mut self, seen: &Seen) {
+        seen.0.messages.store(self.messages, Relaxed);
+        seen.0.bytes.store(self.bytes, Relaxed);
+        self.seen = Some(seen.clone());
     }
 }
 
-#[cfg(feature = "metrics")]
 impl Traffic {
     pub(in crate::net) fn of(received: &Seen, sent: &Seen) -> Self {
         Self {
-            messages_received: received.messages.load(Relaxed),
-            bytes_received: received.bytes.load(Relaxed),
-            messages_sent: sent.messages.load(Relaxed),
-            bytes_sent: sent.bytes.load(Relaxed),
+            messages_received: received.0.messages.load(Relaxed),
+            bytes_received: received.0.bytes.load(Relaxed),
+            messages_sent: sent.0.messages.load(Relaxed),
+            bytes_sent: sent.0.bytes.load(Relaxed),
         }
     }
 }
 
-#[cfg(feature = "metrics")]
 impl std::ops::AddAssign for Traffic {
     fn add_assign(&mut self, other: Self) {
         self.messages_received += other.messages_received;

@@ -8,7 +8,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::task::{Context, Poll};
 
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 #[cfg(unix)]
 use tokio::net::UnixStream;
@@ -27,6 +27,8 @@ pub enum Transport {
     /// A Unix domain socket.
     #[cfg(unix)]
     Unix(UnixStream),
+    /// A pipe in memory, for tests: see [`tokio::io::duplex`].
+    Memory(DuplexStream),
     /// TLS over another of these.
     #[cfg(feature = "rustls-tls")]
     Tls(TlsStream),
@@ -41,8 +43,9 @@ pub struct TlsStream(Box<tokio_rustls::TlsStream<Transport>>);
 #[derive(Debug)]
 pub struct TransportRead(ReadSide);
 
-/// The writing direction of a [`Transport`]; dropping it shuts that direction down, but for TLS, which
-/// ends when both are dropped.
+/// The writing direction of a [`Transport`].
+///
+/// Dropping it shuts that direction down. TLS and a pipe in memory end when both directions are dropped.
 #[derive(Debug)]
 pub struct TransportWrite(WriteSide);
 
@@ -51,9 +54,10 @@ enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
     #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
-    // WakerPair directions need the session's state: behind a lock, held while bytes are moved.
+    Memory(ReadHalf<DuplexStream>),
+    // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
     #[cfg(feature = "rustls-tls")]
-    Tls(tokio::io::ReadHalf<TlsStream>),
+    Tls(ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
@@ -61,8 +65,9 @@ enum WriteSide {
     Tcp(tcp::OwnedWriteHalf),
     #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
+    Memory(WriteHalf<DuplexStream>),
     #[cfg(feature = "rustls-tls")]
-    Tls(tokio::io::WriteHalf<TlsStream>),
+    Tls(WriteHalf<TlsStream>),
 }
 
 impl Transport {
@@ -100,6 +105,12 @@ impl From<UnixStream> for Transport {
     }
 }
 
+impl From<DuplexStream> for Transport {
+    fn from(stream: DuplexStream) -> Self {
+        Self::Memory(stream)
+    }
+}
+
 impl Split for Transport {
     type Read = TransportRead;
     type Write = TransportWrite;
@@ -114,6 +125,10 @@ impl Split for Transport {
             Self::Unix(stream) => {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Unix(reading), WriteSide::Unix(writing))
+            }
+            Self::Memory(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                (ReadSide::Memory(reading), WriteSide::Memory(writing))
             }
             #[cfg(feature = "rustls-tls")]
             Self::Tls(stream) => {
@@ -132,6 +147,7 @@ macro_rules! each {
             $kind::Tcp($stream) => $call,
             #[cfg(unix)]
             $kind::Unix($stream) => $call,
+            $kind::Memory($stream) => $call,
             #[cfg(feature = "rustls-tls")]
             $kind::Tls($stream) => $call,
         }

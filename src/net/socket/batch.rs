@@ -25,7 +25,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # async fn echo(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
     /// while let Some((mut events, mut outgoing)) = ws.batch().await? {
     ///     while let Some(event) = events.next() {
-    ///         outgoing.send(event)?;
+    ///         outgoing.feed(event)?;
     ///     }
     /// }
     /// # Ok(())
@@ -151,7 +151,7 @@ impl<S: AsyncWrite + Unpin> Outgoing<'_, S> {
     ///
     /// # Errors
     ///
-    /// As for [`send`](Self::send), and where text and binary are mixed.
+    /// As for [`feed`](Self::feed), and where text and binary are mixed.
     pub fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
         self.link.frame_writer.feed_part(part, fin)
     }

@@ -161,11 +161,8 @@ impl<L: Link> Driver<L> {
 
     /// Lets this handle know from now on.
     pub(in crate::net) fn keep(&mut self, handle: Handle) {
-        #[cfg(feature = "metrics")]
-        {
-            self.received.show(handle.received());
-            self.link.show(handle.sent());
-        }
+        self.received.show(handle.received());
+        self.link.show(handle.sent());
         self.handle = Some(handle);
     }
 

@@ -9,7 +9,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
-#[cfg(feature = "metrics")]
 use crate::net::buffers::traffic::{Seen, Traffic};
 use crate::proto::{CloseCode, CloseFrame, Misuse};
 
@@ -46,10 +45,8 @@ struct Record {
     latency: AtomicU32,
     /// The subprotocol. It is here because most connections have neither that nor a handle.
     protocol: Option<Box<str>>,
-    #[cfg(feature = "metrics")]
-    received: Arc<Seen>,
-    #[cfg(feature = "metrics")]
-    sent: Arc<Seen>,
+    received: Seen,
+    sent: Seen,
     slot: Mutex<Slot>,
 }
 
@@ -79,10 +76,8 @@ impl Handle {
             asked,
             latency,
             protocol,
-            #[cfg(feature = "metrics")]
-            received: Arc::default(),
-            #[cfg(feature = "metrics")]
-            sent: Arc::default(),
+            received: Seen::default(),
+            sent: Seen::default(),
             slot: Mutex::default(),
         }))
     }
@@ -161,18 +156,15 @@ impl Handle {
     }
 
     /// What has gone over the connection.
-    #[cfg(feature = "metrics")]
     pub fn traffic(&self) -> Traffic {
         Traffic::of(&self.0.received, &self.0.sent)
     }
 
-    #[cfg(feature = "metrics")]
-    pub(in crate::net) fn received(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn received(&self) -> &Seen {
         &self.0.received
     }
 
-    #[cfg(feature = "metrics")]
-    pub(in crate::net) fn sent(&self) -> &Arc<Seen> {
+    pub(in crate::net) fn sent(&self) -> &Seen {
         &self.0.sent
     }
 

@@ -7,15 +7,13 @@
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
-#[cfg(feature = "metrics")]
-use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 
 use crate::net::buffers::frame_writer::FrameWriter;
-#[cfg(feature = "metrics")]
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::traffic::Seen;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
@@ -65,8 +63,7 @@ pub(in crate::net) trait Link {
     fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T;
 
     /// Lets others see what is sent.
-    #[cfg(feature = "metrics")]
-    fn show(&mut self, sent: &Arc<Seen>);
+    fn show(&mut self, sent: &Seen);
 
     /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
     fn abandon(&mut self);
@@ -88,7 +85,17 @@ pub(in crate::net) struct OwnedLink<S> {
 }
 
 impl<S: AsyncWrite + Unpin> OwnedLink<S> {
-    /// Frames an event.
+    /// Frames an event if there is room.
+    #[inline]
+    pub(in crate::net) fn offer(
+        &mut self,
+        event: &impl AsEvent,
+        when_full: WhenFull,
+    ) -> Result<Offered, Misuse> {
+        self.frame_writer.offer(event, when_full, Pin::new(&mut self.stream))
+    }
+
+    /// Frames an event, room or not.
     #[inline]
     pub(in crate::net) fn feed(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
         self.frame_writer.feed_borrowed(event, Pin::new(&mut self.stream))
@@ -149,8 +156,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for OwnedLink<S> {
         look(&self.frame_writer)
     }
 
-    #[cfg(feature = "metrics")]
-    fn show(&mut self, sent: &Arc<Seen>) {
+    fn show(&mut self, sent: &Seen) {
         self.frame_writer.write_buffer.sent.show(sent);
     }
 

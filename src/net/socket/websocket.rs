@@ -1,7 +1,4 @@
 //! The socket: owned messages in both directions, by one task.
-//!
-//! Corking, in one sentence: whatever is framed is written, at the latest, before the socket next
-//! waits for input; [`send`](WebSocket::send) and [`flush`](WebSocket::flush) write it now.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -18,22 +15,60 @@ use super::link::{Link, OwnedLink, at_once};
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::read_buffer::ReadBuffer;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
-use crate::net::overflow::Overflow;
+use crate::net::overflow::Outcome;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
+use crate::proto::{
+    AsEvent, Close, CloseCode, Event, Message, Misuse, Receiver, Role, Sender, State,
+};
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
-/// It is at once a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`], which two tasks may
-/// poll, one each: so `futures`' `split` works over any transport. [`split`](Self::split) is the better one
-/// where there is [`Split`](crate::net::Split).
+/// [`connect`](crate::connect) and [`accept`](crate::accept) make one.
 ///
-/// Pings are answered, and close frames too, while the socket is being read; deadlines run while it
-/// is being polled. Dropping it ends the transport without a closing handshake.
+/// ```
+/// use bowstring::{Config, Error, Message, WebSocket, net::masking_key, proto::Role};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), Error> {
+/// // Two ends over a pipe in memory; `connect` and `accept` do it over a network.
+/// let (near, far) = tokio::io::duplex(1024);
+/// let config = Config::default();
+/// let mut client = WebSocket::from_raw(near, Role::Client(masking_key), Vec::new(), &config);
+/// let mut server = WebSocket::from_raw(far, Role::Server, Vec::new(), &config);
+/// tokio::spawn(async move {
+///     while let Some(message) = server.recv().await? {
+///         server.feed(message).await?;
+///     }
+///     Ok::<_, Error>(())
+/// });
+///
+/// client.send("hello").await?;
+/// assert_eq!(client.recv().await?, Some(Message::from("hello")));
+/// client.close(1000, "").await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # When messages are written
+///
+/// [`feed`](Self::feed) frames a message. Whatever is framed is written, at the latest, before the socket
+/// next waits for input. [`send`](Self::send) and [`flush`](Self::flush) write it now.
+///
+/// # It must be polled
+///
+/// Pings and close frames are answered while a task receives. Deadlines run while a task polls the socket.
+/// Dropping it ends the transport without a closing handshake.
+///
+/// # Stream and Sink
+///
+/// It is a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`]. Two tasks may poll them, one
+/// each, so the `split` of `futures` works over any transport. Where the transport is
+/// [`Split`](crate::net::Split), prefer [`split`](Self::split).
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(in crate::net) driver: Driver<OwnedLink<S>>,
@@ -47,18 +82,18 @@ pub struct WebSocket<S> {
 pub struct Parts<S> {
     /// The transport.
     pub stream: S,
-    /// What was read from it and not received as a message: in front of what comes next. Bytes of
-    /// a message that was under way are gone.
+    /// What was read from the transport and not received as a message. It comes before what is read next.
+    /// Bytes of a message that was not complete are lost.
     pub unread: Vec<u8>,
-    /// What was framed and not written: to be written before anything else.
+    /// What was framed and not written. Write it before anything else.
     pub unwritten: Vec<u8>,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// A connection over a transport that was upgraded elsewhere, for instance by an HTTP server.
     ///
-    /// `unread` is what was read behind the head of the handshake. A client's [`Role`] needs a
-    /// source of masking keys: [`masking_key`](super::masking_key) is one.
+    /// `unread` is what was read after the head of the handshake. A client's [`Role`] needs a source of
+    /// masking keys, such as [`masking_key`](crate::net::masking_key).
     pub fn from_raw(stream: S, role: Role, unread: impl Into<Vec<u8>>, config: &Config) -> Self {
         Self::from_agreed(stream, role, unread, Agreed::default(), config)
     }
@@ -89,12 +124,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Self { driver, both: None }
     }
 
-    /// The next message. `None` when the connection has ended with a closing handshake (§7.1.4),
-    /// and ever after.
+    /// Receives the next message. `None` means that the connection has ended with a closing handshake
+    /// (§7.1.4).
     ///
-    /// The peer's close frame arrives as [`Message::Close`]; the answer to it goes out by itself
-    /// (§5.5.1). Pings and pongs are reported only if
-    /// [`report_pings`](Config::report_pings) says so.
+    /// The peer's close frame arrives as [`Message::Close`], and is answered by itself (§5.5.1). Pings and
+    /// pongs are reported only if [`report_pings`](Config::report_pings) is set.
     ///
     /// # Cancel safety
     ///
@@ -111,15 +145,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Sends a message, a ping, a pong or a close frame, and writes it now, together with whatever
     /// was fed before.
     ///
-    /// Waits first while more than [`high_water`](Config::high_water) bytes are waiting to be
-    /// written. A task that only sends should [split](Self::split) the socket, or receive now and
-    /// then: pings are answered by receiving.
+    /// While more than [`high_water`](Config::high_water) bytes wait to be written, it first waits for room,
+    /// unless [`Config::overflow`] says otherwise. A task that only sends should [split](Self::split) the
+    /// socket, or receive between messages: pings are answered by receiving.
     ///
     /// # Cancel safety
     ///
-    /// A message is framed whole or not at all. If the future is dropped while it waits for room,
-    /// nothing is framed; if it is dropped later, the rest is written by whatever is called next.
-    /// Use [`feed`](Self::feed) and [`flush`](Self::flush) where it matters which.
+    /// A message is framed whole or not at all. If the future is dropped while it waits for room, nothing is
+    /// framed. If it is dropped later, the next call writes the rest. Where you need to know which, use
+    /// [`feed`](Self::feed) and [`flush`](Self::flush).
     ///
     /// # Errors
     ///
@@ -127,9 +161,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        match self.driver.link.frame_writer.policy() {
-            Overflow::Wait => self.flush().await,
-            // Whoever lets messages be dropped waits for nobody.
+        match WhenFull::of(self.driver.link.frame_writer.policy()) {
+            WhenFull::Wait => self.flush().await,
+            // Who lets messages be dropped waits for nobody.
             _ => {
                 poll_fn(|cx| match self.poll_flushed(cx) {
                     Poll::Pending => Poll::Ready(Ok(())),
@@ -140,41 +174,44 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sends a message if there is room, and writes what the transport takes now. Never waits,
-    /// whatever [`Config::overflow`] says.
+    /// Sends a message without waiting, and does what [`Config::overflow`] says if there is no room. This is
+    /// the call for a loop over many connections: no slow peer holds up the others, and none makes memory
+    /// grow.
+    ///
+    /// What the transport takes now is written. The policy [`Wait`](crate::net::Overflow::Wait) counts as
+    /// [`DropNewest`](crate::net::Overflow::DropNewest) here. Dropped messages are [counted](Self::dropped).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send); and [`Overflow`](Error::Overflow) if there was no room, and the policy is
+    /// to close the connection.
+    pub fn send_now(&mut self, event: impl AsEvent) -> Result<Outcome, Error> {
+        let when_full = WhenFull::at_once(self.driver.link.frame_writer.policy());
+        self.offer_now(&event, when_full)?.outcome()
+    }
+
+    /// Sends a message if there is room, and writes what the transport takes now. Never waits and drops
+    /// nothing, whatever [`Config::overflow`] says.
     ///
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full) if more than [`high_water`](Config::high_water) bytes wait, with
     /// the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&mut self, message: M) -> Result<(), TrySendError<M>> {
-        self.driver.settle();
-        if self.driver.link.frame_writer.is_full() {
-            self.write_now();
+        match self.offer_now(&message, WhenFull::Return) {
+            Ok(Offered::Full) => Err(TrySendError::Full(message)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(TrySendError::Failed(message, error)),
         }
-        if let Err(error) = self.check() {
-            return Err(TrySendError::Failed(message, error));
-        }
-        let frame_writer = &self.driver.link.frame_writer;
-        if frame_writer.is_full()
-            && !frame_writer.sender.has_closed()
-            && !message.as_event().is_control()
-        {
-            return Err(TrySendError::Full(message));
-        }
-        if let Err(misuse) = self.driver.link.feed(&message) {
-            return Err(TrySendError::Failed(message, misuse.into()));
-        }
-        self.write_now();
-        Ok(())
     }
 
-    /// Frames a message, a ping, a pong or a close frame, to be written later, many with one write:
-    /// whatever is framed is written, at the latest, before the socket next waits for input;
-    /// [`send`](Self::send) and [`flush`](Self::flush) write it now. (What is too large to be copied is
-    /// written at once, as far as the stream takes it.)
+    /// Frames a message, a ping, a pong or a close frame. It is written later, many with one write: at the
+    /// latest before the socket next waits for input.
     ///
-    /// Waits first while more than [`high_water`](Config::high_water) bytes are waiting to be written,
+    /// [`send`](Self::send) and [`flush`](Self::flush) write it now. A message that is too large to be copied
+    /// is written at once, as far as the transport takes it.
+    ///
+    /// While more than [`high_water`](Config::high_water) bytes wait to be written, it first waits for room,
     /// unless [`Config::overflow`] says otherwise.
     ///
     /// # Cancel safety
@@ -185,11 +222,22 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_feed(cx, &event)).await
+        let when_full = WhenFull::of(self.driver.link.frame_writer.policy());
+        poll_fn(|cx| self.poll_offer(cx, |link| link.offer(&event, when_full))).await
     }
 
-    /// Frames the next part of a message whose length is not known before (§5.4), like
-    /// [`feed`](Self::feed); `fin` ends the message. All parts are text, or all are binary.
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message. All parts
+    /// are text, or all are binary.
+    ///
+    /// ```no_run
+    /// # async fn example(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
+    /// for line in ["first", "second"] {
+    ///     ws.feed_part(line, false).await?;
+    /// }
+    /// ws.feed_part("", true).await?;
+    /// # Ok(())
+    /// # }
+    /// ```
     ///
     /// # Cancel safety
     ///
@@ -199,8 +247,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.frame_writer.feed_part(part, fin)?)
+        poll_fn(|cx| self.poll_offer(cx, |link| link.frame_writer.offer_part(part.as_event(), fin)))
+            .await
     }
 
     /// Writes everything that is framed.
@@ -216,11 +264,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_flushed(cx)).await
     }
 
-    /// Closes the connection (§7.1.2): sends a close frame, waits for the peer's and for the end of
-    /// TCP, at most as long as [`Timeouts::close`](crate::proto::Timeouts::close). Messages that
-    /// still arrive are dropped.
+    /// Closes the connection (§7.1.2): sends a close frame, then waits for the peer's and for the end of TCP.
+    /// Messages that still arrive are dropped.
     ///
-    /// Calling it again, or after the peer has closed, finishes what is left to do.
+    /// It waits at most [`Timeouts::close`](crate::proto::Timeouts::close). You may call it again, and after
+    /// the peer has closed: it does what is left to do.
     ///
     /// # Cancel safety
     ///
@@ -238,8 +286,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         poll_fn(|cx| self.poll_closed(cx)).await
     }
 
-    /// A hand on the connection for other tasks: to close it, and to learn how it is. It stays good
-    /// when the socket is [split](Self::split).
+    /// A handle for other tasks: to close the connection, ping the peer, and learn how it ended. It stays
+    /// valid when the socket is [split](Self::split).
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()
     }
@@ -274,14 +322,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`]. These are messages, and the connection goes on; a server's report counts
-    /// connections.
+    /// [`Config::overflow`]. A server's report counts dropped *connections* instead.
     pub fn dropped(&self) -> u64 {
         self.driver.link.frame_writer.dropped()
     }
 
-    /// How much compression has spared: of what was sent, and of what was received. All zero if the
-    /// peer did not agree to compress.
+    /// How much compression has saved: of what was sent, and of what was received. All zero if the peer did
+    /// not agree to compress.
     #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
         (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
@@ -298,42 +345,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: frame_writer.into_rest() }
     }
 
-    /// Waits until something may be framed. What is owed to the peer goes before it.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Makes an offer, and waits as long as it is answered with [`Full`](Offered::Full). What is owed to the
+    /// peer goes before it.
+    #[inline]
+    fn poll_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut offer: impl FnMut(&mut OwnedLink<S>) -> Result<Offered, Misuse>,
+    ) -> Poll<Result<(), Error>> {
         self.driver.settle();
         loop {
             self.check()?;
-            let frame_writer = &self.driver.link.frame_writer;
-            // Behind a close frame nothing may be framed, which is said at once.
-            if !frame_writer.is_full() || frame_writer.sender.has_closed() {
-                return Poll::Ready(Ok(()));
-            }
-            match self.driver.link.poll_write(cx)? {
-                Poll::Pending if self.driver.link.is_full() => {
-                    ready!(self.driver.poll_deadline(cx))?
-                }
-                _ => {}
+            let written = if self.driver.link.is_full() {
+                self.driver.link.poll_write(cx)?
+            } else {
+                Poll::Ready(())
+            };
+            match offer(&mut self.driver.link)? {
+                Offered::Full if written.is_pending() => ready!(self.driver.poll_deadline(cx))?,
+                Offered::Full => {}
+                offered => return Poll::Ready(offered.outcome().map(drop)),
             }
         }
     }
 
-    /// Frames an event once there is room, or does what the policy says.
-    fn poll_feed(&mut self, cx: &mut Context<'_>, event: &impl AsEvent) -> Poll<Result<(), Error>> {
-        if self.driver.link.frame_writer.policy() != Overflow::Wait {
-            self.driver.settle();
-            self.check()?;
-            if self.driver.link.frame_writer.is_full() {
-                let _ = self.driver.link.poll_write(cx)?;
-            }
-            let frame_writer = &mut self.driver.link.frame_writer;
-            if frame_writer.is_full()
-                && let Some(done) = frame_writer.overflow(event, frame_writer.policy())
-            {
-                return Poll::Ready(done);
-            }
+    fn offer_now(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Error> {
+        self.driver.settle();
+        if self.driver.link.is_full() {
+            self.write_now();
         }
-        ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.driver.link.feed(event)?))
+        self.check()?;
+        let offered = self.driver.link.offer(event, when_full)?;
+        self.write_now();
+        Ok(offered)
     }
 
     /// Writes what the transport takes now.
@@ -387,20 +431,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         let this = self.get_mut();
         let waker = this.waker(Side::Sink, cx);
         let cx = &mut Context::from_waker(&waker);
-        match this.driver.link.frame_writer.policy() {
-            Overflow::Wait => this.poll_room(cx),
+        match WhenFull::of(this.driver.link.frame_writer.policy()) {
+            WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
             _ => Poll::Ready(this.check()),
         }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let link = &mut self.get_mut().driver.link;
-        if link.frame_writer.is_full()
-            && let Some(done) = link.frame_writer.overflow(&message, link.frame_writer.policy())
-        {
-            return done;
+        match WhenFull::of(link.frame_writer.policy()) {
+            WhenFull::Wait => Ok(link.feed(&message)?),
+            when_full => link.offer(&message, when_full)?.outcome().map(drop),
         }
-        Ok(link.feed(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

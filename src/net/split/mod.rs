@@ -1,6 +1,8 @@
 //! The split socket: one task receives, others send.
 //!
 //! ```text
+//! recipient                   one of many that a message goes to
+//!   │
 //! halves ── stall_timeout     Reader and Writer · how long a writer waits for a peer that takes nothing
 //!   │ └── split_link          the reading task's way to write
 //!   └─────────┤
@@ -13,6 +15,8 @@
 pub(in crate::net) mod halves;
 pub(in crate::net) mod locked;
 pub(in crate::net) mod pressure;
+#[cfg(feature = "server")]
+pub(in crate::net) mod recipient;
 pub(in crate::net) mod shared_writer;
 pub(in crate::net) mod split_link;
 pub(in crate::net) mod stall_timeout;

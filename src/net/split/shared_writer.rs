@@ -72,9 +72,9 @@ pub(in crate::net) struct Framed {
 }
 
 /// The lock, and those to be woken once it is free.
-struct Held<'a, W> {
+pub(super) struct Held<'a, W> {
     // Dropped first.
-    inner: MutexGuard<'a, Inner<W>>,
+    pub(super) inner: MutexGuard<'a, Inner<W>>,
     wakes: WakeLater,
 }
 
@@ -115,7 +115,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         look(&mut lock(&self.inner))
     }
 
-    fn hold(&self) -> Held<'_, W> {
+    pub(super) fn hold(&self) -> Held<'_, W> {
         Held { inner: lock(&self.inner), wakes: WakeLater::default() }
     }
 
@@ -135,9 +135,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         cx: &mut Context<'_>,
         waiter: &mut Waiter,
     ) -> Poll<Result<(), Error>> {
-        self.poll_with(cx, waiter, |inner| {
-            Ok(if inner.frame_writer.is_full() { Offered::Full } else { Offered::Queued })
-        })
+        self.poll_with(cx, waiter, |inner| Ok(inner.frame_writer.has_room()))
     }
 
     /// Offers the next part of a message, and waits for room. `began` says whether the message under
@@ -242,30 +240,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         Ok(offered?)
     }
 
-    /// The same for one of many. Only what is much is written: more than half of what may wait. For the
-    /// rest somebody calls [`flush_now`](Self::flush_now) soon.
-    #[cfg(feature = "server")]
-    pub(in crate::net) fn publish(
-        self: &Arc<Self>,
-        event: &impl AsEvent,
-        when_full: WhenFull,
-    ) -> Result<Offered, Error> {
-        let held = &mut self.hold();
-        if held.inner.frame_writer.is_full_for_published() {
-            self.write_now(held);
-        }
-        held.inner.check()?;
-        let offered = self.framing(held, |inner| {
-            inner.with_stream(|frame_writer, stream| {
-                frame_writer.offer_published(event, when_full, stream)
-            })
-        });
-        if held.inner.frame_writer.is_half_full() {
-            self.write_now(held);
-        }
-        Ok(offered?)
-    }
-
     /// Closes the connection, because the writer has gone that alone could end the message under way.
     /// Nothing is written here, where a task may be falling apart: the reader is woken for it.
     #[cold]
@@ -324,12 +298,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     /// now and then that something was taken, so that a slow peer may have to speak for itself.
     pub(in crate::net) fn signs_of_life(&self) -> u64 {
         self.look(|inner| inner.taken).wrapping_add(self.heard.load(Ordering::Relaxed).into())
-    }
-
-    /// Writes what the transport takes now. The reader is woken when it takes more.
-    #[cfg(feature = "server")]
-    pub(in crate::net) fn flush_now(self: &Arc<Self>) {
-        self.write_now(&mut self.hold());
     }
 
     /// Frames an event at once.
@@ -437,13 +405,17 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// Writes what the transport takes now, whatever the runtime still grants this task.
-    fn write_now(self: &Arc<Self>, held: &mut Held<'_, W>) {
+    pub(super) fn write_now(self: &Arc<Self>, held: &mut Held<'_, W>) {
         // An error is the reader's to tell.
         let _ = at_once(&mut Context::from_waker(Waker::noop()), |_| self.write(held));
     }
 
     /// Frames something.
-    fn framing<T>(&self, held: &mut Held<'_, W>, frame: impl FnOnce(&mut Inner<W>) -> T) -> T {
+    pub(super) fn framing<T>(
+        &self,
+        held: &mut Held<'_, W>,
+        frame: impl FnOnce(&mut Inner<W>) -> T,
+    ) -> T {
         let framed = frame(&mut held.inner);
         // A large message may have been written in part already.
         held.inner.note_taken();
@@ -500,7 +472,7 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 
     /// Large messages are written at once, so that they are not copied. Nobody waits for the transport
     /// then, because the write buffer tries only where it was not full.
-    fn with_stream<T>(
+    pub(super) fn with_stream<T>(
         &mut self,
         frame: impl FnOnce(&mut FrameWriter, Pin<&mut W>) -> Result<T, Misuse>,
     ) -> Result<T, Misuse> {
@@ -511,7 +483,7 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 }
 
 impl<W> Inner<W> {
-    fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), Error> {
         if self.frame_writer.write_buffer.is_broken() { Err(Error::Closed) } else { Ok(()) }
     }
 
@@ -552,6 +524,14 @@ impl<W> Inner<W> {
         if let Some(gauge) = &self.gauge {
             gauge.look(self.frame_writer.buffered(), self.frame_writer.high_water());
         }
+    }
+}
+
+/// The same error again: a writer is told of it, and the reader.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

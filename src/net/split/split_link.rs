@@ -11,7 +11,6 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::shared_writer::SharedWriter;
 use super::waker_set::News;
 use crate::net::buffers::frame_writer::FrameWriter;
-#[cfg(feature = "metrics")]
 use crate::net::buffers::traffic::Seen;
 use crate::net::socket::link::Link;
 use crate::net::sync::Arc;
@@ -118,8 +117,7 @@ where
         self.shared.look(|inner| look(&inner.frame_writer))
     }
 
-    #[cfg(feature = "metrics")]
-    fn show(&mut self, sent: &Arc<Seen>) {
+    fn show(&mut self, sent: &Seen) {
         self.shared.look(|inner| inner.frame_writer.write_buffer.sent.show(sent));
     }
 

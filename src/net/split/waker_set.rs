@@ -224,13 +224,6 @@ impl WakerSet {
     pub(in crate::net) fn has(&self, news: News) -> bool {
         self.news.load(Ordering::Relaxed) & news as u8 != 0
     }
-
-    /// How many wakers it holds, the reader's apart.
-    #[cfg(test)]
-    pub(in crate::net) fn len(&self) -> usize {
-        let waiting = lock(&self.waiting);
-        waiting.room.len() + waiting.position.len()
-    }
 }
 
 impl Waiting {

@@ -1,0 +1,17 @@
+//! What the tests, the fuzz targets and the bench of `bowstring` share.
+//!
+//! This crate does not use `bowstring`: a fault in the crate under test must not hide itself in what
+//! tests it. It reads and writes frames as RFC 6455 §5.2 draws them, with its own code.
+//!
+//! | module | holds |
+//! |---|---|
+//! | [`frames`] | frames as bytes: written, read, checked |
+//! | [`literal`] | [`bytes!`]: bytes from numbers and strings |
+//! | [`random`] | random numbers from a seed |
+//! | `io` | transports that follow a script, futures polled by hand, waiting with a limit (feature `tokio`) |
+
+pub mod frames;
+#[cfg(feature = "tokio")]
+pub mod io;
+pub mod literal;
+pub mod random;

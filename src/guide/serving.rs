@@ -1,0 +1,141 @@
+//! Serving.
+//!
+//! # One call
+//!
+//! A [`Server`](crate::server::Server) accepts connections, makes the opening handshake, and gives each
+//! connection to your handler in a task of its own. It needs the feature `server`.
+//!
+//! ```no_run
+//! use bowstring::{Error, server::{Server, ServerConnection}};
+//!
+//! async fn echo(mut ws: ServerConnection) -> Result<(), Error> {
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.feed(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! #[tokio::main]
+//! async fn main() -> std::io::Result<()> {
+//!     Server::bind("127.0.0.1:9001").await?.serve(echo).await;
+//!     Ok(())
+//! }
+//! ```
+//!
+//! `recv` and `feed` are the fast pair: answers are written together, when the next `recv` has to wait. Use
+//! `send` where the peer must have a message before your handler goes on.
+//!
+//! A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011,
+//! if the connection itself has not failed. To choose the code, call
+//! [`close`](crate::WebSocket::close) before you return.
+//!
+//! # Look at the request first
+//!
+//! [`on_request`](crate::server::Server::on_request) takes a hook. It sees every request that is legal,
+//! before the answer goes out. It accepts, with data for the handler, or it gives another answer.
+//! Plain HTTP requests come to it too, so it can answer a health check.
+//!
+//! ```no_run
+//! use bowstring::server::{Accept, Answer, Request, Server, ServerConnection};
+//! use bowstring::http::StatusCode;
+//!
+//! async fn hook(request: Request) -> Result<Accept<String>, Answer> {
+//!     if request.path() == "/health" {
+//!         return Err(Answer::new(StatusCode::OK).text("well\n"));
+//!     }
+//!     match request.bearer().and_then(name_of) {
+//!         Some(user) => Ok(Accept::new(user)),
+//!         None => Err(StatusCode::UNAUTHORIZED.into()),
+//!     }
+//! }
+//!
+//! async fn greet(mut ws: ServerConnection<String>) -> Result<(), bowstring::Error> {
+//!     let greeting = format!("hello, {}", ws.data);
+//!     ws.send(greeting).await?;
+//!     while ws.recv().await?.is_some() {}
+//!     Ok(())
+//! }
+//!
+//! # fn name_of(_token: &str) -> Option<String> { None }
+//! # async fn example() -> std::io::Result<()> {
+//! Server::bind("127.0.0.1:9001").await?.on_request(hook).serve(greet).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! A hook or handler that needs state of yours is a closure that clones it for each call:
+//! `move |request| { let state = state.clone(); async move { … } }`.
+//!
+//! # One message to many
+//!
+//! A [`Topic`](crate::server::Topic) sends a message to all its subscribers. Subscribe with the
+//! [`Writer`](crate::net::Writer) of a split connection. The subscription ends when its value is dropped.
+//!
+//! ```no_run
+//! use bowstring::{Error, Message, Prepared};
+//! use bowstring::server::{Server, ServerConnection, Topic};
+//!
+//! async fn member(connection: ServerConnection, room: Topic) -> Result<(), Error> {
+//!     let (mut reader, writer, _data) = connection.split();
+//!     let _subscription = room.subscribe(&writer);
+//!     while let Some(message) = reader.recv().await? {
+//!         if let Message::Text(text) = message {
+//!             room.publish(&Prepared::text(&text));
+//!         }
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let room = Topic::new();
+//! Server::bind("127.0.0.1:9001").await?.serve(move |ws| member(ws, room.clone())).await;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! `publish` never waits. What happens to a member who reads too slowly is decided by
+//! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). The example
+//! `chat` is a chat with rooms.
+//!
+//! # The end
+//!
+//! A server drains when the future given to [`drain_on`](crate::server::Server::drain_on) resolves, or when
+//! a [`ServerHandle`](crate::server::ServerHandle) says so. It accepts nobody from then on, writes what is
+//! framed, and sends 1001 to everybody. After [`drain_within`](crate::server::Server::drain_within)
+//! (10 s) the rest is cut off. The example `drain` shows it with signals.
+//!
+//! # Several threads
+//!
+//! [`serve`](crate::server::Server::serve) runs on the runtime that you have.
+//! [`serve_on_threads`](crate::server::Server::serve_on_threads) makes a runtime for each thread and spreads
+//! the connections over them; a connection stays on its thread.
+//!
+//! # TLS
+//!
+//! With the feature `rustls-tls`, `Server::tls` takes a certificate and a key from PEM files, and
+//! `Tls::reload` reads them again while the server runs. The example `tls` shows a server and its client.
+//!
+//! # Without the server
+//!
+//! [`accept`](crate::accept) makes the opening handshake over any stream.
+//! [`Incoming`](crate::net::Incoming) lets you look at the request before you answer. After an upgrade by an
+//! HTTP server of another crate, [`WebSocket::from_raw`](crate::WebSocket::from_raw) takes the stream.
+//!
+//! ```no_run
+//! # async fn example() -> std::io::Result<()> {
+//! let listener = tokio::net::TcpListener::bind("127.0.0.1:9001").await?;
+//! loop {
+//!     let (stream, _address) = listener.accept().await?;
+//!     tokio::spawn(async move {
+//!         let mut ws = bowstring::accept(stream).await?;
+//!         while let Some(message) = ws.recv().await? {
+//!             ws.feed(message).await?;
+//!         }
+//!         Ok::<_, bowstring::Error>(())
+//!     });
+//! }
+//! # }
+//! ```
+//!
+//! `accept` and `Incoming` do not look at `Origin`, so a page of any site may connect with its visitor's
+//! cookies. Ask [`Origins`](crate::handshake::Origins) where that matters; the `Server` does.
