@@ -19,7 +19,7 @@ async fn main() -> std::io::Result<()> {
     let report = server
         .drain_on(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
         .drain_within(Duration::from_secs(5))
-        .farewell(1012, "back in a moment")
+        .drain_close(1012, "back in a moment")
         .serve(clock)
         .await;
     println!("{report:?}");

@@ -21,6 +21,8 @@ pub enum RequestError {
     Target,
     /// A body is announced, by `Content-Length` or `Transfer-Encoding`.
     Body,
+    /// A body is announced in a transfer coding that is not known here.
+    TransferCoding,
     /// There is no `Upgrade` field: a plain HTTP request.
     NotAnUpgrade,
     /// `Upgrade` does not name `websocket`.
@@ -67,7 +69,8 @@ pub enum ResponseError {
     UnofferedProtocol(String),
     /// The server agreed to an extension that was not offered.
     UnofferedExtension(String),
-    /// The answer to the offer of permessage-deflate does not go with it: this parameter.
+    /// The answer goes with no offer of permessage-deflate: this parameter. What is offered can be
+    /// changed with [`ClientRequest::deflate`](super::ClientRequest::deflate).
     Deflate(&'static str),
     /// `Sec-WebSocket-Extensions` does not follow its grammar.
     Extensions(ExtensionError),
@@ -128,6 +131,7 @@ impl RequestError {
             Self::Head(error) => error.status(),
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::NotAnUpgrade | Self::UnsupportedVersion(_) => StatusCode::UPGRADE_REQUIRED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -142,6 +146,7 @@ impl RequestError {
             }
             Self::Malformed("Sec-WebSocket-Protocol") | Self::RepeatedProtocol => "RFC 6455 §4.1",
             Self::Body => "RFC 9112 §6.3",
+            Self::TransferCoding => "RFC 9112 §6.1",
             Self::UnsupportedVersion(_) => "RFC 6455 §4.2.2",
             Self::Repeated(_) => "RFC 6455 §11.3",
             Self::Extensions(error) => error.section(),
@@ -191,6 +196,7 @@ impl fmt::Display for RequestError {
             Self::Version => f.write_str("the HTTP version is not 1.1"),
             Self::Target => f.write_str("the request target is no resource name"),
             Self::Body => f.write_str("the request has a body"),
+            Self::TransferCoding => f.write_str("the transfer coding is not known"),
             Self::NotAnUpgrade => f.write_str("the request does not ask for an upgrade"),
             Self::WrongUpgrade => f.write_str("Upgrade does not name websocket"),
             Self::WrongConnection => f.write_str("Connection does not name upgrade"),
@@ -223,7 +229,11 @@ impl fmt::Display for ResponseError {
                 write!(f, "the subprotocol {} was not offered", short(name))
             }
             Self::Deflate(what) => {
-                write!(f, "the answer to permessage-deflate does not go with the offer: {what}")
+                write!(
+                    f,
+                    "the answer to permessage-deflate goes with no offer: {what}; Config::deflate \
+                     and ClientRequest::deflate say what is offered"
+                )
             }
             Self::UnofferedExtension(name) => {
                 write!(f, "the extension {} was not offered", short(name))

@@ -6,8 +6,8 @@
 
 use super::deflate::DeflateOffer;
 use super::error::{BuildError, RequestError};
-use super::extensions::{Extension, parse_extensions};
-use super::headers::{has_token, is_token, not_token_at, not_value_at, single, trim};
+use super::extensions::{Extension, format_extensions, parse_extensions};
+use super::headers::{has_token, is_token, list, not_token_at, not_value_at, single, trim};
 use super::key::{accept_key, encode_nonce, is_key};
 use super::protocols::{Protocols, ProtocolsError};
 use super::uri::{Authority, Uri};
@@ -23,7 +23,7 @@ pub struct ClientRequest {
     uri: Uri,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     protocols: Vec<String>,
-    deflate: Option<DeflateOffer>,
+    deflate: Vec<DeflateOffer>,
 }
 
 /// A request that may be accepted: what the answer to it needs.
@@ -45,9 +45,12 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 /// Checks a request by §4.2.1, in this order:
 ///
 /// ```text
-/// method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
-/// · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
+/// method 405 · HTTP version 505 · target 400 · Host 400 · transfer coding 501 · body 400
+/// · Upgrade 426, 400 · Connection 400 · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400
+/// · -Extensions 400
 /// ```
+///
+/// An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
 ///
 /// # Errors
 ///
@@ -74,6 +77,12 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
     }
     // Frames follow the head at once. A body there would be read as frames by us and skipped by a proxy,
     // or the other way round, which is how requests are smuggled.
+    // RFC 9112 §6.1: of a transfer coding that is not known, a server should say that it is not.
+    let known: [&[u8]; 2] = [b"chunked", b"identity"];
+    let is_known = |coding: &[u8]| known.iter().any(|known| coding.eq_ignore_ascii_case(known));
+    if !list(headers, TRANSFER_ENCODING).all(is_known) {
+        return Err(RequestError::TransferCoding);
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|n| trim(n.as_bytes()) != b"0") {
         return Err(RequestError::Body);
@@ -112,7 +121,7 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
 impl ClientRequest {
     /// Asks for what `uri` names, with no header of one's own, no subprotocol and no extension.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: None }
+        Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: Vec::new() }
     }
 
     /// With one more header line. `Host` replaces the one from the URI.
@@ -135,16 +144,25 @@ impl ClientRequest {
         self
     }
 
-    /// With an offer of permessage-deflate (RFC 7692 §5.1). The tokio layer makes one from its
-    /// configuration if there is none.
-    pub fn deflate(mut self, offer: Option<DeflateOffer>) -> Self {
-        self.deflate = offer;
+    /// With one more offer of permessage-deflate; the first is the most preferred (RFC 7692 §5.1). The
+    /// server takes one of them or none.
+    ///
+    /// If there is none, the tokio layer makes the offers of its configuration. An answer that goes with
+    /// no offer fails the handshake, so the last one should be the plain `DeflateOffer::default()`.
+    pub fn deflate(mut self, offer: DeflateOffer) -> Self {
+        self.deflate.push(offer);
         self
     }
 
-    /// The offer of permessage-deflate.
-    pub fn deflate_offer(&self) -> Option<&DeflateOffer> {
-        self.deflate.as_ref()
+    /// Without any offer of permessage-deflate.
+    pub fn without_deflate(mut self) -> Self {
+        self.deflate.clear();
+        self
+    }
+
+    /// The offers of permessage-deflate, most preferred first.
+    pub fn deflate_offers(&self) -> &[DeflateOffer] {
+        &self.deflate
     }
 
     /// What is asked for.
@@ -184,9 +202,10 @@ impl ClientRequest {
             let offered = self.protocols.join(", ");
             write_field(&mut out, b"Sec-WebSocket-Protocol", offered.as_bytes());
         }
-        if let Some(offer) = &self.deflate {
-            let offer = offer.to_extension().to_string();
-            write_field(&mut out, b"Sec-WebSocket-Extensions", offer.as_bytes());
+        if !self.deflate.is_empty() {
+            let offers: Vec<_> = self.deflate.iter().map(DeflateOffer::to_extension).collect();
+            let offers = format_extensions(&offers);
+            write_field(&mut out, b"Sec-WebSocket-Extensions", offers.as_bytes());
         }
         for (name, value) in self.headers.iter().filter(|(name, _)| !is_host(name)) {
             write_field(&mut out, name, value);

@@ -92,7 +92,8 @@ pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, 
 /// The answer to a request that [`check_request`](super::check_request) refuses: its status, the headers that go
 /// with it, and a line of text that says what was wrong.
 ///
-/// 405 has `Allow`, 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22).
+/// 405 has `Allow`, and 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22). A request
+/// whose `Sec-WebSocket-Version` is missing or malformed gets 400 and is told ours as well.
 pub fn write_refusal(error: &RequestError) -> Vec<u8> {
     let status = error.status();
     let mut headers = HeaderMap::new();
@@ -106,9 +107,12 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
         }
         _ => {}
     }
-    // §4.4: so it is for a version that could not be read.
-    if matches!(error, RequestError::Malformed(name) | RequestError::Repeated(name)
-        if name.eq_ignore_ascii_case("sec-websocket-version"))
+    // §4.4 for a version that is missing or could not be read: 400, because the request is malformed
+    // (§4.2.1), and ours with it, because the client has to learn it.
+    if let RequestError::Missing(name)
+    | RequestError::Malformed(name)
+    | RequestError::Repeated(name) = error
+        && *name == "Sec-WebSocket-Version"
     {
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
@@ -164,7 +168,7 @@ pub fn check_response(
     Ok(Agreed { protocol: agreed_protocol(headers, request)?, deflate })
 }
 
-/// The extension in use: none, or the one that was offered, with parameters that go with the offer (§4.1 item 5,
+/// The extension in use: none, or the one that was offered, with parameters that go with an offer (§4.1 item 5,
 /// RFC 7692 §5.1).
 fn agreed_deflate(
     headers: &HeaderMap,
@@ -174,14 +178,15 @@ fn agreed_deflate(
     let mut answers = parse_extensions(headers)?.into_iter();
     let Some(answer) = answers.next() else { return Ok(None) };
     let unoffered = |answer: Extension| ResponseError::UnofferedExtension(answer.name().to_owned());
-    let Some(offer) = request.deflate_offer().filter(|_| is_deflate(&answer)) else {
+    let offers = request.deflate_offers();
+    if offers.is_empty() || !is_deflate(&answer) {
         return Err(unoffered(answer));
-    };
-    // It was offered once, so agreeing twice agrees to something else.
+    }
+    // Offers are alternatives: agreeing twice agrees to something else (RFC 7692 §5.1).
     if let Some(answer) = answers.next() {
         return Err(unoffered(answer));
     }
-    check_deflate(&answer, offer).map(Some).map_err(ResponseError::Deflate)
+    check_deflate(&answer, offers).map(Some).map_err(ResponseError::Deflate)
 }
 
 /// The subprotocol in use: none, or one of those offered (§4.1 item 6).
@@ -190,9 +195,9 @@ fn agreed_protocol(
     request: &ClientRequest,
 ) -> Result<Option<String>, ResponseError> {
     const NAME: &str = "Sec-WebSocket-Protocol";
-    let Some(name) = at_most_once(headers, SEC_WEBSOCKET_PROTOCOL, NAME)? else {
-        return Ok(None);
-    };
+    let name = at_most_once(headers, SEC_WEBSOCKET_PROTOCOL, NAME)?;
+    // An empty field chooses none.
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(None) };
     let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
     let name = name.ok_or(ResponseError::Malformed(NAME))?.to_owned();
     if request.protocols().any(|offered| offered == name) {

@@ -36,7 +36,7 @@ pub struct Config {
     /// up the name to the server's answer; a server's are TLS, reading the request, and writing the
     /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
     pub handshake_timeout: Duration,
-    /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
+    /// How long the head of the peer's request or response may be: 16 KiB and 128 fields.
     pub head: HeadLimits,
     /// How many bytes may wait to be written before sending waits, and reading stops (but that of
     /// a [split](crate::WebSocket::split) socket, whose writers wait alone). One message may go beyond
@@ -64,6 +64,14 @@ pub struct Deflate {
     pub level: u8,
     /// Messages of fewer bytes are sent as they are. Default 128.
     pub threshold: usize,
+    /// Whether a client makes a second, plain offer after the one that suits its `memory`
+    /// (RFC 7692 §5.1). Default `true`.
+    ///
+    /// A server that cannot do what the first offer asks takes the second. Then its messages may refer
+    /// back, and the client keeps their last 32 KiB, some 40 KB a connection, whatever `memory` says.
+    /// With `false` such a server declines compression. One that answers as if it had not read the
+    /// offer then fails the handshake.
+    pub plain_offer: bool,
 }
 
 /// What the compression of a connection may cost in memory (RFC 7692 §7.1). The README has the
@@ -73,7 +81,8 @@ pub struct Deflate {
 #[non_exhaustive]
 pub enum Memory {
     /// Each message stands alone, and the engines are lent from a pool of the thread while one is
-    /// under way: an idle connection costs nothing.
+    /// under way: an idle connection costs nothing. A client's may cost a window, see
+    /// [`plain_offer`](Deflate::plain_offer).
     Shared,
     /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
     /// directions: a connection keeps the two windows, of 512 bytes to 32 KiB each, and is lent the
@@ -105,7 +114,7 @@ impl Default for Config {
 #[cfg(feature = "deflate")]
 impl Default for Deflate {
     fn default() -> Self {
-        Self { memory: Memory::Shared, level: 3, threshold: 128 }
+        Self { memory: Memory::Shared, level: 3, threshold: 128, plain_offer: true }
     }
 }
 
@@ -122,18 +131,27 @@ impl Deflate {
         }
     }
 
-    /// What a client offers.
-    pub(super) fn offer(&self) -> DeflateOffer {
+    /// What a client offers: what suits its memory, then what browsers offer.
+    pub(super) fn offers(&self) -> Vec<DeflateOffer> {
         let (shared, bits) = self.memory.takeover();
-        DeflateOffer {
+        let plain = DeflateOffer::default();
+        let frugal = DeflateOffer {
             server_no_context_takeover: shared,
             client_no_context_takeover: shared,
             server_max_window_bits: (bits < 15).then_some(bits),
             client_max_window_bits: Some(bits),
+        };
+        // Some servers know no parameters, or not all of them: they decline or shorten the first.
+        match self.plain_offer && frugal != plain {
+            true => vec![frugal, plain],
+            false => vec![frugal],
         }
     }
 
     /// What the core makes of an agreement.
+    ///
+    /// The peer's messages may need all of the window that was agreed on. Ours may always do with less:
+    /// a sender need not refer back, nor as far as it may (RFC 7692 §7.2.1).
     pub(super) fn compression(&self, role: Role, agreed: &DeflateParams) -> Compression {
         let server = Context {
             takeover: !agreed.server_no_context_takeover,
@@ -147,7 +165,10 @@ impl Deflate {
             Role::Server => (server, client),
             Role::Client(_) => (client, server),
         };
-        let Self { memory, level, threshold } = *self;
+        let Self { memory, level, threshold, .. } = *self;
+        let (shared, bits) = memory.takeover();
+        let send =
+            Context { takeover: send.takeover && !shared, window_bits: send.window_bits.min(bits) };
         let pooled = memory != Memory::Full;
         Compression { send, receive, level, threshold, pooled }
     }

@@ -5,7 +5,6 @@ use std::io;
 
 use bytes::Bytes;
 
-#[cfg(feature = "rustls-tls")]
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
@@ -74,7 +73,6 @@ pub enum Error {
     /// [`connect_over`](super::connect_over).
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
-    #[cfg(feature = "rustls-tls")]
     Tls(TlsError),
     /// The address is not a `ws://` URI (§3).
     Uri(UriError),
@@ -139,7 +137,6 @@ impl fmt::Display for Error {
                 "a wss:// address, and this build trusts no certificates: it lacks the features \
                  rustls-tls-native-roots and rustls-tls-webpki-roots",
             ),
-            #[cfg(feature = "rustls-tls")]
             Self::Tls(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
@@ -177,11 +174,8 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
+    Tls(TlsError), Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
 }
-
-#[cfg(feature = "rustls-tls")]
-from! { Tls(TlsError) }
 
 impl<M> TrySendError<M> {
     /// The message.

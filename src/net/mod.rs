@@ -38,14 +38,18 @@ mod buffers;
 mod config;
 mod error;
 mod keys;
+#[cfg(not(all(unix, feature = "rustls-tls")))]
+mod never;
 mod opening;
 mod overflow;
 mod socket;
 mod split;
 #[cfg_attr(bowstring_loom, path = "sync_loom.rs")]
 pub(crate) mod sync;
-#[cfg(feature = "rustls-tls")]
+#[cfg_attr(not(feature = "rustls-tls"), path = "tls_error_off.rs")]
 mod tls_error;
+#[cfg_attr(not(unix), path = "unix_off.rs")]
+mod unix;
 
 pub use buffers::traffic::Traffic;
 pub use config::Config;
@@ -54,28 +58,23 @@ pub use config::{Deflate, Memory};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
-#[cfg(feature = "rustls-tls")]
-pub use opening::connect::connect_tls;
 pub use opening::connect::{connect, connect_over, connect_with};
-#[cfg(all(feature = "rustls-tls", feature = "server"))]
+#[cfg(feature = "rustls-tls")]
+pub use opening::connect_tls::connect_tls;
+#[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
-#[cfg(feature = "rustls-tls")]
 pub use opening::tls::TlsInfo;
-#[cfg(feature = "rustls-tls")]
 pub use opening::transport::TlsStream;
 pub use opening::transport::{Transport, TransportRead, TransportWrite};
 pub use overflow::{Outcome, Overflow};
 pub use socket::batch::{Events, Outgoing};
-#[cfg(feature = "server")]
 pub(crate) use socket::handle::close_frame;
 pub use socket::handle::{CloseInfo, Handle};
 pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;
 pub use split::pressure::Pressure;
-#[cfg(feature = "server")]
 pub(crate) use split::recipient::Recipient;
-#[cfg(feature = "rustls-tls")]
 pub use tls_error::TlsError;
 /// The TLS library, in the version that this crate speaks with.
 #[cfg(feature = "rustls-tls")]

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::engines::{self, Buffers, with_buffer};
+use super::engines::{self, PIECE, with_buffer, with_piece};
 use super::error::Violation;
 use super::frame::RSV1;
 use super::framed::Framed;
@@ -46,9 +46,6 @@ pub struct Context {
     /// The base-2 logarithm of how far: 8–15.
     pub window_bits: u8,
 }
-
-/// How many bytes are inflated, or added to what is compressed, at a time.
-const PIECE: usize = 16 << 10;
 
 /// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -154,8 +151,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(Buffers::inflated, |buffer| {
-            buffer.resize(PIECE, 0);
+        with_piece(|buffer| {
             inflate(&mut engine, bytes, buffer, &mut take)?;
             if !last {
                 return Ok(());
@@ -265,8 +261,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
             if smaller {
@@ -318,8 +313,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
             self.ratio.wire += buffer.len() as u64;

@@ -1,9 +1,4 @@
 //! Messages for many: framed once, compressed once.
-//!
-//! A server does not mask (§5.1), so what it sends to one it can send to all: the same bytes. Where
-//! compression without context takeover is agreed on, a compressed message stands alone and can be
-//! shared as well, by all whose windows have the same size; with takeover each connection compresses
-//! it against what it said before. A client masks each frame with a key of its own (§5.3).
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +10,7 @@ use super::framed::Framed;
 use super::message::Message;
 use super::opcode::Opcode;
 
-/// A text or binary message that is framed once and sent to many; cloning is cheap.
+/// A text or binary message that is framed once and sent to many. Cloning is cheap.
 ///
 /// The sending methods take it like any message:
 ///
@@ -29,6 +24,10 @@ use super::opcode::Opcode;
 /// }
 /// # Ok::<(), bowstring::proto::Misuse>(())
 /// ```
+///
+/// A server does not mask (§5.1), so all get the same bytes. A compressed message is shared, too, if it is
+/// compressed alone: by all connections whose windows have the same size. With context takeover, each
+/// connection compresses it again. A client masks each frame with its own key (§5.3), so it shares nothing.
 #[derive(Clone)]
 pub struct Prepared {
     inner: Arc<Inner>,
@@ -72,7 +71,6 @@ impl Prepared {
 
     /// The same message, to be compressed once for all it is sent to, if `alone` says so: without reference
     /// to what each of them has heard before.
-    #[cfg(feature = "server")]
     pub(crate) fn alone(&self, alone: bool) -> Self {
         Self { inner: Arc::clone(&self.inner), alone }
     }

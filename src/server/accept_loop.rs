@@ -1,4 +1,4 @@
-//! The accept loop: it takes no more than it may, and outlives what the system runs out of.
+//! The accept loop: it accepts no more than it may, and goes on when the system runs out of something.
 
 use std::future::{Future, poll_fn};
 use std::io;
@@ -11,12 +11,14 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
+use super::admission::{Admission, Context, unless};
 use super::connection::ServerConnection;
 use super::listener::{Accepted, BACKLOG, Listener};
-use super::task::{self, Arrival, Context, Outcome, unless};
+use super::outcome::Outcome;
+use super::task;
 use super::trace::Trace;
 
-/// Accepts until the server drains, and then whoever had come before.
+/// Accepts until the server drains, and then the connections that had come before.
 pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)
 where
     D: Send + 'static,
@@ -24,8 +26,9 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     let registry = &context.registry;
-    // Whoever has come when it drains is told, rather than reset: no more than may have come, or those
-    // who go on coming would keep it for ever. They are over and above the handshakes, but not for long.
+    // Those that have come when it drains are told, rather than reset. They are no more than the backlog
+    // holds, or a flood would keep the server for ever. They come on top of the handshakes, but not for
+    // long.
     let last = Arc::new(Semaphore::new(BACKLOG as usize + 1));
     while let Some(accepted) = unless(registry.draining(), listener.accept()).await {
         match accepted {
@@ -41,6 +44,7 @@ where
             // The system is out of something, such as file descriptors. Asking again at once would
             // burn a core and help nobody.
             Err(error) => {
+                registry.accept_failed();
                 Trace::accepting_failed(&error);
                 unless(registry.draining(), sleep(PAUSE)).await;
             }
@@ -64,25 +68,21 @@ where
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
     F: Future<Output: Outcome> + Send + 'static,
 {
-    match context.registry.enter(accepted.peer) {
-        Ok(place) => {
-            let id = place.id();
-            let arrival = Box::new(Arrival { accepted, place, permit });
-            let spawned = tokio::spawn(task::serve(Arc::clone(context), arrival));
-            context.registry.set_abort(id, spawned.abort_handle());
-        }
-        Err((id, full)) => {
-            // A flood of those who find no place takes no handshake from the others.
-            drop(permit);
-            // Beyond as many as may be told so they see the end, without an answer.
-            let Some(refusal) = context.registry.refusal() else { return };
-            let config = context.config.clone();
-            tokio::spawn(async move {
-                task::refuse(accepted, id, config, full).await;
-                drop(refusal);
-            });
-        }
-    }
+    let registry = &context.registry;
+    let slot = registry.enter(accepted.peer);
+    let permit = if slot.full().is_some() {
+        // A flood of connections for which there is no room takes no handshake from the others.
+        drop(permit);
+        // Beyond as many as may be told so, they end without an answer.
+        let Some(rejection) = registry.rejection() else { return };
+        rejection
+    } else {
+        permit
+    };
+    let (id, peer) = (slot.id(), accepted.peer);
+    let arrived = Box::new((Admission::new(slot, peer, permit), accepted));
+    let spawned = tokio::spawn(task::serve(Arc::clone(context), arrived));
+    registry.set_abort(id, spawned.abort_handle());
 }
 
 /// What a future gives without waiting.

@@ -1,8 +1,8 @@
-//! What a handler gets: the connection, who is at its other end, and its way home.
+//! What a handler gets: the connection, and the peer's address.
 //!
-//! When a handler is done, by returning, failing or panicking, its connection comes back to the server,
-//! which sees the closing handshake through: the peer always learns that it is over. So these types
-//! wrap the socket's, and give it back when they are dropped.
+//! These types wrap the socket's types and give the socket back to the server when they are dropped.
+//! The server then makes the closing handshake, so the peer always learns that the connection is over,
+//! whether the handler returned, failed, panicked, or dropped the connection and went on.
 
 use std::ops::{Deref, DerefMut};
 
@@ -10,43 +10,69 @@ use tokio::sync::oneshot;
 
 use super::listener::Peer;
 use crate::net::{Reader, Transport, WebSocket, Writer};
+use crate::proto::CloseFrame;
 
 /// A connection that was accepted: a [`WebSocket`], with what the handshake hook said of it.
 ///
-/// When it is dropped the server closes it: with 1000, or 1011 if the handler failed (§7.4.1).
+/// It has all methods of [`WebSocket`]:
+///
+/// ```
+/// use bowstring::server::ServerConnection;
+///
+/// /// Answers every message with its length, for a peer that the hook has given a name.
+/// async fn lengths(mut connection: ServerConnection<String>) -> Result<(), bowstring::Error> {
+///     connection.send(format!("hello, {}", connection.data)).await?;
+///     while let Some(message) = connection.recv().await? {
+///         if message.is_text() || message.is_binary() {
+///             connection.send(message.as_bytes().len().to_string()).await?;
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+///
+/// # Dropping it closes it
+///
+/// When it is dropped, the server closes the connection at once, even if the handler goes on with
+/// something else. The close frame has the code 1000, or the server's [own](super::Server::drain_close)
+/// while it drains. If the handler fails or panics while it holds the connection, the code is 1011
+/// (§7.4.1).
 #[derive(Debug)]
 pub struct ServerConnection<D = ()> {
     /// What the hook gave; see [`Accept::new`](super::Accept::new).
     pub data: D,
-    guest: Guest<WebSocket<Transport>>,
+    lent: Lent<WebSocket<Transport>>,
 }
 
-/// The reading direction of a [`ServerConnection`] that was split.
+/// The reading direction of a [`ServerConnection`] that was split. It has all methods of [`Reader`].
+///
+/// Dropping it closes the connection, as with a [`ServerConnection`]. Its writers get
+/// [`Error::Closed`](crate::Error::Closed) from then on.
 #[derive(Debug)]
-pub struct ServerReader(Guest<Reader<Transport>>);
+pub struct ServerReader(Lent<Reader<Transport>>);
 
-/// What comes home.
+/// A socket that a handler has given back.
 #[derive(Debug)]
-pub(super) enum Left {
+pub(super) enum ReturnedSocket {
     Whole(WebSocket<Transport>),
-    Half(Reader<Transport>),
+    Split(Reader<Transport>),
 }
 
-/// Where the server waits for it. It comes boxed, for nearly always nothing is there yet.
-pub(super) type Way = oneshot::Sender<Box<Left>>;
+/// How a socket is given back. It is boxed, because nearly always nothing is there yet.
+pub(super) type GiveBack = oneshot::Sender<Box<ReturnedSocket>>;
 
-/// Something that goes home when it is dropped. Boxed, because futures keep several places for what
+/// A socket that is given back when it is dropped. Boxed, because futures keep several copies of what
 /// is moved from one to the next.
 #[derive(Debug)]
-struct Guest<T: Into<Left>> {
-    /// `None` once it has gone.
-    seat: Option<Box<Seat<T>>>,
+struct Lent<T: Into<ReturnedSocket>> {
+    /// `None` once it was given back.
+    loan: Option<Box<Loan<T>>>,
 }
 
 #[derive(Debug)]
-struct Seat<T> {
+struct Loan<T> {
     socket: T,
-    way: Way,
+    give_back: GiveBack,
     id: u64,
     peer: Peer,
 }
@@ -57,46 +83,46 @@ impl<D> ServerConnection<D> {
         id: u64,
         peer: Peer,
         socket: WebSocket<Transport>,
-        way: Way,
+        give_back: GiveBack,
     ) -> Self {
-        Self { data, guest: Guest::new(Seat { socket, way, id, peer }) }
+        Self { data, lent: Lent::new(Loan { socket, give_back, id, peer }) }
     }
 
-    /// Its number among all that this server has accepted.
+    /// Its number among all connections that this server has accepted.
     pub fn id(&self) -> u64 {
-        self.guest.seat().id
+        self.lent.loan().id
     }
 
-    /// Who is at the other end.
+    /// The address of the peer.
     pub fn peer(&self) -> Peer {
-        self.guest.seat().peer
+        self.lent.loan().peer
     }
 
-    /// Separates the directions, for two tasks or more, and gives what the hook gave. The reader is
-    /// what comes home: the connection is closed when that is dropped, whoever still holds a writer.
+    /// Separates the directions, for two tasks or more, and returns what the hook gave. The connection
+    /// is closed when the reader is dropped, even if writers are left.
     pub fn split(self) -> (ServerReader, Writer<Transport>, D) {
-        let Self { data, mut guest } = self;
-        let Seat { socket, way, id, peer } = guest.leave();
+        let Self { data, mut lent } = self;
+        let Loan { socket, give_back, id, peer } = lent.take();
         let (reader, writer) = socket.split();
-        (ServerReader(Guest::new(Seat { socket: reader, way, id, peer })), writer, data)
+        (ServerReader(Lent::new(Loan { socket: reader, give_back, id, peer })), writer, data)
     }
 
-    /// Takes the connection away from the server, which does not close it then, and counts it as
-    /// dropped.
+    /// Takes the connection away from the server. The server does not close it then, and counts it as
+    /// [dropped](super::Report::dropped).
     pub fn into_socket(mut self) -> (WebSocket<Transport>, D) {
-        (self.guest.leave().socket, self.data)
+        (self.lent.take().socket, self.data)
     }
 }
 
 impl ServerReader {
     /// See [`ServerConnection::id`].
     pub fn id(&self) -> u64 {
-        self.0.seat().id
+        self.0.loan().id
     }
 
     /// See [`ServerConnection::peer`].
     pub fn peer(&self) -> Peer {
-        self.0.seat().peer
+        self.0.loan().peer
     }
 }
 
@@ -105,14 +131,14 @@ impl<D> Deref for ServerConnection<D> {
 
     #[inline]
     fn deref(&self) -> &Self::Target {
-        &self.guest.seat().socket
+        &self.lent.loan().socket
     }
 }
 
 impl<D> DerefMut for ServerConnection<D> {
     #[inline]
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.guest.seat_mut().socket
+        &mut self.lent.loan_mut().socket
     }
 }
 
@@ -120,65 +146,74 @@ impl Deref for ServerReader {
     type Target = Reader<Transport>;
 
     fn deref(&self) -> &Self::Target {
-        &self.0.seat().socket
+        &self.0.loan().socket
     }
 }
 
 impl DerefMut for ServerReader {
     fn deref_mut(&mut self) -> &mut Self::Target {
-        &mut self.0.seat_mut().socket
+        &mut self.0.loan_mut().socket
     }
 }
 
-impl Left {
-    /// Whether it is the peer that ends the connection.
+impl ReturnedSocket {
+    /// Whether the connection ends because of the peer.
     pub(super) fn is_leaving(&self) -> bool {
         match self {
             Self::Whole(socket) => socket.is_leaving(),
-            Self::Half(reader) => reader.is_leaving(),
+            Self::Split(reader) => reader.is_leaving(),
         }
+    }
+
+    /// Makes the closing handshake, whichever side began it.
+    pub(super) async fn close(self: Box<Self>, CloseFrame { code, reason }: CloseFrame) {
+        // How it ended is in the handle.
+        let _ = match *self {
+            Self::Whole(mut socket) => socket.close(code, &reason).await,
+            Self::Split(mut reader) => reader.close(code, &reason).await,
+        };
     }
 }
 
-impl From<WebSocket<Transport>> for Left {
+impl From<WebSocket<Transport>> for ReturnedSocket {
     fn from(socket: WebSocket<Transport>) -> Self {
         Self::Whole(socket)
     }
 }
 
-impl From<Reader<Transport>> for Left {
+impl From<Reader<Transport>> for ReturnedSocket {
     fn from(reader: Reader<Transport>) -> Self {
-        Self::Half(reader)
+        Self::Split(reader)
     }
 }
 
-impl<T: Into<Left>> Guest<T> {
-    fn new(seat: Seat<T>) -> Self {
-        Self { seat: Some(Box::new(seat)) }
+impl<T: Into<ReturnedSocket>> Lent<T> {
+    fn new(loan: Loan<T>) -> Self {
+        Self { loan: Some(Box::new(loan)) }
     }
 
     #[inline]
-    fn seat(&self) -> &Seat<T> {
-        self.seat.as_ref().expect(HERE)
+    fn loan(&self) -> &Loan<T> {
+        self.loan.as_ref().expect(LENT)
     }
 
     #[inline]
-    fn seat_mut(&mut self) -> &mut Seat<T> {
-        self.seat.as_mut().expect(HERE)
+    fn loan_mut(&mut self) -> &mut Loan<T> {
+        self.loan.as_mut().expect(LENT)
     }
 
-    fn leave(&mut self) -> Seat<T> {
-        *self.seat.take().expect(HERE)
+    fn take(&mut self) -> Loan<T> {
+        *self.loan.take().expect(LENT)
     }
 }
 
-impl<T: Into<Left>> Drop for Guest<T> {
+impl<T: Into<ReturnedSocket>> Drop for Lent<T> {
     fn drop(&mut self) {
-        if let Some(seat) = self.seat.take() {
-            // A server that was aborted waits for nobody.
-            let _ = seat.way.send(Box::new(seat.socket.into()));
+        if let Some(loan) = self.loan.take() {
+            // Where the connection's task was aborted, nobody takes it.
+            let _ = loan.give_back.send(Box::new(loan.socket.into()));
         }
     }
 }
 
-const HERE: &str = "it goes only by value";
+const LENT: &str = "it is taken only by value";

@@ -34,9 +34,12 @@
 // The map of these files is in ARCHITECTURE.md; tests/layers.rs checks it.
 
 mod accept_loop;
+mod admission;
 mod auth;
 mod connection;
+mod in_memory;
 mod listener;
+mod outcome;
 mod registry;
 mod reply;
 mod request;
@@ -52,11 +55,11 @@ pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{ServerConnection, ServerReader};
 pub use listener::{Listener, Peer};
-pub use registry::{Report, ServerLimits};
+pub use outcome::Outcome;
+pub use registry::{Refusals, Report, ServerLimits};
 pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
-pub use task::Outcome;
 #[cfg(feature = "rustls-tls")]
 pub use tls::Tls;
 pub use topic::{Subscription, Topic};

@@ -1,46 +1,63 @@
-//! Who is here: the connections that are open, how many there may be, and how they ended.
+//! The connections of a server: how many there may be, which are open, and how they ended.
 
 use std::collections::HashMap;
 use std::hash::Hash;
 use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::sync::{Notify, OwnedSemaphorePermit, Semaphore, watch};
 use tokio::task::AbortHandle;
 
 use super::listener::Peer;
 use crate::net::{CloseInfo, Handle};
-use crate::proto::CloseFrame;
+use crate::proto::{CloseCode, CloseFrame};
 
 /// How many connections a server takes.
 ///
-/// Whoever comes when there are as many is answered before the hook is asked, whatever they ask for: a
-/// health check gets 503 from a full server, and 429 from an address at its limit.
+/// ```
+/// use bowstring::server::ServerLimits;
+///
+/// let mut limits = ServerLimits::default();
+/// limits.connections = 10_000;
+/// limits.per_address = Some(20);
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ServerLimits {
     /// Open connections: those that have finished the opening handshake. While there are as many,
-    /// whoever comes, and whoever finishes theirs, is answered with 503. Default 100,000. The system's
-    /// limit on open files is often lower: while that is reached, nothing is accepted.
-    pub connections: usize,
-    /// Connections whose opening handshake is under way, beside those that are open; what comes beyond
-    /// waits to be accepted. Default 8,192, of about 8 KiB each; within a TLS handshake about 18 KiB.
-    /// What the peer sends comes on top: its head, twice, and up to 16 KiB behind it, so 48 KiB at
-    /// most with the default [`head`](crate::Config::head); or 72 KiB, for who sends rustls as much of a
-    /// handshake as it takes. Each listener may have accepted one more, who waits for the others.
+    /// every further opening handshake is answered with 503. Default 100,000.
     ///
-    /// Beside them as many again, but no more than 1,024, may be under way to a refusal. Beyond that,
-    /// whoever has come to find no room sees the end without an answer, and others who are refused
-    /// keep their place among the handshakes until they have gone.
+    /// The system's limit on open files is often lower. While that is reached, nothing is accepted.
+    pub connections: usize,
+    /// Connections whose opening handshake is under way, beside those that are open. What comes
+    /// beyond waits to be accepted. Default 8,192.
+    ///
+    /// Each costs about 8 KiB, or 18 KiB within a TLS handshake. What the peer sends comes on top: its
+    /// head twice, and up to 16 KiB after it. With the default [`head`](crate::Config::head) that is
+    /// 48 KiB at most. A peer that sends as much of a TLS handshake as rustls takes costs 72 KiB. Each
+    /// listener may have accepted one more, which waits for the others.
+    ///
+    /// As many again, but no more than 1,024, may be on their way to a refusal. Beyond that, a
+    /// connection for which there is no room ends without an answer. Others that are refused keep
+    /// their place among the handshakes until they have gone.
     pub handshakes: usize,
-    /// Connections from one IP address, open or not yet; what comes beyond is answered with 429.
-    /// Default: no limit, for behind a proxy, or a large office's router, there is one address for
-    /// all, and with IPv6 one household has many.
+    /// Connections from one IP address, open or not yet. What comes beyond is answered with 429,
+    /// plain requests too. Default: no limit. All clients of a proxy, or of a large office, share one
+    /// address, and with IPv6 one household has many.
     pub per_address: Option<usize>,
+    /// Plain HTTP requests that the hook may answer at the same time while the server is full, so
+    /// that a health check or metrics stay readable. Those beyond get 503. Default 64.
+    ///
+    /// A server that is not full has no such limit: there plain requests count as handshakes.
+    pub plain_requests: usize,
 }
 
-/// How a server's connections ended, so far. Those that are still open are in `open`; those that have
-/// not been answered yet are nowhere.
+/// How a server's connections have ended so far, as [`ServerHandle::report`](super::ServerHandle::report)
+/// tells it at any time and [`Server::serve`](super::Server::serve) at the end.
+///
+/// Each connection that was accepted is counted once: in `open` while it is open, then in one of
+/// `closed`, `failed`, `dropped`, `answered`, `refused`. One whose request is not answered yet is in
+/// none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -48,252 +65,350 @@ pub struct Report {
     pub open: u64,
     /// They ended with a closing handshake (§7.1.4).
     pub closed: u64,
-    /// They ended without: the transport failed, the peer broke a rule or a deadline.
+    /// They ended without one: the transport failed, or the peer broke a rule or a deadline.
     pub failed: u64,
-    /// They were open still when draining had to end, or the handler took them away from the server.
-    /// These are connections; how many messages were dropped, each connection
-    /// [counts for itself](crate::net::Writer::dropped).
+    /// They were still open when draining had to end, or the handler took them away from the server.
+    /// These are connections. How many messages were dropped,
+    /// [each connection](crate::net::Writer::dropped) counts for itself.
     pub dropped: u64,
-    /// Plain HTTP requests, of health checks for instance, that the hook answered, with whatever
-    /// status.
+    /// Plain HTTP requests that the hook answered, with any status: health checks, for instance.
     pub answered: u64,
-    /// All others that got another answer than 101, or none: whoever asked for a WebSocket connection
-    /// and got none, whose request was illegal, for whom there was no room, who came while the server
-    /// drained, who left or was left before they had asked; and plain requests that the server answered
-    /// in place of the hook, with 426 for instance, or 500.
+    /// Requests that got another answer than 101 from the server, or none at all.
+    /// [`refusals`](Self::refusals) counts them by their reason.
     pub refused: u64,
-    /// Of those that have ended: how many were closed because they took messages too slowly; see
+    /// Why requests were refused. The sum is `refused`.
+    pub refusals: Refusals,
+    /// Of `failed`: the peer broke a rule of the protocol, and was told so in a close frame (§7.1.7).
+    /// The others were lost: the transport failed, or the peer fell silent.
+    pub violations: u64,
+    /// Of those that have ended: they were closed because they took messages too slowly. See
     /// [`Overflow::Close`](crate::net::Overflow::Close).
     pub overflowed: u64,
-    /// Handlers that returned an error or panicked though their peer had behaved, and hooks that
-    /// panicked: what the log warns of. Not what a handler returns when its connection has failed, nor
-    /// that it could not send because the peer has closed it, or was closed for its slowness, nor an
-    /// error while the server drains. Their connections are counted above all the same.
+    /// Handlers and hooks that failed by themselves: what the log warns of. A hook fails when it
+    /// panics. A handler fails when it panics, or returns an error that is not its peer's doing;
+    /// [`Outcome`](super::Outcome) says what that is. Their connections are counted above all the same.
     pub handlers_failed: u64,
+    /// Times that accepting failed, because the system is out of file descriptors for instance.
+    pub accepts_failed: u64,
     /// What has gone over all of them.
     pub traffic: crate::net::Traffic,
 }
 
-/// See the module.
-pub(super) struct Registry {
-    /// Known once it serves: handles are taken before. Until then nobody comes.
-    terms: OnceLock<Terms>,
-    seats: Mutex<Seats>,
-    /// Told when a connection has gone.
-    gone: tokio::sync::Notify,
-    pub(super) handshakes: Arc<Semaphore>,
-    /// How many may be told at the same time that they are refused.
-    refusals: Arc<Semaphore>,
-    draining: watch::Sender<bool>,
+/// Why a server refused requests; see [`Report::refusals`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Refusals {
+    /// There were as many [connections](ServerLimits::connections) as there may be: 503, or the end.
+    pub full: u64,
+    /// There were as many from this [address](ServerLimits::per_address) as there may be: 429, or the
+    /// end.
+    pub address: u64,
+    /// The server drains: 503.
+    pub draining: u64,
+    /// A page of a foreign [origin](super::Server::origins) asked: 403.
+    pub origin: u64,
+    /// The request was not a legal opening handshake: 400, 405, 426, 431, 501, 505. A plain request
+    /// that the hook accepts gets 426 and is counted here.
+    pub illegal: u64,
+    /// The hook refused an opening handshake, with the status it chose.
+    pub hook: u64,
+    /// The hook did not decide in time: 503.
+    pub hook_timeout: u64,
+    /// The hook panicked, or said what cannot be sent: 500.
+    pub hook_failed: u64,
+    /// The peer left, or its TLS handshake or request failed or took too long.
+    pub unfinished: u64,
 }
 
-/// What a server had been set to when it began to serve.
-struct Terms {
+/// See the module.
+pub(super) struct Registry {
+    /// Known once the server serves, because handles are taken before. Until then no connection comes.
+    settings: OnceLock<Settings>,
+    table: Mutex<Table>,
+    /// Told when a connection's task has ended.
+    left: Notify,
+    pub(super) handshakes: Arc<Semaphore>,
+    /// How many may be told at the same time that they are refused.
+    rejections: Arc<Semaphore>,
+    /// How many plain requests may be answered at the same time while the server is full.
+    plain_requests: Arc<Semaphore>,
+    phase: watch::Sender<Phase>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Phase {
+    Serving,
+    Draining,
+    /// Those that are left are given up.
+    Ending,
+}
+
+/// How a server was configured when it began to serve.
+struct Settings {
     limits: ServerLimits,
-    /// What everybody is told when it drains.
-    farewell: CloseFrame,
+    /// What connections are told when it drains.
+    drain_close: CloseFrame,
 }
 
 #[derive(Default)]
-struct Seats {
-    taken: HashMap<u64, Seat>,
-    /// How many of them are open, or are being told so.
+struct Table {
+    entries: HashMap<u64, Entry>,
+    /// How many of them are open, or are about to be.
     admitted: usize,
     next_id: u64,
-    /// Those that have ended, and how many are open; what has gone over those is in their handles.
+    /// Those that have ended, and how many are open. The traffic of the open ones is in their handles.
     report: Report,
     /// Where they come from, and how many from each address, where that counts.
     from: HashMap<u64, IpAddr>,
     addresses: HashMap<IpAddr, usize>,
 }
 
-/// What is known of one connection.
-struct Seat {
+/// What is known of one connection as long as its task runs.
+struct Entry {
     abort: Option<AbortHandle>,
-    handle: Option<Handle>,
+    stage: Stage,
 }
 
-/// Why somebody cannot be let in.
+/// How far a connection is.
+enum Stage {
+    /// Its opening handshake is under way.
+    Opening,
+    /// It counts as open, and is being told so.
+    Admitted,
+    Open(Handle),
+    /// It is counted in the report as ended.
+    Ended,
+}
+
+/// Why there is no room for a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Full {
     Everywhere,
     Address,
 }
 
-/// How one ended.
+/// Why a request is refused; see [`Refusals`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Reason {
+    Full(Full),
+    Draining,
+    Origin,
+    Illegal,
+    Hook,
+    HookTimeout,
+    HookFailed,
+    Unfinished,
+}
+
+/// How a connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum End {
+    /// The hook answered a plain request.
     Answered,
-    Refused,
-    /// The server has seen it off.
-    Seen(Option<CloseInfo>),
+    Refused(Reason),
+    /// The closing handshake is over, or the connection failed.
+    Closed(Option<CloseInfo>),
     Dropped,
 }
 
-/// A connection's place; it is given up when this is dropped.
-pub(super) struct Place {
+/// A connection's entry in the registry. It is removed when this is dropped.
+pub(super) struct Slot {
     registry: Arc<Registry>,
     id: u64,
-    /// Whether it is one of those that are open, or are being told so.
-    admitted: bool,
-    end: Option<End>,
+    full: Option<Full>,
 }
 
 impl Default for ServerLimits {
     fn default() -> Self {
-        Self { connections: 100_000, handshakes: 8_192, per_address: None }
+        Self { connections: 100_000, handshakes: 8_192, per_address: None, plain_requests: 64 }
     }
 }
 
 impl Registry {
     pub(super) fn new() -> Arc<Self> {
+        let none = || Arc::new(Semaphore::new(0));
         Arc::new(Self {
-            terms: OnceLock::new(),
-            seats: Mutex::default(),
-            gone: tokio::sync::Notify::new(),
-            handshakes: Arc::new(Semaphore::new(0)),
-            refusals: Arc::new(Semaphore::new(0)),
-            draining: watch::Sender::new(false),
+            settings: OnceLock::new(),
+            table: Mutex::default(),
+            left: Notify::new(),
+            handshakes: none(),
+            rejections: none(),
+            plain_requests: none(),
+            phase: watch::Sender::new(Phase::Serving),
         })
     }
 
-    /// From now on somebody may come. To be called once.
-    pub(super) fn begin(&self, limits: ServerLimits, farewell: CloseFrame) {
-        if self.terms.set(Terms { limits, farewell }).is_ok() {
+    /// From now on connections may come. To be called once.
+    pub(super) fn begin(&self, limits: ServerLimits, drain_close: CloseFrame) {
+        if self.settings.set(Settings { limits, drain_close }).is_ok() {
             let handshakes = limits.handshakes.clamp(1, Semaphore::MAX_PERMITS);
             self.handshakes.add_permits(handshakes);
-            self.refusals.add_permits(handshakes.min(REFUSALS));
+            self.rejections.add_permits(handshakes.min(MAX_REJECTIONS));
+            self.plain_requests.add_permits(limits.plain_requests.min(Semaphore::MAX_PERMITS));
         }
     }
 
-    fn terms(&self) -> &Terms {
-        self.terms.get().expect("nobody comes before it serves")
+    fn settings(&self) -> &Settings {
+        self.settings.get().expect("no connection comes before it serves")
     }
 
-    /// A place for somebody who has come; or the number under which they are told that there is none.
-    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Result<Place, (u64, Full)> {
-        let limits = &self.terms().limits;
-        let mut seats = self.seats();
-        let id = seats.next_id;
-        seats.next_id += 1;
-        // One that is mapped into IPv6 is the same.
+    /// An entry for a connection that was accepted, even if there is no room for it.
+    pub(super) fn enter(self: &Arc<Self>, peer: Peer) -> Slot {
+        let limits = &self.settings().limits;
+        let mut table = self.table();
+        let id = table.next_id;
+        table.next_id += 1;
+        // An IPv4 address that is mapped into IPv6 is the same address.
         let ip = limits.per_address.and_then(|_| peer.ip()).map(|ip| ip.to_canonical());
-        let full = if seats.admitted >= limits.connections {
-            Some(Full::Everywhere)
-        } else if ip.is_some_and(|ip| !seats.enter_address(ip, limits.per_address)) {
+        let full = if ip.is_some_and(|ip| table.is_full_for(ip, limits.per_address)) {
             Some(Full::Address)
+        } else if table.admitted >= limits.connections {
+            Some(Full::Everywhere)
         } else {
             None
         };
-        if let Some(full) = full {
-            seats.report.refused += 1;
-            return Err((id, full));
+        if let Some(ip) = ip.filter(|_| full != Some(Full::Address)) {
+            table.from.insert(id, ip);
+            *table.addresses.entry(ip).or_default() += 1;
         }
-        seats.taken.insert(id, Seat { abort: None, handle: None });
-        if let Some(ip) = ip {
-            seats.from.insert(id, ip);
-        }
-        Ok(Place { registry: Arc::clone(self), id, admitted: false, end: None })
+        table.entries.insert(id, Entry { abort: None, stage: Stage::Opening });
+        Slot { registry: Arc::clone(self), id, full }
     }
 
-    /// A place among those who are told that they are refused, if there is one.
-    pub(super) fn refusal(&self) -> Option<OwnedSemaphorePermit> {
-        Arc::clone(&self.refusals).try_acquire_owned().ok()
+    /// A permit to tell a peer that it is refused, if there is one.
+    pub(super) fn rejection(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.rejections).try_acquire_owned().ok()
     }
 
-    /// Somebody will be refused: their place among the handshakes is for another, if there is one for
-    /// them among the refusals.
-    pub(super) fn make_room(&self, handshake: &mut OwnedSemaphorePermit) {
-        if let Some(refusal) = self.refusal() {
-            *handshake = refusal;
-        }
+    /// A permit to answer a plain request although the server is full, if there is one.
+    pub(super) fn plain_request(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.plain_requests).try_acquire_owned().ok()
     }
 
-    /// How to end the task of a place, if it has not ended.
+    /// How to end the task of a connection, if it has not ended.
     pub(super) fn set_abort(&self, id: u64, abort: AbortHandle) {
-        if let Some(seat) = self.seats().taken.get_mut(&id) {
-            seat.abort = Some(abort);
+        if let Some(entry) = self.table().entries.get_mut(&id) {
+            entry.abort = Some(abort);
         }
     }
 
     /// A handler has failed, or the hook.
     pub(super) fn handler_failed(&self) {
-        self.seats().report.handlers_failed += 1;
+        self.table().report.handlers_failed += 1;
+    }
+
+    pub(super) fn accept_failed(&self) {
+        self.table().report.accepts_failed += 1;
     }
 
     pub(super) fn report(&self) -> Report {
-        let seats = self.seats();
-        let mut report = seats.report;
-        for handle in seats.taken.values().filter_map(|seat| seat.handle.as_ref()) {
+        let table = self.table();
+        let (mut report, handles) = (table.report, table.handles());
+        // Summed outside the lock, which every connection that comes or goes needs.
+        drop(table);
+        for handle in handles {
             report.traffic += handle.traffic();
         }
         report
     }
 
-    /// Tells everybody, once.
+    /// Tells all connections that the server goes down, once.
     pub(super) fn start_draining(&self) {
-        let started = self.draining.send_if_modified(|draining| !std::mem::replace(draining, true));
-        if started {
-            // Whoever gets a handle from now on looks for the farewell itself.
-            let handles: Vec<Handle> =
-                self.seats().taken.values().filter_map(|seat| seat.handle.clone()).collect();
-            handles.iter().for_each(|handle| self.bid_farewell(handle));
+        if self.advance(Phase::Draining) {
+            // A connection that opens from now on looks at the phase itself.
+            let handles = self.table().handles();
+            handles.iter().for_each(|handle| self.send_drain_close(handle));
         }
     }
 
-    fn bid_farewell(&self, handle: &Handle) {
-        handle.close_with(self.terms().farewell.clone());
+    /// Draining has to end now.
+    pub(super) fn start_ending(&self) {
+        self.start_draining();
+        self.advance(Phase::Ending);
+    }
+
+    /// Whether the phase is new.
+    fn advance(&self, next: Phase) -> bool {
+        self.phase.send_if_modified(|phase| {
+            let new = *phase < next;
+            *phase = next.max(*phase);
+            new
+        })
+    }
+
+    fn send_drain_close(&self, handle: &Handle) {
+        handle.close_with(self.settings().drain_close.clone());
     }
 
     /// Resolves when the server drains.
     pub(super) async fn draining(&self) {
-        // The sender lives as long as this does.
-        let _ = self.draining.subscribe().wait_for(|draining| *draining).await;
+        self.reached(Phase::Draining).await;
     }
 
-    /// What everybody is told, if the server drains.
-    pub(super) fn farewell(&self) -> Option<&CloseFrame> {
-        self.is_draining().then(|| &self.terms().farewell)
+    /// Resolves when draining has to end at once.
+    pub(super) async fn ending(&self) {
+        self.reached(Phase::Ending).await;
+    }
+
+    async fn reached(&self, phase: Phase) {
+        // The sender lives as long as this does.
+        let _ = self.phase.subscribe().wait_for(|present| *present >= phase).await;
+    }
+
+    /// What connections are told, if the server drains.
+    pub(super) fn drain_close(&self) -> Option<&CloseFrame> {
+        self.is_draining().then(|| &self.settings().drain_close)
     }
 
     pub(super) fn is_draining(&self) -> bool {
-        *self.draining.borrow()
+        *self.phase.borrow() >= Phase::Draining
     }
 
-    /// Resolves when everybody has gone.
+    /// Resolves when no connection's task is left.
     pub(super) async fn empty(&self) {
         loop {
-            let gone = self.gone.notified();
-            let mut gone = std::pin::pin!(gone);
-            gone.as_mut().enable();
-            if self.seats().taken.is_empty() {
+            let left = self.left.notified();
+            let mut left = std::pin::pin!(left);
+            left.as_mut().enable();
+            if self.table().entries.is_empty() {
                 return;
             }
-            gone.await;
+            left.await;
         }
     }
 
-    /// Ends the tasks of whoever is still here.
+    /// Ends the tasks of the connections that are left.
     pub(super) fn abort(&self) {
         let aborts: Vec<_> =
-            self.seats().taken.values().filter_map(|seat| seat.abort.clone()).collect();
+            self.table().entries.values().filter_map(|entry| entry.abort.clone()).collect();
         aborts.iter().for_each(AbortHandle::abort);
     }
 
-    fn seats(&self) -> MutexGuard<'_, Seats> {
-        self.seats.lock().unwrap_or_else(PoisonError::into_inner)
+    /// Counts the connections whose tasks did not end when they were aborted, because their handlers
+    /// block.
+    pub(super) fn give_up(&self) {
+        let mut table = self.table();
+        let ids: Vec<_> = table.entries.keys().copied().collect();
+        ids.into_iter().for_each(|id| table.end(id, None));
+    }
+
+    fn table(&self) -> MutexGuard<'_, Table> {
+        self.table.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-impl Seats {
-    /// Whether there may be one more from there.
-    fn enter_address(&mut self, ip: IpAddr, limit: Option<usize>) -> bool {
+impl Table {
+    fn is_full_for(&self, ip: IpAddr, limit: Option<usize>) -> bool {
         let here = self.addresses.get(&ip).copied().unwrap_or_default();
-        let room = limit.is_none_or(|limit| here < limit);
-        if room {
-            self.addresses.insert(ip, here + 1);
-        }
-        room
+        limit.is_some_and(|limit| here >= limit)
+    }
+
+    fn handles(&self) -> Vec<Handle> {
+        let handle = |entry: &Entry| match &entry.stage {
+            Stage::Open(handle) => Some(handle.clone()),
+            _ => None,
+        };
+        self.entries.values().filter_map(handle).collect()
     }
 
     fn leave_address(&mut self, id: u64) {
@@ -306,78 +421,133 @@ impl Seats {
             }
         }
     }
+
+    /// Counts how a connection ended, unless it is counted already. Without an end it was cut off where
+    /// it was.
+    fn end(&mut self, id: u64, end: Option<End>) {
+        let Some(entry) = self.entries.get_mut(&id) else { return };
+        let report = &mut self.report;
+        match std::mem::replace(&mut entry.stage, Stage::Ended) {
+            Stage::Ended => return,
+            Stage::Opening => {}
+            Stage::Admitted => self.admitted -= 1,
+            Stage::Open(handle) => {
+                self.admitted -= 1;
+                report.open -= 1;
+                report.traffic += handle.traffic();
+                report.count(end.unwrap_or(End::Dropped));
+                // The transport is gone, even if the handler goes on.
+                self.leave_address(id);
+                return;
+            }
+        }
+        report.count(end.unwrap_or(End::Refused(Reason::Unfinished)));
+    }
 }
 
-impl Place {
+impl Report {
+    fn count(&mut self, end: End) {
+        match end {
+            End::Answered => self.answered += 1,
+            End::Refused(reason) => {
+                self.refused += 1;
+                *self.refusals.of(reason) += 1;
+            }
+            End::Closed(ending) => {
+                let (clean, code) =
+                    ending.map_or((false, CloseCode::ABNORMAL), |info| (info.clean, info.code));
+                *(if clean { &mut self.closed } else { &mut self.failed }) += 1;
+                self.violations += u64::from(!clean && code != CloseCode::ABNORMAL);
+                self.overflowed += u64::from(ending.is_some_and(|ending| ending.overflowed));
+            }
+            End::Dropped => self.dropped += 1,
+        }
+    }
+}
+
+impl Refusals {
+    fn of(&mut self, reason: Reason) -> &mut u64 {
+        match reason {
+            Reason::Full(Full::Everywhere) => &mut self.full,
+            Reason::Full(Full::Address) => &mut self.address,
+            Reason::Draining => &mut self.draining,
+            Reason::Origin => &mut self.origin,
+            Reason::Illegal => &mut self.illegal,
+            Reason::Hook => &mut self.hook,
+            Reason::HookTimeout => &mut self.hook_timeout,
+            Reason::HookFailed => &mut self.hook_failed,
+            Reason::Unfinished => &mut self.unfinished,
+        }
+    }
+}
+
+impl Slot {
     pub(super) fn id(&self) -> u64 {
         self.id
     }
 
-    /// Whether there may be one more open connection: then it is this.
+    /// Why there was no room when the connection came, if there was none.
+    pub(super) fn full(&self) -> Option<Full> {
+        self.full
+    }
+
+    pub(super) fn registry(&self) -> &Arc<Registry> {
+        &self.registry
+    }
+
+    /// Makes this one of the open connections, if there may be one more.
     pub(super) fn admit(&mut self) -> Result<(), Full> {
-        let most = self.registry.terms().limits.connections;
-        let mut seats = self.registry.seats();
-        if seats.admitted >= most {
+        let most = self.registry.settings().limits.connections;
+        let mut table = self.registry.table();
+        if table.admitted >= most {
             return Err(Full::Everywhere);
         }
-        seats.admitted += 1;
-        self.admitted = true;
+        if let Some(entry) = table.entries.get_mut(&self.id) {
+            entry.stage = Stage::Admitted;
+            table.admitted += 1;
+        }
         Ok(())
     }
 
     /// The opening handshake has succeeded.
     pub(super) fn open(&mut self, handle: &Handle) {
-        let mut seats = self.registry.seats();
-        seats.report.open += 1;
-        if let Some(seat) = seats.taken.get_mut(&self.id) {
-            seat.handle = Some(handle.clone());
+        let mut table = self.registry.table();
+        if let Some(entry) = table.entries.get_mut(&self.id)
+            && matches!(entry.stage, Stage::Admitted)
+        {
+            entry.stage = Stage::Open(handle.clone());
+            table.report.open += 1;
         }
-        drop(seats);
+        drop(table);
         if self.registry.is_draining() {
-            self.registry.bid_farewell(handle);
+            self.registry.send_drain_close(handle);
         }
     }
 
+    /// Counts how it ended. Only the first call counts.
     pub(super) fn end(&mut self, end: End) {
-        self.end = Some(end);
+        self.registry.table().end(self.id, Some(end));
     }
 }
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
-        let mut seats = self.registry.seats();
-        let Some(seat) = seats.taken.remove(&self.id) else { return };
-        seats.leave_address(self.id);
-        seats.admitted -= usize::from(self.admitted);
-        let report = &mut seats.report;
-        let opened = seat.handle.is_some();
-        report.open -= u64::from(opened);
-        if let Some(handle) = &seat.handle {
-            report.traffic += handle.traffic();
-        }
-        let unsaid = if opened { End::Dropped } else { End::Refused };
-        match self.end.unwrap_or(unsaid) {
-            End::Answered => report.answered += 1,
-            End::Refused => report.refused += 1,
-            End::Seen(ending) => {
-                let clean = ending.is_some_and(|ending| ending.clean);
-                *(if clean { &mut report.closed } else { &mut report.failed }) += 1;
-                report.overflowed += u64::from(ending.is_some_and(|ending| ending.overflowed));
-            }
-            End::Dropped => report.dropped += 1,
-        }
-        // A flood must not leave its tables behind.
-        let Seats { taken, from, addresses, .. } = &mut *seats;
-        shrink(taken);
+        let mut table = self.registry.table();
+        table.end(self.id, self.full.map(|full| End::Refused(Reason::Full(full))));
+        let entry = table.entries.remove(&self.id);
+        table.leave_address(self.id);
+        // A flood must not leave its tables allocated.
+        let Table { entries, from, addresses, .. } = &mut *table;
+        shrink(entries);
         shrink(from);
         shrink(addresses);
-        drop(seats);
-        drop(seat);
-        self.registry.gone.notify_waiters();
+        drop(table);
+        drop(entry);
+        self.registry.left.notify_waiters();
     }
 }
 
-/// Gives up what a table has not needed for long, so that it costs nothing on the whole.
+/// Gives memory back that a table has not needed for long, so that it costs nothing on the whole.
 fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
     if table.len() < table.capacity() / 8 {
         table.shrink_to(2 * table.len());
@@ -385,4 +555,4 @@ fn shrink<K: Eq + Hash, V>(table: &mut HashMap<K, V>) {
 }
 
 /// How many are told at most that they are refused, however many handshakes there may be.
-const REFUSALS: usize = 1024;
+const MAX_REJECTIONS: usize = 1024;

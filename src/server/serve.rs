@@ -1,27 +1,32 @@
 //! The server: what it listens to, what it allows, whom it asks, and its end.
 
+use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, pending};
+use std::future::{Future, pending, poll_fn};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::pin::Pin;
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
+use std::pin::{Pin, pin};
 use std::sync::Arc;
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
 use tokio::net::ToSocketAddrs;
 use tokio::runtime;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use super::accept_loop;
+use super::admission::{Context, Hook, unless};
 use super::connection::ServerConnection;
-use super::listener::{Listener, Shared};
+use super::listener::Listener;
+use super::outcome::Outcome;
 use super::registry::{Registry, Report, ServerLimits};
 use super::reply::{Accept, Answer};
 use super::request::Request;
-use super::task::{Context, Hook, Outcome};
 use crate::handshake::Origins;
 use crate::net::{Config, close_frame};
 use crate::proto::{CloseCode, CloseFrame};
@@ -66,7 +71,7 @@ pub struct Server<D = ()> {
     limits: ServerLimits,
     origins: Origins,
     hook: Hook<D>,
-    farewell: CloseFrame,
+    drain_close: CloseFrame,
     drain_within: Duration,
     until: Pin<Box<dyn Future<Output = ()> + Send>>,
     registry: Arc<Registry>,
@@ -96,7 +101,7 @@ impl Server {
             limits: ServerLimits::default(),
             origins: Origins::default(),
             hook: Box::new(|_| Box::pin(async { Ok(Accept::default()) })),
-            farewell: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
+            drain_close: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
             drain_within: Duration::from_secs(10),
             until: Box::pin(pending()),
             registry: Registry::new(),
@@ -197,14 +202,24 @@ impl<D: Send + 'static> Server<D> {
             config,
             limits,
             origins,
-            farewell,
+            drain_close,
             drain_within,
             until,
             registry,
             ..
         } = self;
         let hook: Hook<E> = Box::new(move |request| Box::pin(hook(request)));
-        Server { listeners, config, limits, origins, hook, farewell, drain_within, until, registry }
+        Server {
+            listeners,
+            config,
+            limits,
+            origins,
+            hook,
+            drain_close,
+            drain_within,
+            until,
+            registry,
+        }
     }
 
     /// Drains when this resolves: a signal, for instance.
@@ -225,8 +240,8 @@ impl<D: Send + 'static> Server<D> {
     /// # Panics
     ///
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
-    pub fn farewell(mut self, code: impl Into<CloseCode>, reason: &str) -> Self {
-        self.farewell = close_frame(code.into(), reason);
+    pub fn drain_close(mut self, code: impl Into<CloseCode>, reason: &str) -> Self {
+        self.drain_close = close_frame(code.into(), reason);
         self
     }
 
@@ -258,52 +273,31 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// Serves until it is drained, on so many threads, each with a runtime of its own and its share
-    /// of the connections, which never move between threads. This thread is one of them.
+    /// of the connections, which never move between threads. The calling thread waits, runs the future
+    /// of [`drain_on`](Self::drain_on), and keeps the [deadline](Self::drain_within), so that a handler
+    /// that blocks its thread delays neither.
     ///
     /// # Errors
     ///
-    /// Why a runtime could not be made, or a listener not be shared.
+    /// Why a thread or a runtime could not be made, or a listener not be shared. Nothing was served
+    /// then.
     ///
     /// # Panics
     ///
-    /// If it is called from within a runtime.
+    /// If it is called from within a runtime. If the future of [`drain_on`](Self::drain_on) panics, the
+    /// panic goes on here when the server has drained.
     pub fn serve_on_threads<H, F>(self, threads: NonZero<usize>, handler: H) -> io::Result<Report>
     where
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
         F: Future<Output: Outcome> + Send + 'static,
     {
-        let (plan, listeners) = self.plan(handler);
-        let share = || listeners.iter().map(Listener::share).collect::<io::Result<Vec<_>>>();
-        // All that may fail comes before the first thread serves.
-        let mut runtimes = Vec::new();
-        for _ in 0..threads.get() {
-            runtimes.push((thread_runtime()?, share()?));
-        }
-        drop(listeners);
-        let Some((here, shared)) = runtimes.pop() else { unreachable!("there is one at least") };
+        let supervisor = runtime::Builder::new_current_thread().enable_all().build()?;
         // Within a runtime it panics.
-        here.block_on(std::future::ready(()));
-        let mut others = Vec::new();
-        for (runtime, shared) in runtimes {
-            let context = Arc::clone(&plan.context);
-            others.push(thread::spawn(move || {
-                runtime.block_on(async {
-                    let _accepting = accept_from(&context, register(shared)?);
-                    context.registry.draining().await;
-                    context.registry.empty().await;
-                    io::Result::Ok(())
-                })
-            }));
-        }
-        let registry = Arc::clone(&plan.context.registry);
-        let report = here.block_on(async { Ok(plan.serve(register(shared)?).await) });
-        // If it could not serve, the others are not left alone.
-        registry.start_draining();
-        for other in others {
-            // A thread fails only where its runtime cannot take the listeners; the others serve on.
-            let _ = other.join();
-        }
-        report
+        supervisor.block_on(std::future::ready(()));
+        let (plan, listeners) = self.plan(handler);
+        let workers = Workers::start(threads, &plan.context, &listeners)?;
+        drop(listeners);
+        Ok(supervisor.block_on(plan.supervise(workers)))
     }
 
     fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
@@ -313,12 +307,12 @@ impl<D: Send + 'static> Server<D> {
             limits,
             origins,
             hook,
-            farewell,
+            drain_close,
             drain_within,
             until,
             registry,
         } = self;
-        registry.begin(limits, farewell);
+        registry.begin(limits, drain_close);
         let context = Arc::new(Context { registry, config, origins, hook, handler });
         (Plan { context, drain_within, until }, listeners)
     }
@@ -338,23 +332,132 @@ where
     F: Future<Output: Outcome> + Send + 'static,
 {
     async fn serve(self, listeners: Vec<Listener>) -> Report {
+        let accepting = accept_from(&self.context, listeners);
+        let registry = Arc::clone(&self.context.registry);
+        self.supervise(Accepting { accepting, registry }).await
+    }
+
+    /// Waits until the server drains, and until it has.
+    async fn supervise(self, mut serving: impl Serving) -> Report {
         let Self { context, drain_within, until } = self;
         let registry = &context.registry;
-        let mut accepting = accept_from(&context, listeners);
-        super::task::unless(registry.draining(), until).await;
+        // If it panics, the server drains all the same.
+        let stopped = unless(registry.draining(), catch(until)).await;
         registry.start_draining();
-        let gone = async {
-            // They see off whoever was about to be accepted.
-            while accepting.join_next().await.is_some() {}
-            registry.empty().await;
+        let late = async {
+            unless(registry.ending(), sleep(drain_within)).await;
         };
-        if timeout(drain_within, gone).await.is_err() {
-            accepting.shutdown().await;
+        if unless(late, serving.ended()).await.is_none() {
+            registry.start_ending();
+            serving.abort();
             registry.abort();
-            registry.empty().await;
+            if timeout(ABORT_WITHIN, serving.ended()).await.is_err() {
+                registry.give_up();
+            }
+        }
+        if let Some(Err(panic)) = stopped {
+            resume_unwind(panic);
         }
         registry.report()
     }
+}
+
+/// What serves the connections of a server.
+trait Serving {
+    /// Resolves when all listeners are closed and all connections have ended.
+    async fn ended(&mut self);
+
+    /// Accepts no more connections.
+    fn abort(&mut self);
+}
+
+/// The accept loops on this runtime.
+struct Accepting {
+    accepting: JoinSet<()>,
+    registry: Arc<Registry>,
+}
+
+impl Serving for Accepting {
+    async fn ended(&mut self) {
+        // They answer those that were about to be accepted.
+        while self.accepting.join_next().await.is_some() {}
+        self.registry.empty().await;
+    }
+
+    fn abort(&mut self) {
+        self.accepting.abort_all();
+    }
+}
+
+/// Threads that serve, each with a runtime of its own. They end by themselves when the server drains.
+struct Workers {
+    /// Closed when all threads have ended, however they did.
+    running: mpsc::Receiver<Infallible>,
+}
+
+impl Workers {
+    fn start<D, H, F>(
+        threads: NonZero<usize>,
+        context: &Arc<Context<D, H>>,
+        listeners: &[Listener],
+    ) -> io::Result<Self>
+    where
+        D: Send + 'static,
+        H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
+        F: Future<Output: Outcome> + Send + 'static,
+    {
+        let (ends, running) = mpsc::channel(1);
+        let (go, start) = watch::channel(false);
+        for number in 0..threads.get() {
+            let runtime = thread_runtime()?;
+            let shared = listeners.iter().map(|listener| {
+                let _entered = runtime.enter();
+                listener.share()?.register()
+            });
+            let listeners = shared.collect::<io::Result<Vec<_>>>()?;
+            let (context, ends, mut start) = (Arc::clone(context), ends.clone(), start.clone());
+            let work = async move {
+                // All that may fail comes before the first thread serves.
+                if start.wait_for(|go| *go).await.is_err() {
+                    return;
+                }
+                let registry = Arc::clone(&context.registry);
+                let mut accepting =
+                    Accepting { accepting: accept_from(&context, listeners), registry };
+                let ended = async {
+                    context.registry.draining().await;
+                    accepting.ended().await;
+                };
+                unless(context.registry.ending(), ended).await;
+            };
+            thread::Builder::new().name(format!("server-{number}")).spawn(move || {
+                runtime.block_on(work);
+                drop(runtime);
+                drop(ends);
+            })?;
+        }
+        go.send_replace(true);
+        Ok(Self { running })
+    }
+}
+
+impl Serving for Workers {
+    async fn ended(&mut self) {
+        let _ = self.running.recv().await;
+    }
+
+    /// They have heard it from the registry.
+    fn abort(&mut self) {}
+}
+
+/// Runs a future to its end, be that a panic.
+async fn catch(future: impl Future<Output = ()>) -> thread::Result<()> {
+    let mut future = pin!(future);
+    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
+        Ok(polled) => polled.map(Ok),
+        Err(panic) => Poll::Ready(Err(panic)),
+    })
+    .await
 }
 
 fn accept_from<D, H, F>(context: &Arc<Context<D, H>>, listeners: Vec<Listener>) -> JoinSet<()>
@@ -368,10 +471,6 @@ where
         accepting.spawn(accept_loop::accept(Arc::clone(context), listener));
     }
     accepting
-}
-
-fn register(shared: Vec<Shared>) -> io::Result<Vec<Listener>> {
-    shared.into_iter().map(Shared::register).collect()
 }
 
 fn thread_runtime() -> io::Result<runtime::Runtime> {
@@ -404,8 +503,17 @@ impl ServerHandle {
         self.registry.start_draining();
     }
 
+    /// Ends draining now, or starts it and ends it: what is open still is dropped, as at the
+    /// [deadline](Server::drain_within). For the second signal of an operator, for instance.
+    pub fn abort(&self) {
+        self.registry.start_ending();
+    }
+
     /// How many connections there are and were.
     pub fn report(&self) -> Report {
         self.registry.report()
     }
 }
+
+/// How long tasks that were aborted are waited for. One that blocks its thread ends later, or never.
+const ABORT_WITHIN: Duration = Duration::from_millis(200);

@@ -103,7 +103,9 @@ impl Tls {
             }
             // rustls needs some kilobytes, so it begins when the peer has, and beside this future.
             let accepting = Box::pin(TlsAcceptor::from(self.current()).accept(stream));
-            accepting.await.map(|stream| Ok(Transport::Tls(TlsStream::new(stream))))
+            accepting
+                .await
+                .map(|stream| Ok(Transport::Tls(TlsStream::new(Box::new(stream.into())))))
         };
         match timeout(limit, handshake).await {
             Ok(Ok(Ok(stream))) => Some(stream),

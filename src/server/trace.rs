@@ -68,9 +68,9 @@ impl Trace {
         self.within(|| tracing::info!("opened"));
     }
 
-    /// Without an error, the handler has panicked. What is not its doing is no cause for alarm.
-    pub(super) fn failed(&self, error: Option<&dyn Display>, by_others: bool) {
-        let error = error.map_or("it panicked".into(), |error| escaped(&error.to_string()));
+    /// What is not the handler's doing is no cause for alarm.
+    pub(super) fn failed(&self, error: &dyn Display, by_others: bool) {
+        let error = escaped(&error.to_string());
         self.within(|| match by_others {
             true => tracing::info!(%error, "failed"),
             false => tracing::warn!(%error, "failed"),

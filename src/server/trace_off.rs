@@ -24,7 +24,7 @@ impl Trace {
 
     pub(super) fn opened(&self, _: &Handle) {}
 
-    pub(super) fn failed(&self, _: Option<&dyn Display>, _: bool) {}
+    pub(super) fn failed(&self, _: &dyn Display, _: bool) {}
 
     pub(super) fn ended(&self, _: &Handle) {}
 

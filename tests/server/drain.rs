@@ -19,7 +19,7 @@ use crate::{Hesitant, PATIENCE, close_of, local, patient, soon, start, status, u
 
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
-    let server = local().await.farewell(1012, "back in a moment");
+    let server = local().await.drain_close(1012, "back in a moment");
     let server = start(server, async |mut connection: ServerConnection| {
         let mut fed = 0_u32;
         while let Some(message) = connection.recv().await? {
@@ -148,7 +148,7 @@ async fn a_handle_sees_what_is_set_after_it_was_taken() {
             }
         })
         .limits(limits)
-        .farewell(1012, "back in a moment");
+        .drain_close(1012, "back in a moment");
     assert_eq!(handle.report(), Report::default());
     let server = start(server, crate::echo);
     let told = server.ask("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n").await;

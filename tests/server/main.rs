@@ -1,9 +1,12 @@
 //! The server layer, over real sockets: what its hook may say, whom it lets in, how it closes, drains
 //! and fans out.
 
+mod beside;
+mod blame;
 mod drain;
 mod handlers;
 mod hook;
+mod in_memory;
 mod limits;
 mod running;
 mod slow;

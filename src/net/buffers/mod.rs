@@ -14,7 +14,6 @@ pub(in crate::net) mod backlog;
 pub(in crate::net) mod frame_writer;
 pub(in crate::net) mod offer;
 pub(in crate::net) mod pool;
-#[cfg(feature = "server")]
 pub(in crate::net) mod published;
 pub(in crate::net) mod read_buffer;
 #[cfg_attr(not(feature = "metrics"), path = "traffic_off.rs")]

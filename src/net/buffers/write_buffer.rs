@@ -179,7 +179,9 @@ impl WriteBuffer {
         if payload.is_empty() {
             self.compact();
         } else {
-            self.buffer().extend_from_slice(payload);
+            let buffer = self.buffer();
+            pool::reserve(buffer, payload.len());
+            buffer.extend_from_slice(payload);
         }
         took
     }

@@ -1,18 +1,14 @@
 //! The client's side of the opening handshake (§4.1).
 
-#[cfg(feature = "rustls-tls")]
 use std::sync::Arc;
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use tokio::net::TcpStream;
-#[cfg(feature = "rustls-tls")]
-use tokio_rustls::rustls;
 
 use super::head::{no_delay, read_head, read_some, within};
-#[cfg(feature = "rustls-tls")]
-use super::tls;
 use super::transport::Transport;
+use super::{roots, tls};
 use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
     check_response,
@@ -81,13 +77,9 @@ pub async fn connect_with(
     request: &ClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
-    #[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
     if request.uri().secure() {
-        let tls = within(config.handshake_timeout, tls::default_config()).await?;
-        return connect_tls(request, config, tls).await;
-    }
-    if request.uri().secure() {
-        return Err(Error::NeedsTls);
+        let tls = within(config.handshake_timeout, roots::default_config()).await?;
+        return connect_secure(request, config, tls).await;
     }
     let answer = within(config.handshake_timeout, async {
         open(tcp(request.uri()).await?, request, config).await
@@ -95,39 +87,13 @@ pub async fn connect_with(
     answer.await?.read(config).await
 }
 
-/// Connects to a `wss://` address with a TLS configuration of one's own: other roots, a client
-/// certificate. If it offers protocols (ALPN), `http/1.1` should be among them.
-///
-/// ```no_run
-/// # use std::sync::Arc;
-/// # use bowstring::{Config, handshake::ClientRequest, net::{connect_tls, rustls}};
-/// # async fn hello(ca: rustls::pki_types::CertificateDer<'static>) -> Result<(), Box<dyn std::error::Error>> {
-/// let mut roots = rustls::RootCertStore::empty();
-/// roots.add(ca)?;
-/// let provider = Arc::new(rustls::crypto::ring::default_provider());
-/// let tls = rustls::ClientConfig::builder_with_provider(provider)
-///     .with_safe_default_protocol_versions()?
-///     .with_root_certificates(roots)
-///     .with_no_client_auth();
-/// let request = ClientRequest::new("wss://chat.internal/".parse()?);
-/// let (ws, _response) = connect_tls(&request, &Config::default(), Arc::new(tls)).await?;
-/// # Ok(())
-/// # }
-/// ```
-///
-/// # Errors
-///
-/// As for [`connect_with`]. A `ws://` address is [`Scheme`](crate::net::TlsError::Scheme): nothing was sent.
-#[cfg(feature = "rustls-tls")]
-pub async fn connect_tls(
+/// Connects to a `wss://` address.
+pub(super) async fn connect_secure(
     request: &ClientRequest,
     config: &Config,
-    tls: Arc<rustls::ClientConfig>,
+    tls: Arc<tls::ClientConfig>,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri = request.uri();
-    if !uri.secure() {
-        return Err(crate::net::tls_error::TlsError::Scheme.into());
-    }
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
         let stream = tls::secure(tcp(uri).await?, name, tls).await?;
@@ -196,12 +162,14 @@ where
 {
     let nonce = nonce();
     #[cfg(feature = "deflate")]
-    let request = &match request.deflate_offer() {
-        Some(_) => request.clone(),
-        None => request.clone().deflate(config.deflate.map(|deflate| deflate.offer())),
+    let request = &match (request.deflate_offers(), &config.deflate) {
+        ([], Some(deflate)) => {
+            deflate.offers().into_iter().fold(request.clone(), ClientRequest::deflate)
+        }
+        _ => request.clone(),
     };
     #[cfg(not(feature = "deflate"))]
-    let request = &request.clone().deflate(None);
+    let request = &request.clone().without_deflate();
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;

@@ -15,7 +15,7 @@ use crate::net::buffers::pool;
 use crate::net::error::Error;
 
 /// How much is read at a time, so that not much piles up behind a head.
-const PIECE: usize = 16 << 10;
+pub(super) const PIECE: usize = 16 << 10;
 
 /// How much is read and dropped behind an answer that ends the connection.
 const LINGER: usize = 1 << 20;

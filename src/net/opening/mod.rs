@@ -1,16 +1,33 @@
 //! The opening handshake over a transport (§4): reading a head, TLS, both roles.
 //!
 //! ```text
+//!        connect_tls   a client that says whom it trusts
+//!             │
 //! accept   connect     a server's side, a client's side
-//!     └──┬───┘
-//!   tls  │             encryption by rustls
+//!     │      ├─────┐
+//!     │      │   roots   whom clients trust
+//!     │      ├─────┘
+//!     │     tls        encryption by rustls
+//!     ├──────┘
 //!     transport        what a connection goes over: TCP, Unix, TLS
+//!     session          what TLS keeps of it
 //!       head           reads a head, writes a last answer
 //! ```
+//!
+//! The files named `…_off.rs` stand in for others in builds without their feature.
 
 pub(in crate::net) mod accept;
 pub(in crate::net) mod connect;
-pub(in crate::net) mod head;
 #[cfg(feature = "rustls-tls")]
+pub(in crate::net) mod connect_tls;
+pub(in crate::net) mod head;
+#[cfg_attr(
+    not(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")),
+    path = "roots_off.rs"
+)]
+mod roots;
+#[cfg_attr(not(feature = "rustls-tls"), path = "session_off.rs")]
+mod session;
+#[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 pub(in crate::net) mod tls;
 pub(in crate::net) mod transport;

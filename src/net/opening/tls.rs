@@ -9,8 +9,9 @@
 use std::sync::Arc;
 
 use tokio_rustls::TlsConnector;
+pub(in crate::net) use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{ClientConfig, Error as Rustls, ProtocolVersion};
+use tokio_rustls::rustls::{Error as Rustls, ProtocolVersion};
 
 use super::transport::{TlsStream, Transport};
 use crate::net::error::Error;
@@ -36,7 +37,7 @@ impl Transport {
     /// What was agreed on, if it is encrypted.
     pub fn tls(&self) -> Option<TlsInfo> {
         let Self::Tls(stream) = self else { return None };
-        let session = stream.session();
+        let session = &**stream.session();
         let (_, common) = session.get_ref();
         let server_name = match session {
             tokio_rustls::TlsStream::Server(stream) => stream.get_ref().1.server_name(),
@@ -65,7 +66,7 @@ pub(in crate::net) async fn secure(
 ) -> Result<Transport, Error> {
     let stream = TlsConnector::from(config).connect(name, stream).await.map_err(explain)?;
     match stream.get_ref().1.alpn_protocol() {
-        None | Some(HTTP) => Ok(Transport::Tls(TlsStream::new(stream))),
+        None | Some(HTTP) => Ok(Transport::Tls(TlsStream::new(Box::new(stream.into())))),
         Some(_) => Err(TlsError::Protocol.into()),
     }
 }
@@ -81,48 +82,6 @@ pub(in crate::net) fn explain(error: impl Into<Error>) -> Error {
         }
         other => other,
     }
-}
-
-/// The configuration of clients that bring none, made once.
-#[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
-pub(in crate::net) async fn default_config() -> Result<Arc<ClientConfig>, Error> {
-    use std::sync::OnceLock;
-    use tokio_rustls::rustls::crypto::ring;
-
-    static MADE: OnceLock<Arc<ClientConfig>> = OnceLock::new();
-    if let Some(made) = MADE.get() {
-        return Ok(Arc::clone(made));
-    }
-    // The system's certificates are files.
-    let making = tokio::task::spawn_blocking(|| {
-        let roots = roots();
-        if roots.is_empty() {
-            return Err(TlsError::NoRoots);
-        }
-        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(TlsError::Other)?
-            .with_root_certificates(roots)
-            .with_no_client_auth();
-        config.alpn_protocols = vec![HTTP.to_vec()];
-        Ok(Arc::new(config))
-    });
-    let made = making.await.map_err(std::io::Error::from)??;
-    Ok(Arc::clone(MADE.get_or_init(|| made)))
-}
-
-/// Whom the system trusts, else whom Mozilla does, as far as the features say.
-#[cfg(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots"))]
-fn roots() -> tokio_rustls::rustls::RootCertStore {
-    let mut roots = tokio_rustls::rustls::RootCertStore::empty();
-    // A few that cannot be read, or parsed, do no harm: what they would vouch for is not trusted.
-    #[cfg(feature = "rustls-tls-native-roots")]
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    #[cfg(feature = "rustls-tls-webpki-roots")]
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
 }
 
 /// The name of HTTP/1.1 in ALPN (RFC 7301 §6).

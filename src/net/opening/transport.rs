@@ -10,13 +10,11 @@ use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
-#[cfg(unix)]
-use tokio::net::UnixStream;
 use tokio::net::tcp;
-#[cfg(unix)]
-use tokio::net::unix;
 
+use super::session::Session;
 use crate::net::split::halves::Split;
+use crate::net::unix::{self, UnixStream};
 
 /// A stream of bytes in both directions.
 #[derive(Debug)]
@@ -25,19 +23,16 @@ pub enum Transport {
     /// TCP.
     Tcp(TcpStream),
     /// A Unix domain socket.
-    #[cfg(unix)]
     Unix(UnixStream),
     /// A pipe in memory, for tests: see [`tokio::io::duplex`].
     Memory(DuplexStream),
     /// TLS over another of these.
-    #[cfg(feature = "rustls-tls")]
     Tls(TlsStream),
 }
 
 /// TLS over another transport, after its handshake; [`Transport::tls`] tells what was agreed on.
-#[cfg(feature = "rustls-tls")]
 #[derive(Debug)]
-pub struct TlsStream(Box<tokio_rustls::TlsStream<Transport>>);
+pub struct TlsStream(Session<Transport>);
 
 /// The reading direction of a [`Transport`].
 #[derive(Debug)]
@@ -52,42 +47,33 @@ pub struct TransportWrite(WriteSide);
 #[derive(Debug)]
 enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
-    #[cfg(unix)]
     Unix(unix::OwnedReadHalf),
     Memory(ReadHalf<DuplexStream>),
     // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
-    #[cfg(feature = "rustls-tls")]
     Tls(ReadHalf<TlsStream>),
 }
 
 #[derive(Debug)]
 enum WriteSide {
     Tcp(tcp::OwnedWriteHalf),
-    #[cfg(unix)]
     Unix(unix::OwnedWriteHalf),
     Memory(WriteHalf<DuplexStream>),
-    #[cfg(feature = "rustls-tls")]
     Tls(WriteHalf<TlsStream>),
 }
 
 impl Transport {
     /// Whether it is encrypted.
     pub fn is_tls(&self) -> bool {
-        match self {
-            #[cfg(feature = "rustls-tls")]
-            Self::Tls(_) => true,
-            _ => false,
-        }
+        matches!(self, Self::Tls(_))
     }
 }
 
-#[cfg(feature = "rustls-tls")]
 impl TlsStream {
-    pub(crate) fn new(stream: impl Into<tokio_rustls::TlsStream<Transport>>) -> Self {
-        Self(Box::new(stream.into()))
+    pub(crate) const fn new(session: Session<Transport>) -> Self {
+        Self(session)
     }
 
-    pub(in crate::net) fn session(&self) -> &tokio_rustls::TlsStream<Transport> {
+    pub(in crate::net) const fn session(&self) -> &Session<Transport> {
         &self.0
     }
 }
@@ -98,7 +84,6 @@ impl From<TcpStream> for Transport {
     }
 }
 
-#[cfg(unix)]
 impl From<UnixStream> for Transport {
     fn from(stream: UnixStream) -> Self {
         Self::Unix(stream)
@@ -121,7 +106,6 @@ impl Split for Transport {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Tcp(reading), WriteSide::Tcp(writing))
             }
-            #[cfg(unix)]
             Self::Unix(stream) => {
                 let (reading, writing) = stream.into_split();
                 (ReadSide::Unix(reading), WriteSide::Unix(writing))
@@ -130,7 +114,6 @@ impl Split for Transport {
                 let (reading, writing) = tokio::io::split(stream);
                 (ReadSide::Memory(reading), WriteSide::Memory(writing))
             }
-            #[cfg(feature = "rustls-tls")]
             Self::Tls(stream) => {
                 let (reading, writing) = tokio::io::split(stream);
                 (ReadSide::Tls(reading), WriteSide::Tls(writing))
@@ -145,10 +128,8 @@ macro_rules! each {
     ($kind:ident, $value:expr, $stream:ident => $call:expr) => {
         match $value {
             $kind::Tcp($stream) => $call,
-            #[cfg(unix)]
             $kind::Unix($stream) => $call,
             $kind::Memory($stream) => $call,
-            #[cfg(feature = "rustls-tls")]
             $kind::Tls($stream) => $call,
         }
     };
@@ -216,25 +197,23 @@ impl_write!(Transport, Transport, this => this, this);
 impl_read!(TransportRead, ReadSide, this => &mut this.0);
 impl_write!(TransportWrite, WriteSide, this => &mut this.0, &this.0);
 
-#[cfg(feature = "rustls-tls")]
 impl AsyncRead for TlsStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_read(cx, buf)
+        Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
     }
 }
 
-#[cfg(feature = "rustls-tls")]
 impl AsyncWrite for TlsStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         bytes: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.get_mut().0).poll_write(cx, bytes)
+        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
     }
 
     fn poll_write_vectored(
@@ -242,7 +221,7 @@ impl AsyncWrite for TlsStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut *self.get_mut().0).poll_write_vectored(cx, slices)
+        Pin::new(&mut self.get_mut().0).poll_write_vectored(cx, slices)
     }
 
     fn is_write_vectored(&self) -> bool {
@@ -250,11 +229,11 @@ impl AsyncWrite for TlsStream {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_flush(cx)
+        Pin::new(&mut self.get_mut().0).poll_flush(cx)
     }
 
     /// Sends a close_notify first (RFC 8446 §6.1).
     fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut *self.get_mut().0).poll_shutdown(cx)
+        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
     }
 }

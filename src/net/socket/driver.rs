@@ -151,7 +151,6 @@ impl<L: Link> Driver<L> {
 
     /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
     /// cannot be said to it any more is nobody's fault.
-    #[cfg(feature = "server")]
     pub(in crate::net) fn is_leaving(&self) -> bool {
         self.receiver.has_closed()
             || self.link.look(|frame_writer| {

@@ -216,7 +216,6 @@ impl Handle {
 /// # Panics
 ///
 /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
-#[cfg(feature = "server")]
 pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
     CloseFrame::new(code, reason).expect("a legal close frame (RFC 6455 §5.5, §7.4)")
 }

@@ -306,7 +306,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Whether it is the peer that ends the connection.
-    #[cfg(feature = "server")]
     pub(crate) fn is_leaving(&self) -> bool {
         self.driver.is_leaving()
     }

@@ -30,6 +30,7 @@ use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::sync::Arc;
+use crate::net::unix::{self, UnixStream};
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
@@ -57,10 +58,9 @@ impl Split for TcpStream {
     }
 }
 
-#[cfg(unix)]
-impl Split for tokio::net::UnixStream {
-    type Read = tokio::net::unix::OwnedReadHalf;
-    type Write = tokio::net::unix::OwnedWriteHalf;
+impl Split for UnixStream {
+    type Read = unix::OwnedReadHalf;
+    type Write = unix::OwnedWriteHalf;
 
     fn split(self) -> (Self::Read, Self::Write) {
         self.into_split()
@@ -193,7 +193,6 @@ impl<S: Split> Reader<S> {
     }
 
     /// Whether it is the peer that ends the connection.
-    #[cfg(feature = "server")]
     pub(crate) fn is_leaving(&self) -> bool {
         self.driver.is_leaving()
     }

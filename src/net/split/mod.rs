@@ -15,7 +15,6 @@
 pub(in crate::net) mod halves;
 pub(in crate::net) mod locked;
 pub(in crate::net) mod pressure;
-#[cfg(feature = "server")]
 pub(in crate::net) mod recipient;
 pub(in crate::net) mod shared_writer;
 pub(in crate::net) mod split_link;

@@ -1,0 +1,48 @@
+//! A client that says whom it trusts.
+
+use std::sync::Arc;
+
+use http::Response;
+use tokio_rustls::rustls;
+
+use super::connect::connect_secure;
+use super::transport::Transport;
+use crate::handshake::ClientRequest;
+use crate::net::config::Config;
+use crate::net::error::Error;
+use crate::net::socket::websocket::WebSocket;
+use crate::net::tls_error::TlsError;
+
+/// Connects to a `wss://` address with a TLS configuration of one's own: other roots, a client
+/// certificate. If it offers protocols (ALPN), `http/1.1` should be among them.
+///
+/// ```no_run
+/// # use std::sync::Arc;
+/// # use bowstring::{Config, handshake::ClientRequest, net::{connect_tls, rustls}};
+/// # async fn hello(ca: rustls::pki_types::CertificateDer<'static>) -> Result<(), Box<dyn std::error::Error>> {
+/// let mut roots = rustls::RootCertStore::empty();
+/// roots.add(ca)?;
+/// let provider = Arc::new(rustls::crypto::ring::default_provider());
+/// let tls = rustls::ClientConfig::builder_with_provider(provider)
+///     .with_safe_default_protocol_versions()?
+///     .with_root_certificates(roots)
+///     .with_no_client_auth();
+/// let request = ClientRequest::new("wss://chat.internal/".parse()?);
+/// let (ws, _response) = connect_tls(&request, &Config::default(), Arc::new(tls)).await?;
+/// # Ok(())
+/// # }
+/// ```
+///
+/// # Errors
+///
+/// As for [`connect_with`](crate::net::connect_with). A `ws://` address is [`Scheme`](crate::net::TlsError::Scheme): nothing was sent.
+pub async fn connect_tls(
+    request: &ClientRequest,
+    config: &Config,
+    tls: Arc<rustls::ClientConfig>,
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    if !request.uri().secure() {
+        return Err(TlsError::Scheme.into());
+    }
+    connect_secure(request, config, tls).await
+}

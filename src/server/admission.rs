@@ -1,0 +1,357 @@
+//! The opening handshake of one connection: from being accepted to being open, or refused.
+//!
+//! ```text
+//! TLS ─▶ request read ─▶ room? 503 429 ─▶ legal? 4xx ─▶ draining? 503 ─▶ origin? 403 ─▶ hook ─▶ room? 503 ─▶ 101
+//! ```
+//!
+//! [`Admission`] is the connection on this way. A check that fails gives a [`Rejection`], and
+//! [`Admission::reject`] is the one place where a peer is told.
+
+use std::future::{Future, poll_fn};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::StatusCode;
+use http::header::HOST;
+use tokio::sync::OwnedSemaphorePermit;
+use tokio::time::sleep;
+
+use super::listener::{Accepted, Peer};
+use super::outcome::Failure;
+use super::registry::{End, Full, Reason, Registry, Slot};
+use super::reply::{Accept, Answer};
+use super::request::Request;
+use super::trace::Trace;
+use crate::handshake::{Origins, RequestError, write_response};
+use crate::net::{Acceptance, Config, Incoming, Transport, WebSocket};
+
+/// The handshake hook.
+pub(super) type Hook<D> = Box<dyn Fn(Request) -> Asking<D> + Send + Sync>;
+
+/// A hook that was asked.
+type Asking<D> = Pin<Box<dyn Future<Output = Result<Accept<D>, Answer>> + Send>>;
+
+/// What every connection of a server needs.
+pub(super) struct Context<D, H> {
+    pub(super) registry: Arc<Registry>,
+    pub(super) config: Config,
+    pub(super) origins: Origins,
+    pub(super) hook: Hook<D>,
+    pub(super) handler: H,
+}
+
+/// A connection whose opening handshake is under way.
+pub(super) struct Admission {
+    slot: Slot,
+    trace: Trace,
+    peer: Peer,
+    /// Permits one more opening handshake, or one more refusal.
+    permit: OwnedSemaphorePermit,
+    /// Permits one more plain request while the server is full.
+    plain: Option<OwnedSemaphorePermit>,
+}
+
+/// A connection whose opening handshake has succeeded.
+pub(super) struct Opened<D> {
+    pub(super) slot: Slot,
+    pub(super) trace: Trace,
+    pub(super) peer: Peer,
+    pub(super) socket: WebSocket<Transport>,
+    pub(super) data: D,
+}
+
+/// Why a connection is not opened, and what its peer is told.
+enum Rejection {
+    /// The request is not a legal opening handshake, which has an answer of its own.
+    Illegal(StatusCode),
+    Refused(Reason, Box<Answer>),
+    /// It is a plain request, and this is the hook's answer.
+    Answered(Box<Answer>),
+    /// The peer has gone.
+    Gone,
+}
+
+/// What came of asking the hook.
+enum Asked<D> {
+    Decided(Result<Accept<D>, Answer>),
+    Panicked,
+    TimedOut,
+    Draining,
+    Gone,
+}
+
+impl Admission {
+    pub(super) fn new(slot: Slot, peer: Peer, permit: OwnedSemaphorePermit) -> Self {
+        Self { trace: Trace::new(slot.id(), peer), slot, peer, permit, plain: None }
+    }
+
+    /// Makes the opening handshake. `None` if it failed; then the peer was told what can be told.
+    pub(super) async fn open<D, H>(
+        mut self,
+        context: &Context<D, H>,
+        accepted: Accepted,
+    ) -> Option<Opened<D>> {
+        let mut incoming = {
+            let (config, stop) = (&context.config, drained(&context.registry));
+            let read = async {
+                let refusing = |status| self.refusing(status, Reason::Illegal);
+                let stream = accepted.transport(config, refusing).await?;
+                let refusing = |status| self.refusing(status, Reason::Illegal);
+                Incoming::read_noting(stream, config, refusing).await.ok()
+            };
+            // Pinned here. Passed by value they would take their space twice.
+            let (stop, read) = (pin!(stop), pin!(read));
+            unless(stop, read).await??
+        };
+        self.trace.requested(incoming.request().uri().path());
+        match self.decide(context, &mut incoming).await {
+            Ok((acceptance, data)) => {
+                self.accept(&context.registry, incoming, acceptance, data).await
+            }
+            Err(rejection) => {
+                self.reject(&context.registry, incoming, rejection).await;
+                None
+            }
+        }
+    }
+
+    /// Whether to accept a request. The rejection it gives can be answered.
+    async fn decide<D, H>(
+        &mut self,
+        context: &Context<D, H>,
+        incoming: &mut Incoming<Transport>,
+    ) -> Result<(Acceptance, D), Rejection> {
+        let Context { registry, origins, .. } = context;
+        let wants_upgrade = incoming.wants_upgrade();
+        self.check_room(wants_upgrade)?;
+        let illegal = incoming.fault().map(RequestError::status);
+        if let Some(status) = illegal.filter(|_| wants_upgrade) {
+            return Err(Rejection::Illegal(status));
+        }
+        if registry.is_draining() {
+            return Err(Rejection::draining());
+        }
+        let headers = incoming.request().headers();
+        // RFC 9112 §3.2: or a proxy in front of us might have meant another host.
+        if headers.get_all(HOST).iter().count() > 1 {
+            let answer = Answer::new(StatusCode::BAD_REQUEST).text("more than one Host\n");
+            return Err(Rejection::refused(Reason::Illegal, answer));
+        }
+        if wants_upgrade && !origins.allow(incoming.request(), incoming.get_ref().is_tls()) {
+            let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
+            let answer = Answer::new(StatusCode::FORBIDDEN).text(text);
+            return Err(Rejection::refused(Reason::Origin, answer));
+        }
+        let Accept { data, protocol, headers, config } = self.ask(context, incoming).await?;
+        if registry.is_draining() {
+            return Err(Rejection::draining());
+        }
+        if let Some(status) = illegal {
+            // A plain request cannot be accepted.
+            return Err(Rejection::Illegal(status));
+        }
+        // The hook may choose what was not offered, or a header field that is the handshake's own.
+        if let Some(config) = config {
+            incoming.set_config(*config);
+        }
+        let checked = incoming.check(protocol.as_deref(), &headers);
+        let acceptance = checked.map_err(|_| Rejection::hook_failed())?;
+        self.slot.admit().map_err(Rejection::full)?;
+        Ok((acceptance, data))
+    }
+
+    /// Whether there was room for the connection when it came. A plain request may be answered even if
+    /// there was none.
+    fn check_room(&mut self, wants_upgrade: bool) -> Result<(), Rejection> {
+        let Some(full) = self.slot.full() else { return Ok(()) };
+        if full == Full::Everywhere && !wants_upgrade {
+            self.plain = self.slot.registry().plain_request();
+        }
+        if self.plain.is_some() { Ok(()) } else { Err(Rejection::full(full)) }
+    }
+
+    /// Asks the hook.
+    async fn ask<D, H>(
+        &self,
+        context: &Context<D, H>,
+        incoming: &mut Incoming<Transport>,
+    ) -> Result<Accept<D>, Rejection> {
+        let Context { registry, config, hook, .. } = context;
+        let wants_upgrade = incoming.wants_upgrade();
+        let request = Request::new(incoming.take_request(), self.peer, incoming.upgrade());
+        #[cfg(feature = "rustls-tls")]
+        let request = request.with_tls(incoming.get_ref().tls());
+        // A panic of the hook's ends this request, not the server.
+        let asked = match catch_unwind(AssertUnwindSafe(|| hook(request))) {
+            Err(_) => Asked::Panicked,
+            Ok(mut asking) => {
+                let asked = {
+                    let late = sleep(config.handshake_timeout);
+                    let (late, draining) = (pin!(late), pin!(registry.draining()));
+                    let gone = pin!(incoming.closed());
+                    first(&mut asking, late, draining, gone).await
+                };
+                match catch_unwind(AssertUnwindSafe(|| drop(asking))) {
+                    Ok(()) => asked,
+                    Err(_) => Asked::Panicked,
+                }
+            }
+        };
+        let answer = match asked {
+            Asked::Decided(Ok(accept)) => return Ok(accept),
+            Asked::Decided(Err(answer)) => answer,
+            Asked::Panicked => {
+                registry.handler_failed();
+                self.trace.failed(&Failure::Panic, false);
+                return Err(Rejection::hook_failed());
+            }
+            Asked::TimedOut => {
+                let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
+                let answer = answer.text("deciding on this took too long\n");
+                return Err(Rejection::refused(Reason::HookTimeout, answer));
+            }
+            Asked::Draining => return Err(Rejection::draining()),
+            Asked::Gone => return Err(Rejection::Gone),
+        };
+        // It may say what HTTP does not allow, such as 101 or a 204 with a body.
+        Err(if write_response(&answer.0).is_err() {
+            Rejection::hook_failed()
+        } else if wants_upgrade {
+            Rejection::refused(Reason::Hook, answer)
+        } else {
+            Rejection::Answered(Box::new(answer))
+        })
+    }
+
+    /// Answers 101.
+    async fn accept<D>(
+        self,
+        registry: &Registry,
+        incoming: Incoming<Transport>,
+        acceptance: Acceptance,
+        data: D,
+    ) -> Option<Opened<D>> {
+        let Self { slot, trace, peer, permit, .. } = self;
+        drop(permit);
+        let socket = unless(drained(registry), incoming.accept_checked(acceptance)).await?.ok()?;
+        Some(Opened { slot, trace, peer, socket, data })
+    }
+
+    /// Tells the peer that its connection is not opened.
+    async fn reject(
+        mut self,
+        registry: &Registry,
+        incoming: Incoming<Transport>,
+        rejection: Rejection,
+    ) {
+        let answer = match rejection {
+            Rejection::Gone => return,
+            Rejection::Illegal(status) => {
+                self.refusing(status, Reason::Illegal);
+                unless(drained(registry), incoming.accept()).await;
+                return;
+            }
+            Rejection::Refused(reason, answer) => {
+                self.refusing(answer.0.status(), reason);
+                answer
+            }
+            Rejection::Answered(answer) => {
+                self.trace.answered(answer.0.status());
+                self.slot.end(End::Answered);
+                self.make_room();
+                answer
+            }
+        };
+        unless(drained(registry), incoming.respond(answer.0)).await;
+    }
+
+    /// The peer is about to be told that it is refused.
+    fn refusing(&mut self, status: StatusCode, reason: Reason) {
+        self.trace.refused(status);
+        self.slot.end(End::Refused(reason));
+        self.make_room();
+    }
+
+    /// A peer that was answered takes as long as it likes to leave. So another gets its place among the
+    /// handshakes, if there is a place among the refusals.
+    fn make_room(&mut self) {
+        if let Some(rejection) = self.slot.registry().rejection() {
+            self.permit = rejection;
+        }
+    }
+}
+
+impl Rejection {
+    fn refused(reason: Reason, answer: Answer) -> Self {
+        Self::Refused(reason, Box::new(answer))
+    }
+
+    fn draining() -> Self {
+        let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
+        Self::refused(Reason::Draining, answer.text("the server is going down\n"))
+    }
+
+    fn hook_failed() -> Self {
+        Self::refused(Reason::HookFailed, Answer::new(StatusCode::INTERNAL_SERVER_ERROR))
+    }
+
+    fn full(full: Full) -> Self {
+        let answer = match full {
+            Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
+                .text("the server has as many connections as it takes\n"),
+            Full::Address => Answer::new(StatusCode::TOO_MANY_REQUESTS)
+                .text("there are as many connections from this address as the server takes\n"),
+        };
+        Self::refused(Reason::Full(full), answer)
+    }
+}
+
+/// What the hook says, or what comes before it says anything. A hook that answers at once is heard in
+/// any case.
+async fn first<D>(
+    asking: &mut Asking<D>,
+    mut late: Pin<&mut impl Future<Output = ()>>,
+    mut draining: Pin<&mut impl Future<Output = ()>>,
+    mut gone: Pin<&mut impl Future<Output = ()>>,
+) -> Asked<D> {
+    poll_fn(|cx| {
+        let asked = match catch_unwind(AssertUnwindSafe(|| asking.as_mut().poll(cx))) {
+            Err(_) => Asked::Panicked,
+            Ok(Poll::Ready(decided)) => Asked::Decided(decided),
+            Ok(Poll::Pending) if draining.as_mut().poll(cx).is_ready() => Asked::Draining,
+            Ok(Poll::Pending) if gone.as_mut().poll(cx).is_ready() => Asked::Gone,
+            Ok(Poll::Pending) if late.as_mut().poll(cx).is_ready() => Asked::TimedOut,
+            Ok(Poll::Pending) => return Poll::Pending,
+        };
+        Poll::Ready(asked)
+    })
+    .await
+}
+
+/// Does something, unless `stop` comes first. That is looked at first: work that never has to wait
+/// uses up all that the runtime grants a task.
+pub(super) async fn unless<T>(
+    stop: impl Future<Output = ()>,
+    work: impl Future<Output = T>,
+) -> Option<T> {
+    let (mut stop, mut work) = (pin!(stop), pin!(work));
+    poll_fn(|cx| match stop.as_mut().poll(cx) {
+        Poll::Ready(()) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
+    })
+    .await
+}
+
+/// Resolves when the server has drained for so long that a request under way is not waited for any more.
+/// A peer that is about to ask, or is being answered, is told; one that stays silent, or stays, is not
+/// waited for.
+async fn drained(registry: &Registry) {
+    registry.draining().await;
+    sleep(GRACE).await;
+}
+
+/// How long a request that is under way is waited for when the server drains.
+const GRACE: Duration = Duration::from_millis(500);

@@ -1,0 +1,131 @@
+//! Whose fault it is that a handler fails is read from types. It is the same, whatever type the handler
+//! returns the error in.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use bowstring::Error;
+use bowstring::server::{Outcome, ServerConnection};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use crate::{Running, close_of, local, soon, start, status, upgrade};
+
+/// An application's own error.
+#[derive(Debug)]
+enum AppError {
+    Socket(Error),
+    Other(&'static str),
+}
+
+impl fmt::Display for AppError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Socket(_) => f.write_str("talking to the client"),
+            Self::Other(what) => f.write_str(what),
+        }
+    }
+}
+
+impl StdError for AppError {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        match self {
+            Self::Socket(error) => Some(error),
+            Self::Other(_) => None,
+        }
+    }
+}
+
+impl From<Error> for AppError {
+    fn from(error: Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+/// Sends after the peer has closed.
+async fn speaks_too_late(connection: &mut ServerConnection) -> Result<(), Error> {
+    while connection.recv().await?.is_some() {}
+    connection.send("too late").await
+}
+
+/// How many handlers have failed after a peer that closed as it should.
+async fn failed<H, F>(handler: H) -> u64
+where
+    H: Fn(ServerConnection) -> F + Send + Sync + 'static,
+    F: Future<Output: Outcome> + Send + 'static,
+{
+    let server = start(local().await, handler);
+    closes(&server).await;
+    let report = server.end().await;
+    assert_eq!((report.closed, report.failed), (1, 0), "{report:?}");
+    report.handlers_failed
+}
+
+async fn closes(server: &Running) {
+    let mut ws = server.connect().await;
+    ws.close(1000, "").await.unwrap();
+    server.open(0).await;
+}
+
+#[tokio::test]
+async fn a_peer_that_closes_is_no_failure_in_whatever_type_the_handler_returns_it() {
+    type Boxed = Box<dyn StdError + Send + Sync>;
+    let counted = [
+        failed(async |mut c: ServerConnection| speaks_too_late(&mut c).await).await,
+        failed(async |mut c: ServerConnection| Ok::<_, AppError>(speaks_too_late(&mut c).await?))
+            .await,
+        failed(async |mut c: ServerConnection| Ok::<_, Boxed>(speaks_too_late(&mut c).await?))
+            .await,
+        failed(async |mut c: ServerConnection| {
+            speaks_too_late(&mut c).await.map_err(|error| Boxed::from(AppError::from(error)))
+        })
+        .await,
+        failed(async |mut c: ServerConnection| {
+            speaks_too_late(&mut c).await.map_err(io::Error::other)
+        })
+        .await,
+    ];
+    assert_eq!(counted, [0; 5]);
+}
+
+#[tokio::test]
+async fn a_failure_of_the_handlers_own_is_one_after_the_peer_has_closed_too() {
+    let own = async |mut connection: ServerConnection| {
+        while connection.recv().await.map_err(AppError::Socket)?.is_some() {}
+        Err::<(), _>(AppError::Other("the database is away"))
+    };
+    assert_eq!(failed(own).await, 1);
+    // A text that says the same as an error is a text.
+    let text = async |mut connection: ServerConnection| {
+        while let Ok(Some(_)) = connection.recv().await {}
+        Err::<(), _>(Error::Closed.to_string())
+    };
+    assert_eq!(failed(text).await, 1);
+}
+
+#[tokio::test]
+async fn a_peer_that_breaks_a_rule_is_no_failure_of_the_handler() {
+    let server = start(local().await, async |mut connection: ServerConnection| {
+        while connection.recv().await?.is_some() {}
+        Ok::<_, AppError>(())
+    });
+    let mut rude = server.asking(&upgrade("")).await;
+    assert_eq!(status(&mut rude).await, "101");
+    // A frame without a mask (§5.1).
+    rude.write_all(&[0x81, 0]).await.unwrap();
+    soon("the end", rude.read_to_end(&mut Vec::new())).await.unwrap();
+    drop(rude);
+    server.open(0).await;
+    let report = server.end().await;
+    assert_eq!((report.failed, report.violations, report.handlers_failed), (1, 1, 0), "{report:?}");
+}
+
+/// With its causes; the peer is told nothing of them.
+#[tokio::test]
+async fn the_peer_of_a_handler_that_fails_is_told_1011_and_no_more() {
+    let server = start(local().await, async |_: ServerConnection| {
+        Err::<(), _>(AppError::Other("the password of the database is wrong"))
+    });
+    let mut ws = server.connect().await;
+    assert_eq!(close_of(&mut ws).await, (1011, "the server failed".into()));
+}
