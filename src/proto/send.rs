@@ -203,7 +203,7 @@ impl Sender {
     /// What was framed before for all like this connection, and its reserved bits.
     fn framed<'p>(&mut self, prepared: &'p Prepared) -> Option<(&'p Framed, u8)> {
         if let Some(deflater) = &mut self.deflater {
-            if !deflater.stands_alone() {
+            if !deflater.stands_alone() && !prepared.is_alone() {
                 return None;
             }
             let (opcode, plain) = (prepared.opcode(), prepared.plain().payload());
