@@ -73,9 +73,9 @@ fn the_first_line_says_where_it_listens() {
 #[test]
 fn as_many_threads_as_asked_for() {
     for threads in [1, 2, 5] {
-        let server = Server::new(threads);
+        let server = echo_server(threads);
         let tasks = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-        await_that("the threads", || tasks() == threads);
+        until("the threads", || tasks() == threads);
         let mut clients: Vec<_> = (0..20).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("whichever thread"));
     }
@@ -110,7 +110,7 @@ fn bad_arguments_exit_with_2_and_one_line() {
 fn what_cannot_be_listened_on_exits_with_1_and_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = TcpListener::bind(taken).unwrap();
-    let server = Server::new(1);
+    let server = echo_server(1);
     for address in [taken.to_string(), server.port.to_string(), "192.0.2.1:0".to_owned()] {
         let output = run(&[&address]);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -149,7 +149,7 @@ fn ask(port: u16, request: &str) -> (String, String) {
 
 #[test]
 fn a_browser_gets_a_page() {
-    let server = Server::new(1);
+    let server = echo_server(1);
     let fields = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nConnection: keep-alive\r\n\r\n";
     for target in ["/", "/index.html", "/?x=1"] {
         let (head, page) = ask(server.port, &format!("GET {target} HTTP/1.1\r\n{fields}"));
@@ -175,12 +175,12 @@ fn a_browser_gets_a_page() {
 #[test]
 fn a_signal_sees_everybody_off() {
     for (signal, threads) in [("TERM", 1), ("INT", 1), ("TERM", 3), ("INT", 3)] {
-        let mut server = Server::new(threads);
+        let mut server = echo_server(threads);
         let mut clients: Vec<_> = (0..50).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("open"));
         // In the midst of a message, of a handshake, of nothing.
-        clients[0].send(&frame(0x01, "half"));
-        clients[1].send(&head(BINARY, 1000));
+        clients[0].send(&client_frame(0x01, "half"));
+        clients[1].send(&header(FIN | BINARY, Some(KEY), 1000));
         let mut pending = Client::tcp(server.port);
         pending.send(b"GET / HT");
         let start = Instant::now();
@@ -202,14 +202,14 @@ fn a_signal_sees_everybody_off() {
 }
 
 fn close_frame_answer(close: &Frame) -> Vec<u8> {
-    frame(CLOSE, &close.payload[..2])
+    client_frame(FIN | CLOSE, &close.payload[..2])
 }
 
 /// Whoever has read the first line may end it: the handlers are there by then.
 #[test]
 fn a_signal_right_after_the_first_line() {
     for round in 0..scale(100, 30) {
-        let mut server = Server::new(1 + round % 2);
+        let mut server = echo_server(1 + round % 2);
         server.signal(if round % 3 == 0 { "INT" } else { "TERM" });
         assert_eq!(server.wait().code(), Some(0), "round {round}");
     }
@@ -218,7 +218,7 @@ fn a_signal_right_after_the_first_line() {
 /// Peers that do not answer, do not read, or do not stop, cannot keep it from ending.
 #[test]
 fn a_signal_against_unwilling_peers() {
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let port = server.port;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -232,15 +232,23 @@ fn a_signal_against_unwilling_peers() {
             });
             let stop = &stop;
             scope.spawn(move || {
-                let many = frame(TEXT, "and on and on").repeat(10_000);
+                let many = client_frame(FIN | TEXT, "and on and on").repeat(10_000);
                 while !stop.load(Ordering::Relaxed) && client.stream.write_all(&many).is_ok() {}
             });
         }
         let _silent: Vec<_> = (0..3).map(|_| Client::open(port)).collect();
         let mut stuck = Client::narrow(port).upgraded();
-        stuck.send_while_taken(&frame(BINARY, [0; 1000]), 64 << 20, Duration::from_millis(100));
+        stuck.send_while_taken(
+            &client_frame(FIN | BINARY, [0; 1000]),
+            64 << 20,
+            Duration::from_millis(100),
+        );
         let mut pinging = Client::narrow(port).upgraded();
-        pinging.send_while_taken(&frame(PING, [0; 125]), 4 << 20, Duration::from_millis(100));
+        pinging.send_while_taken(
+            &client_frame(FIN | PING, [0; 125]),
+            4 << 20,
+            Duration::from_millis(100),
+        );
         let start = Instant::now();
         server.signal("TERM");
         while start.elapsed() < PATIENCE && server.has_not_ended() {
@@ -261,16 +269,16 @@ fn a_signal_against_unwilling_peers() {
 /// While it waits for those, nobody new is let in to wait for nothing.
 #[test]
 fn nobody_is_let_in_any_more_once_it_ends() {
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let mut silent = Client::open(server.port);
     server.signal("TERM");
     assert_eq!(silent.close_frame().code(), 1001);
     // Each thread closes it in its own time, but none waits for the peer.
     let connect = || std::net::TcpStream::connect(("127.0.0.1", server.port));
-    let took = await_that("the port to be closed", || connect().is_err());
+    let took = until("the port to be closed", || connect().is_err());
     assert!(took < Duration::from_secs(2), "{took:?}");
     server.assert_alive();
-    silent.send(&close(1001, ""));
+    silent.send(&client_close(1001, ""));
     silent.ends();
     assert_eq!(server.wait().code(), Some(0));
 }

@@ -43,7 +43,7 @@ fn borrow(large: &[u8], messages: usize) -> (Vec<Receiver>, Vec<bool>) {
 /// what they have sent.
 #[test]
 fn s07_a_thread_lends_sixteen_mebibytes_to_those_who_stall() {
-    let large = server_frame(FIN | BINARY, &[7; MIB]);
+    let large = server_frame(FIN | BINARY, vec![7; MIB]);
     let own = || {
         for _ in 0..2 {
             keep(&large, 20);
@@ -67,7 +67,7 @@ fn s07_a_thread_lends_sixteen_mebibytes_to_those_who_stall() {
 /// receives large messages itself.
 #[test]
 fn what_is_lent_may_end_on_another_thread() {
-    let large = server_frame(FIN | BINARY, &[7; MIB]);
+    let large = server_frame(FIN | BINARY, vec![7; MIB]);
     keep(&large, 16);
     let (stalled, lent) = borrow(&large, 16);
     assert_eq!(lent, [true; 16]);
@@ -87,7 +87,7 @@ fn what_is_lent_may_end_on_another_thread() {
 /// S08: of many messages that stall half way, each costs what has arrived, and all of them the bound.
 #[test]
 fn s08_a_thousand_messages_half_way_cost_what_arrived_and_64_kib() {
-    let large = server_frame(FIN | BINARY, &[7; 200 << 10]);
+    let large = server_frame(FIN | BINARY, vec![7; 200 << 10]);
     keep(&large, 100);
     let kept = 16 * MIB as i64;
     let half = large.len() / 2;

@@ -36,7 +36,7 @@ fn receive(receiver: &mut Receiver, stream: &[u8], piece: usize) -> (usize, Allo
 fn whole_messages_are_lent_from_where_they_lie() {
     let stream = [
         server_frame(FIN | TEXT, b"text"),
-        server_frame(FIN | BINARY, &[7; 70_000]),
+        server_frame(FIN | BINARY, vec![7; 70_000]),
         server_frame(FIN | PING, b"?"),
     ];
     let (events, cost) = receive(&mut receiver(), &stream.concat(), usize::MAX);
@@ -48,7 +48,7 @@ fn whole_messages_are_lent_from_where_they_lie() {
 #[test]
 fn binary_parts_are_lent_from_where_they_lie() {
     let mut stream =
-        [server_frame(BINARY, &[7; 70_000]), server_frame(FIN | CONTINUATION, &[8; 70_000])]
+        [server_frame(BINARY, vec![7; 70_000]), server_frame(FIN | CONTINUATION, vec![8; 70_000])]
             .concat();
     let (range, mut receiver) = (stream.as_ptr_range(), receiver());
     let mut lent = Vec::new();
@@ -87,7 +87,7 @@ fn text_parts_are_never_empty() {
 #[test]
 fn what_is_gathered_costs_what_arrives() {
     // What is larger this thread keeps for the next message, and is lent from the last.
-    let mut stream = server_frame(FIN | BINARY, &[7; 60_000]);
+    let mut stream = server_frame(FIN | BINARY, vec![7; 60_000]);
     for piece in [100, 7000, 40_000] {
         let mut receiver = receiver();
         let (mut arrived, mut kept, mut moved) = (0, 0, 0);
@@ -133,7 +133,7 @@ fn what_is_sent_takes_what_it_is() {
 fn room_to_read_into() {
     const ENOUGH: usize = 16 * KIB;
     let room_behind = |len: usize, arrived: usize| {
-        let mut stream = server_frame(FIN | BINARY, &vec![7; len]);
+        let mut stream = server_frame(FIN | BINARY, vec![7; len]);
         stream.truncate(stream.len() - len + arrived);
         let mut receiver = receiver();
         assert_eq!(receiver.recv(&mut &mut *stream), Ok(None));
@@ -147,11 +147,11 @@ fn room_to_read_into() {
     assert_eq!(room_behind(40_000 + (64 << 10) - 1, 40_000), None);
     assert_eq!(room_behind(150_000, 80_000), Some(70_000));
     // Not for text, which must be looked at, and not behind a part that is lent.
-    let mut text = server_frame(FIN | TEXT, &[b'a'; 200_000]);
+    let mut text = server_frame(FIN | TEXT, vec![b'a'; 200_000]);
     let mut texts = receiver();
     assert_eq!(texts.recv(&mut &mut text[..50_000]), Ok(None));
     assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
-    let mut data = server_frame(FIN | BINARY, &[7; 300_000]);
+    let mut data = server_frame(FIN | BINARY, vec![7; 300_000]);
     let (front, back) = data.split_at_mut(100_000);
     let mut parts = receiver();
     assert_eq!(parts.recv(&mut &mut *front), Ok(None));
@@ -165,7 +165,7 @@ fn room_to_read_into() {
 
 /// A message of so many bytes that arrives in pieces of at most `piece`, and what it costs.
 fn hear(len: usize, piece: usize) -> (Message, AllocationInfo) {
-    hear_frame(server_frame(FIN | BINARY, &vec![7; len]), piece)
+    hear_frame(server_frame(FIN | BINARY, vec![7; len]), piece)
 }
 
 fn hear_frame(mut stream: Vec<u8>, piece: usize) -> (Message, AllocationInfo) {
@@ -216,7 +216,7 @@ fn messages_of_many_mebibytes_leave_their_memory_to_the_next() {
         drop(message);
         let mut limits = Limits::default();
         limits.max_message_size = 20 << 20;
-        let mut stream = server_frame(FIN | BINARY, &vec![7; 20 << 20]);
+        let mut stream = server_frame(FIN | BINARY, vec![7; 20 << 20]);
         let mut receiver = Receiver::new(CLIENT, limits);
         let (front, back) = stream.split_at_mut(1 << 20);
         assert_eq!(receiver.recv_message(&mut &mut *front), Ok(None));
@@ -234,8 +234,8 @@ fn a_message_in_fragments_does_not_keep_what_is_too_large_for_it() {
         drop(hear(4096 * KIB, 256 * KIB));
         let fragments = |len: usize| {
             [
-                server_frame(BINARY, &vec![7; len / 2]),
-                server_frame(FIN | CONTINUATION, &vec![8; len - len / 2]),
+                server_frame(BINARY, vec![7; len / 2]),
+                server_frame(FIN | CONTINUATION, vec![8; len - len / 2]),
             ]
             .concat()
         };

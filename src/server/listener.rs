@@ -18,6 +18,17 @@ use super::tls::Tls;
 use crate::net::{Config, Transport};
 
 /// A socket that a [`Server`](super::Server) accepts connections from.
+///
+/// ```no_run
+/// use bowstring::server::{Listener, Server};
+///
+/// # async fn example() -> std::io::Result<()> {
+/// let server = Server::new()
+///     .listen(Listener::bind("127.0.0.1:9001").await?)
+///     .listen(Listener::bind("[::1]:9001").await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Debug)]
 pub struct Listener {
     kind: Kind,
@@ -25,7 +36,7 @@ pub struct Listener {
     tls: Option<Tls>,
 }
 
-/// Somebody who has come, and has not said a word.
+/// A connection that was accepted, and has not sent anything.
 pub(super) struct Accepted {
     stream: Transport,
     pub(super) peer: Peer,
@@ -40,11 +51,11 @@ enum Kind {
     Unix(UnixListener),
 }
 
-/// Who is at the other end of a connection.
+/// The address of the other end of a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Peer {
-    /// An address and a port. Behind a proxy it is the proxy's.
+    /// An address and a port. If there is a proxy in between, they are the proxy's.
     Tcp(SocketAddr),
     /// A process of this machine, through a Unix socket.
     Unix,
@@ -55,17 +66,17 @@ impl Listener {
     ///
     /// # Errors
     ///
-    /// That the name has no address, or why the last address could not be bound.
+    /// The name has no address, or the last address could not be bound.
     pub async fn bind(addresses: impl ToSocketAddrs) -> io::Result<Self> {
         Self::bind_first(addresses, false).await
     }
 
-    /// The same with `SO_REUSEPORT`: other sockets, of this process or of another of the same user,
-    /// may listen at the same address, and the system shares connections out among them.
+    /// Binds TCP with `SO_REUSEPORT`. Other sockets of the same user may listen at the same address, and the
+    /// system distributes connections over them.
     ///
     /// # Errors
     ///
-    /// As for [`bind`](Self::bind), and where the system has no such thing.
+    /// As for [`bind`](Self::bind), and if the system does not support it.
     pub async fn bind_shared(addresses: impl ToSocketAddrs) -> io::Result<Self> {
         Self::bind_first(addresses, true).await
     }
@@ -81,11 +92,11 @@ impl Listener {
         Err(failed)
     }
 
-    /// Binds a Unix socket. A socket that is left there from a process that has ended is replaced.
+    /// Binds a Unix socket. A socket file that a process has left there is replaced.
     ///
     /// # Errors
     ///
-    /// Why it could not be bound, for instance because somebody listens there.
+    /// It could not be bound, for instance because another process listens there.
     #[cfg(unix)]
     pub async fn bind_unix(path: impl AsRef<Path>) -> io::Result<Self> {
         let path = path.as_ref();
@@ -106,7 +117,7 @@ impl Listener {
         Ok(listener.into())
     }
 
-    /// Connections to it speak TLS.
+    /// Connections to this listener use TLS.
     #[cfg(feature = "rustls-tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);

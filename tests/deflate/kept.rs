@@ -155,7 +155,7 @@ fn what_lies_in_too_much_is_copied_or_cut() {
     const LARGE: usize = 1 << 20;
     let cost = |len: usize| {
         let (mut sender, mut receiver) = pair(&compression(false, 15, false));
-        let mut large = server_frame(FIN | BINARY, &[7; LARGE]);
+        let mut large = server_frame(FIN | BINARY, vec![7; LARGE]);
         let mut wire = Vec::new();
         sender.feed_part(&vec![7; len][..], true, &mut wire).unwrap();
         // The thread's own.

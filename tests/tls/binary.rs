@@ -11,14 +11,14 @@ use bowstring::net::TlsError;
 use bowstring::net::rustls::ClientConnection;
 use bowstring::net::rustls::pki_types::ServerName;
 
-use crate::harness::{Client, KIB, PATIENCE, Server, scale};
+use crate::harness::{Client, KIB, PATIENCE, Server, echo_server_with, scale};
 use crate::support::{Authority, Directory, connect, says, trusting};
 
 /// The echo server with this authority's certificate, in files.
 fn server(authority: &Authority, dir: &Directory, threads: &str) -> Server {
     let (chain, key) = authority.issue(&["localhost", "127.0.0.1"]).write(dir);
     let (chain, key) = (chain.to_str().unwrap(), key.to_str().unwrap());
-    Server::with(&["--threads", threads, "--cert", chain, "--key", key])
+    echo_server_with(&["--threads", threads, "--cert", chain, "--key", key])
 }
 
 fn uri(server: &Server) -> String {
