@@ -31,7 +31,6 @@ use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::sync::Arc;
 use crate::net::unix::{self, UnixStream};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
@@ -203,7 +202,6 @@ impl<S: Split> Reader<S> {
     }
 
     /// How much compression has spared of what was received.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
         self.driver.receiver.ratio()
     }
@@ -402,7 +400,6 @@ impl<S: Split> Writer<S> {
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }

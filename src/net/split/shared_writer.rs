@@ -22,7 +22,6 @@ use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
 
@@ -338,7 +337,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub(in crate::net) fn ratio(&self) -> Ratio {
         self.look(|inner| inner.frame_writer.sender.ratio())
     }
