@@ -32,9 +32,8 @@ pub struct Compression {
     pub level: u8,
     /// Messages of fewer bytes are sent as they are.
     pub threshold: usize,
-    /// Whether a direction with takeover keeps its window alone between messages, and gives its
-    /// engine back to the thread: an idle connection so holds at most two windows, and each message
-    /// begins with copying one.
+    /// Whether a direction with takeover keeps only its window between messages, and gives its engine back to
+    /// the thread. Then an idle connection holds at most two windows, and each message begins with copying one.
     pub pooled: bool,
 }
 
