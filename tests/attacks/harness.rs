@@ -30,6 +30,11 @@ pub fn scale(full: usize, small: usize) -> usize {
     if FULL { full } else { small }
 }
 
+/// The echo server's program, for tests of its own package.
+pub fn binary() -> &'static str {
+    option_env!("CARGO_BIN_EXE_echo-server").expect("a test of the package echo-server")
+}
+
 /// The echo server on a port that the system chooses, with so many threads.
 pub fn echo_server(threads: usize) -> Server {
     echo_server_with(&["--threads", &threads.to_string()])
@@ -37,7 +42,7 @@ pub fn echo_server(threads: usize) -> Server {
 
 /// The same with these options.
 pub fn echo_server_with(options: &[&str]) -> Server {
-    Server::spawn(Command::new(env!("CARGO_BIN_EXE_echo-server")).arg("0").args(options))
+    Server::spawn(Command::new(binary()).arg("0").args(options))
 }
 
 /// A server with bystanders: connections that are open before an attack, and must echo after it.
