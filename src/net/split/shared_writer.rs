@@ -49,14 +49,21 @@ pub(in crate::net) struct Inner<W> {
     flushed: u64,
     /// Where the close frame ends, once it is framed.
     closed: Option<u64>,
+    /// Boxed, because until the end there is none.
+    end: Option<Box<End>>,
+    /// Boxed, because most connections have none.
+    gauge: Option<Box<Gauge>>,
+}
+
+/// What each direction learns of the end from the other.
+#[derive(Default)]
+struct End {
     /// How writing has failed, for the reader. With [`News::Failed`] and without an error, the peer was
     /// given up.
     failure: Option<io::Error>,
-    /// How the connection ends, once that is known: then it is not the caller's fault that nothing can
-    /// be sent.
-    ending: Option<Box<CloseFrame>>,
-    /// Boxed, because most connections have none.
-    gauge: Option<Box<Gauge>>,
+    /// How the connection ends, for the writers: then it is not the caller's fault that nothing can be
+    /// sent.
+    ending: Option<CloseFrame>,
 }
 
 /// What is framed at some moment.
@@ -88,8 +95,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             taken: 0,
             flushed: 0,
             closed: None,
-            failure: None,
-            ending: None,
+            end: None,
             gauge: None,
             frame_writer,
         };
@@ -272,19 +278,19 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// Whether a writer has given the peer up.
     pub(in crate::net) fn is_given_up(&self) -> bool {
-        self.waiting.has(News::Failed) && self.look(|inner| inner.failure.is_none())
+        self.waiting.has(News::Failed) && self.look(|inner| inner.failure().is_none())
     }
 
     /// How writing has failed, for the reader.
     pub(in crate::net) fn failure(&self) -> io::Error {
-        let error = self.look(|inner| inner.failure.as_ref().map(copy));
+        let error = self.look(|inner| inner.failure().map(copy));
         error.unwrap_or(io::ErrorKind::TimedOut.into())
     }
 
     /// Notes how the connection ends.
     pub(in crate::net) fn note_ending(&self, close: &CloseFrame) {
         self.look(|inner| {
-            inner.ending.get_or_insert_with(|| Box::new(close.clone()));
+            inner.end.get_or_insert_default().ending.get_or_insert_with(|| close.clone());
         });
     }
 
@@ -398,7 +404,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
         let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &polled {
-            held.inner.failure.get_or_insert_with(|| copy(error));
+            held.inner.end.get_or_insert_default().failure.get_or_insert_with(|| copy(error));
             self.waiting.raise(News::Failed);
             self.waiting.wake_all(&mut held.wakes);
         }
@@ -490,17 +496,25 @@ impl<W> Inner<W> {
         if !self.frame_writer.write_buffer.is_broken() {
             return Ok(());
         }
-        Err(match &self.ending {
-            Some(close) => Error::Closed((**close).clone()),
+        Err(match self.ending() {
+            Some(close) => Error::Closed(close.clone()),
             None => Error::closed_abnormally(),
         })
+    }
+
+    fn failure(&self) -> Option<&io::Error> {
+        self.end.as_ref()?.failure.as_ref()
+    }
+
+    fn ending(&self) -> Option<&CloseFrame> {
+        self.end.as_ref()?.ending.as_ref()
     }
 
     /// Why nothing was framed: how the peer has ended the connection, if it was the peer.
     #[cold]
     fn explain(&self, misuse: Misuse) -> Error {
-        match (misuse, &self.ending) {
-            (Misuse::Closed, Some(close)) => Error::Closed((**close).clone()),
+        match (misuse, self.ending()) {
+            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
             (misuse, _) => misuse.into(),
         }
     }
