@@ -37,6 +37,7 @@ mod accept_loop;
 mod admission;
 mod auth;
 mod connection;
+mod in_memory;
 mod listener;
 mod outcome;
 mod registry;
