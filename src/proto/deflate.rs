@@ -32,9 +32,8 @@ pub struct Compression {
     pub level: u8,
     /// Messages of fewer bytes are sent as they are.
     pub threshold: usize,
-    /// Whether a direction with takeover keeps its window alone between messages, and gives its
-    /// engine back to the thread: an idle connection so holds at most two windows, and each message
-    /// begins with copying one.
+    /// Whether a direction with takeover keeps only its window between messages, and gives its engine back to
+    /// the thread. Then an idle connection holds at most two windows, and each message begins with copying one.
     pub pooled: bool,
 }
 
@@ -282,8 +281,7 @@ impl Deflater {
     }
 
     /// The compressed frame of a message that is sent to many, made by the first who needs it, at its
-    /// level. Nothing if the message goes out as it is. For those whose messages
-    /// [stand alone](Self::stands_alone).
+    /// level. Nothing if the message goes out as it is. It refers to no earlier message.
     pub(super) fn share<'p>(
         &mut self,
         opcode: Opcode,
@@ -293,11 +291,18 @@ impl Deflater {
         let framed = if self.passes(plain) {
             None
         } else {
-            frames.get(opcode, self.context.window_bits, || {
+            // A sender may always begin anew (RFC 7692 §7.2.1), which needs nobody's consent.
+            self.forget();
+            let framed = frames.get(opcode, self.context.window_bits, || {
                 let mut deflated = Vec::new();
                 self.compress(plain, true, &mut deflated);
+                self.give();
                 (deflated.len() < plain.len()).then_some(deflated)
-            })
+            });
+            if framed.is_some() {
+                self.kept.note(plain, self.context);
+            }
+            framed
         };
         self.ratio.plain += plain.len() as u64;
         self.ratio.wire += framed.map_or(plain, Framed::payload).len() as u64;
@@ -319,10 +324,15 @@ impl Deflater {
     /// with an empty window then, which needs nobody's consent. Not to be called within a message.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
-            self.give();
-            if let Kept::Window(window) = &mut self.kept {
-                *window = Vec::new();
-            }
+            self.forget();
+        }
+    }
+
+    /// Gives up what stays between messages.
+    fn forget(&mut self) {
+        self.give();
+        if let Kept::Window(window) = &mut self.kept {
+            *window = Vec::new();
         }
     }
 

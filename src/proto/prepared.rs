@@ -29,7 +29,11 @@ use super::opcode::Opcode;
 /// compressed alone: by all connections whose windows have the same size. With context takeover, each
 /// connection compresses it again. A client masks each frame with its own key (§5.3), so it shares nothing.
 #[derive(Clone)]
-pub struct Prepared(Arc<Inner>);
+pub struct Prepared {
+    inner: Arc<Inner>,
+    /// Whether it is compressed without reference to earlier messages, wherever it is sent.
+    alone: bool,
+}
 
 struct Inner {
     opcode: Opcode,
@@ -56,31 +60,42 @@ impl Prepared {
     }
 
     fn new(opcode: Opcode, message: Message, plain: Framed) -> Self {
-        Self(Arc::new(Inner { opcode, message, plain, deflated: Default::default() }))
+        let inner = Inner { opcode, message, plain, deflated: Default::default() };
+        Self { inner: Arc::new(inner), alone: false }
     }
 
     /// The message, which shares the payload.
     pub fn message(&self) -> &Message {
-        &self.0.message
+        &self.inner.message
+    }
+
+    /// The same message, to be compressed once for all it is sent to, if `alone` says so: without reference
+    /// to what each of them has heard before.
+    pub(crate) fn alone(&self, alone: bool) -> Self {
+        Self { inner: Arc::clone(&self.inner), alone }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     pub(super) fn opcode(&self) -> Opcode {
-        self.0.opcode
+        self.inner.opcode
     }
 
     /// The frame for those who do not compress.
     pub(super) fn plain(&self) -> &Framed {
-        &self.0.plain
+        &self.inner.plain
     }
 
     /// The frames for those who compress.
     pub(super) fn deflated(&self) -> &DeflatedFrames {
-        &self.0.deflated
+        &self.inner.deflated
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.0.message).finish()
+        f.debug_tuple("Prepared").field(&self.inner.message).finish()
     }
 }
