@@ -35,6 +35,8 @@
 // The map of the rooms is in ARCHITECTURE.md.
 
 mod buffers;
+#[cfg_attr(not(feature = "deflate"), path = "compression_off.rs")]
+mod compression;
 mod config;
 mod error;
 mod keys;
@@ -52,9 +54,8 @@ mod tls_error;
 mod unix;
 
 pub use buffers::traffic::Traffic;
+pub use compression::{Deflate, Memory};
 pub use config::Config;
-#[cfg(feature = "deflate")]
-pub use config::{Deflate, Memory};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};

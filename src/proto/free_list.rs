@@ -67,6 +67,9 @@ impl<T: Weight> FreeList<T> {
     pub(crate) fn take_best<R: Ord>(&self, rank: impl Fn(&T) -> Option<R>) -> Option<T> {
         let mut older = self.older.borrow_mut();
         if let Some(newest) = self.newest.take() {
+            if older.is_empty() && rank(&newest).is_some() {
+                return Some(newest);
+            }
             self.older_weight.set(self.older_weight.get() + newest.weight());
             older.push(newest);
         }

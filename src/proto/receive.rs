@@ -44,6 +44,9 @@ pub struct Receiver {
     limits: Bounds,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
+    /// From which length on a plain message cannot be taken before anything else is looked at. With
+    /// compression 0: then there is something to look at.
+    too_long: u16,
     /// A pong came since this was last asked.
     ponged: bool,
     replies: Replies,
@@ -133,10 +136,12 @@ enum Found<'b> {
 impl Receiver {
     /// The receiving half of an endpoint that plays `role`.
     pub fn new(role: Role, limits: Limits) -> Self {
+        let limits = Bounds::from(limits);
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits: limits.into(),
+            too_long: limits.too_long,
+            limits,
             masked: matches!(role, Role::Server),
             ponged: false,
             replies: Replies::default(),
@@ -148,8 +153,7 @@ impl Receiver {
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.inflater = compression.map(Inflater::boxed);
         if self.inflater.is_some() {
-            // It keeps count of what came uncompressed.
-            self.limits.too_long = 0;
+            self.too_long = 0;
         }
         self
     }
@@ -316,7 +320,7 @@ impl Receiver {
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         if self.assembler.is_idle() {
-            match plain::take(input, self.masked, self.limits.too_long) {
+            match plain::take(input, self.masked, self.too_long) {
                 Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
                 Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
                 None if input.is_empty() => return Ok(None),
@@ -329,6 +333,17 @@ impl Receiver {
     /// The long way, for everything that is not a plain message.
     #[inline(never)]
     fn find_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+        if let Some(inflater) = &mut self.inflater
+            && self.assembler.is_idle()
+            && let Some(message) = plain::take(input, self.masked, self.limits.too_long)
+        {
+            // What comes uncompressed is counted as well.
+            inflater.pass(message.len() as u64);
+            return Ok(Some(match message {
+                Plain::Text(text) => Found::Text(utf8::whole(text)?),
+                Plain::Binary(data) => Found::Binary(data),
+            }));
+        }
         while let Some(piece) = self.next_piece(input)? {
             if piece.is_message() || piece.opcode.is_control() {
                 return self.pass(piece).map(Some);

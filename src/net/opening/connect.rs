@@ -13,6 +13,7 @@ use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
     check_response,
 };
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::keys::{masking_key, nonce};
@@ -161,15 +162,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let nonce = nonce();
-    #[cfg(feature = "deflate")]
-    let request = &match (request.deflate_offers(), &config.deflate) {
-        ([], Some(deflate)) => {
-            deflate.offers().into_iter().fold(request.clone(), ClientRequest::deflate)
-        }
-        _ => request.clone(),
-    };
-    #[cfg(not(feature = "deflate"))]
-    let request = &request.clone().without_deflate();
+    let request = &compression::offer(config.deflate, request);
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;

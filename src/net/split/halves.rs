@@ -31,7 +31,6 @@ use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::sync::Arc;
 use crate::net::unix::{self, UnixStream};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
@@ -137,9 +136,20 @@ pub struct Writer<S: Split> {
     shared: Arc<SharedWriter<S::Write>>,
     /// Whether the message that is under way in parts is this writer's.
     began: PartsBegun,
-    /// As which it waits when it is polled as a `Sink`, and up to where it flushes then.
+    /// For those who poll it as a `Sink`.
+    sink: Option<Box<SinkState>>,
+}
+
+/// How a [`Writer`] waits that is polled as a `Sink`, and up to where it flushes.
+struct SinkState {
     waiter: Waiter,
     flushing: Option<Framed>,
+}
+
+impl Default for SinkState {
+    fn default() -> Self {
+        Self { waiter: Waiter::of_sink(), flushing: None }
+    }
 }
 
 impl<S: Split> Reader<S> {
@@ -203,7 +213,6 @@ impl<S: Split> Reader<S> {
     }
 
     /// How much compression has spared of what was received.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
         self.driver.receiver.ratio()
     }
@@ -215,8 +224,7 @@ impl<S: Split> Writer<S> {
     }
 
     fn new(shared: &Arc<SharedWriter<S::Write>>, began: PartsBegun) -> Self {
-        let (shared, waiter) = (Arc::clone(shared), Waiter::of_sink());
-        Self { shared, began, waiter, flushing: None }
+        Self { shared: Arc::clone(shared), began, sink: None }
     }
 
     /// Sends a message, a ping, a pong or a close frame, and writes it now.
@@ -402,7 +410,6 @@ impl<S: Split> Writer<S> {
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }
@@ -419,7 +426,9 @@ impl<S: Split> Drop for Writer<S> {
         if self.began.get() {
             self.shared.leave_unfinished();
         }
-        self.shared.waiting.leave(&mut self.waiter);
+        if let Some(sink) = &mut self.sink {
+            self.shared.waiting.leave(&mut sink.waiter);
+        }
     }
 }
 
@@ -448,16 +457,18 @@ impl<S: Split> Sink<Message> for Writer<S> {
 
     /// Waits for room, if [`Config::overflow`](crate::net::Config::overflow) is to wait.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
         match WhenFull::of(shared.policy) {
-            WhenFull::Wait => shared.poll_room(cx, waiter),
+            WhenFull::Wait => shared.poll_room(cx, &mut sink.get_or_insert_default().waiter),
             _ => Poll::Ready(Ok(())),
         }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let this = self.get_mut();
-        this.flushing = None;
+        if let Some(sink) = &mut this.sink {
+            sink.flushing = None;
+        }
         match WhenFull::of(this.shared.policy) {
             WhenFull::Wait => Ok(this.shared.frame(message.as_event())?),
             when_full => this.shared.offer(&message, when_full, false)?.outcome().map(drop),
@@ -465,7 +476,8 @@ impl<S: Split> Sink<Message> for Writer<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, flushing, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
+        let SinkState { waiter, flushing } = &mut **sink.get_or_insert_default();
         let polled = shared.poll_flush(cx, waiter, flushing);
         if polled.is_ready() {
             *flushing = None;
@@ -475,8 +487,8 @@ impl<S: Split> Sink<Message> for Writer<S> {
 
     /// Sends a close frame with 1000 (§7.4.1) if none was sent.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
         let framed = shared.close(Close { code: CloseCode::NORMAL, reason: "" })?;
-        shared.poll_flush(cx, waiter, &mut Some(framed))
+        shared.poll_flush(cx, &mut sink.get_or_insert_default().waiter, &mut Some(framed))
     }
 }
