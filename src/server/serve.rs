@@ -126,7 +126,6 @@ impl<D: Send + 'static> Server<D> {
 
     /// Everything that it listens to so far speaks TLS. To do so at some only, there is
     /// [`Listener::tls`].
-    #[cfg(feature = "rustls-tls")]
     pub fn tls(mut self, tls: super::tls::Tls) -> Self {
         self.listeners =
             self.listeners.into_iter().map(|listener| listener.tls(tls.clone())).collect();
