@@ -42,6 +42,7 @@ mod keys;
 mod never;
 mod opening;
 mod overflow;
+mod retry_after;
 mod socket;
 mod split;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_error_off.rs")]

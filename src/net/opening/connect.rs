@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::head::{no_delay, read_head, read_some, within};
+use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
@@ -44,7 +44,7 @@ const MAX_BODY: usize = 16 << 10;
 ///
 /// # Errors
 ///
-/// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
+/// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed; for `wss://`
 /// `Tls`, or [`NeedsTls`](Error::NeedsTls) without the features for it.
 pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
@@ -101,12 +101,6 @@ pub(super) async fn connect_secure(
         open(stream, request, config).await.map_err(tls::explain)
     });
     answer.await?.read(config).await
-}
-
-async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-    no_delay(&stream);
-    Ok(stream.into())
 }
 
 /// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's
