@@ -92,14 +92,14 @@
 //!
 // Links; in a build without a feature, those into its part lead to the table of features.
 #![cfg_attr(
-    feature = "net",
+    feature = "tokio",
     doc = "
 [`recv`]: WebSocket::recv
 [`feed`]: WebSocket::feed
 [`send`]: WebSocket::send"
 )]
 #![cfg_attr(
-    not(feature = "net"),
+    not(feature = "tokio"),
     doc = "
 [`WebSocket`]: #features
 [`WebSocket::split`]: #features
@@ -127,13 +127,13 @@
 #[cfg(feature = "server")]
 pub mod guide;
 pub mod handshake;
-#[cfg(feature = "net")]
+#[cfg(feature = "tokio")]
 pub mod net;
 pub mod proto;
 #[cfg(feature = "server")]
 pub mod server;
 
-#[cfg(feature = "net")]
+#[cfg(feature = "tokio")]
 pub use net::{Config, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
 

@@ -236,7 +236,7 @@ fn s06_empty_fragments() {
 fn s07_unbounded_continuation() {
     for role in BOTH {
         for (opcode, size) in [(1, 1000), (2, 1000), (1, 100_000), (2, 1 << 16), (2, MIB - 1)] {
-            let fragment = from_peer_of(role, &server_frame(CONTINUATION, &vec![b'*'; size]));
+            let fragment = from_peer_of(role, &server_frame(CONTINUATION, vec![b'*'; size]));
             let mut block = fragment.clone();
             let mut victim = Victim::new(role, &config(MIB));
             victim.feed(&mut from_peer_of(role, &bytes![opcode, 0])).unwrap();
@@ -264,7 +264,7 @@ fn s08_memory_follows_what_arrives() {
     for role in BOTH {
         for opcode in [1, 2] {
             let size = if cfg!(debug_assertions) { MIB / 4 } else { MIB };
-            let mut bytes = from_peer_of(role, &server_frame(FIN | opcode, &vec![b'*'; size]));
+            let mut bytes = from_peer_of(role, &server_frame(FIN | opcode, vec![b'*'; size]));
             let header = bytes.len() - size;
             let mut victim = Victim::new(role, &config(MIB));
             victim.feed(&mut bytes[..header]).unwrap();
@@ -283,7 +283,7 @@ fn s08_memory_follows_what_arrives() {
         }
         // A thousand connections half way.
         let part =
-            from_peer_of(role, &server_frame(FIN | BINARY, &vec![b'*'; MIB]))[..1000].to_vec();
+            from_peer_of(role, &server_frame(FIN | BINARY, vec![b'*'; MIB]))[..1000].to_vec();
         let mut victims: Vec<_> = (0..1000).map(|_| Victim::new(role, &config(MIB))).collect();
         for victim in &mut victims {
             assert_eq!(victim.feed(&mut part.clone()), Ok(0));
@@ -325,7 +325,7 @@ fn s09_ping_flood_with_a_stalled_reader() {
 fn s09_so_many_pings_wait_and_no_more() {
     for (last, answered) in [(31, 17), (32, 1)] {
         let mut receiver = Receiver::new(CLIENT, Limits::default());
-        let ping = |len: usize| server_frame(FIN | PING, &vec![b'?'; len]);
+        let ping = |len: usize| server_frame(FIN | PING, vec![b'?'; len]);
         let mut pings = [ping(125).repeat(16), ping(last)].concat();
         let mut input = &mut *pings;
         while receiver.recv(&mut input).unwrap().is_some() {}

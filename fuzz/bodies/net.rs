@@ -5,9 +5,6 @@
 //! a step: the peer says something (frames that are legal, or raw bytes), takes bytes, ends; we
 //! call something and poll it so many times before it is dropped; time passes.
 
-#[path = "../../tests/support/scripted.rs"]
-mod stream;
-
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -23,8 +20,9 @@ use bowstring_testing::frames::{
 };
 use bowstring_testing::io::poll::{poll, poll_times};
 use bowstring_testing::io::scripted::{Cut, Peer};
-use stream::{Scripted, scripted};
 use zlib_rs::{Inflate, InflateFlush};
+
+use crate::scripted::{Scripted, scripted};
 
 pub fn net(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread()

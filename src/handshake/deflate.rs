@@ -67,11 +67,11 @@ impl Default for DeflateOffer {
     }
 }
 
-/// The server's choice among `offers` under what it `allows`: what is agreed on, and how to say so.
-/// `None` if there is no offer that it can fulfil (RFC 7692 §5.1, §7.1).
+/// The server's choice among `offers`, given what it `allows`: what is agreed on, and the extension that says
+/// so. `None` if it can fulfil no offer (RFC 7692 §5.1, §7.1).
 ///
-/// A client whose window should be small, but that cannot make it so, is asked to forget it after
-/// each message instead.
+/// If a client's window should be small, but the client cannot do that, it is asked to forget its window after
+/// each message.
 pub fn answer_deflate(
     offers: &[Extension],
     allows: &DeflateParams,

@@ -1,7 +1,7 @@
 //! Who was wrong: [`RequestError`] is a client's fault, [`ResponseError`] a server's, [`BuildError`] the caller's.
 //!
-//! Each names its section. A text that came from the peer is shown only once it is known to be a token, and
-//! cut short: an error may be logged, and the peer must not write the log.
+//! Each names its section. A text of the peer is shown only if it is known to be a token, and cut short, because
+//! an error may be logged, and the peer must not write the log.
 
 use super::head::HeadError;
 use http::{Method, StatusCode};
@@ -31,7 +31,7 @@ pub enum RequestError {
     WrongConnection,
     /// This field is missing.
     Missing(&'static str),
-    /// This field may stand once and stands more often.
+    /// This field may occur once and occurs more often.
     Repeated(&'static str),
     /// The value of this field does not follow its grammar.
     Malformed(&'static str),
@@ -61,7 +61,7 @@ pub enum ResponseError {
     WrongAccept,
     /// This field is missing.
     Missing(&'static str),
-    /// This field may stand once and stands more often.
+    /// This field may occur once and occurs more often.
     Repeated(&'static str),
     /// The value of this field does not follow its grammar.
     Malformed(&'static str),
@@ -76,11 +76,11 @@ pub enum ResponseError {
     Extensions(ExtensionError),
 }
 
-/// What cannot be written because the caller asked for something invalid. Nothing has been sent.
+/// Why a request or answer of yours cannot be written. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The name of a header is no token.
+    /// The name of a header field is not a token.
     HeaderName {
         /// Which of the headers, counted from 0 in the order they were added.
         header: usize,
@@ -100,7 +100,7 @@ pub enum BuildError {
     Host,
     /// `Host` is given more than once.
     RepeatedHost,
-    /// A subprotocol is no token.
+    /// A subprotocol is not a token.
     Protocol {
         /// Which of the subprotocols, counted from 0.
         protocol: usize,
@@ -111,16 +111,16 @@ pub enum BuildError {
     RepeatedProtocol(String),
     /// The subprotocol chosen is not one that was offered.
     UnofferedProtocol(String),
-    /// A name or value of an extension is no token.
+    /// A name or value of an extension is not a token.
     Extension {
         /// The first offending byte; 0 if it is empty.
         at: usize,
     },
     /// A window of permessage-deflate with so many bits, which is not 8–15.
     WindowBits(u8),
-    /// The status is no final status of HTTP (200–599).
+    /// The status is not a final status of HTTP (200–599).
     Status(StatusCode),
-    /// The status does not go with a body.
+    /// This status allows no body.
     Body(StatusCode),
 }
 

@@ -54,7 +54,7 @@ pub fn parse_extensions(headers: &HeaderMap) -> Result<Vec<Extension>, Extension
     Ok(extensions)
 }
 
-/// The value of `Sec-WebSocket-Extensions` for a list. The empty list has none: leave the header out.
+/// The value of `Sec-WebSocket-Extensions` for a list. If the list is empty, leave the field out.
 pub fn format_extensions(extensions: &[Extension]) -> String {
     let formatted: Vec<_> = extensions.iter().map(Extension::to_string).collect();
     formatted.join(", ")
@@ -86,7 +86,7 @@ impl Extension {
         &self.name
     }
 
-    /// Its parameters, in order; a name may stand more than once.
+    /// Its parameters, in order. A name may occur more than once.
     pub fn params(&self) -> &[Param] {
         &self.params
     }

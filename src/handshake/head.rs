@@ -262,8 +262,8 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// [`HeadError::TooLarge`] as soon as the head cannot end within the limit; NUL, a bare CR or LF
-    /// (RFC 9112 §2.2) and a folded line (RFC 9112 §5.2) at the byte where they show.
+    /// [`HeadError::TooLarge`] as soon as the head cannot end within the limit. NUL, a bare CR or LF (RFC 9112
+    /// §2.2), or a folded line (RFC 9112 §5.2), as soon as that byte is there.
     pub fn scan<'b>(&mut self, buf: &'b [u8]) -> Result<Option<Head<'b>>, HeadError> {
         for &byte in buf.iter().take(self.max_bytes).skip(self.at) {
             if matches!(self.state, State::Ended | State::Refused(_)) {

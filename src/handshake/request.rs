@@ -17,7 +17,21 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, Version};
 
-/// What a client asks for. Everything is checked when it is written.
+/// A client's request: the URI, header fields, subprotocols.
+///
+/// ```
+/// use bowstring::handshake::ClientRequest;
+///
+/// let request = ClientRequest::new("ws://example.com/chat".parse()?)
+///     .header("Authorization", "Bearer a-long-random-token")
+///     .protocol("chat.v2")
+///     .protocol("chat");
+/// # assert!(request.write([0; 16]).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Everything is checked when the request is written: by [`write`](Self::write), or by `connect_with` of the tokio
+/// layer.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     uri: Uri,
@@ -26,7 +40,7 @@ pub struct ClientRequest {
     deflate: Vec<DeflateOffer>,
 }
 
-/// A request that may be accepted: what the answer to it needs.
+/// A request that may be accepted: what its answer needs. [`check_request`] gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upgrade {
     accept: [u8; 28],
@@ -36,8 +50,8 @@ pub struct Upgrade {
 
 /// Whether a request asks to become a WebSocket at all: its `Upgrade` list names `websocket`.
 ///
-/// Tells a plain HTTP request, which the caller may answer as it likes, from an upgrade that
-/// [`check_request`] has something against.
+/// If it does not, it is a plain HTTP request, and you may answer it as you like. If it does, but wrongly,
+/// [`check_request`] says what is wrong.
 pub fn wants_upgrade(request: &Request<()>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }
@@ -119,26 +133,26 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
 }
 
 impl ClientRequest {
-    /// Asks for what `uri` names, with no header of one's own, no subprotocol and no extension.
+    /// A request for this URI, without header fields of yours, subprotocols and extensions.
     pub fn new(uri: Uri) -> Self {
         Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: Vec::new() }
     }
 
-    /// With one more header line. `Host` replaces the one from the URI.
+    /// Adds a header field. A `Host` replaces the one from the URI.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    /// With all of these header lines.
+    /// Adds all of these header fields.
     pub fn headers(self, headers: &HeaderMap) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.header(name, value))
     }
 
-    /// With one more subprotocol; the first is the most preferred (§4.1 item 10).
+    /// Offers one more subprotocol. The first is the most preferred (§4.1 item 10).
     ///
-    /// A server that speaks none of them may let the client in without one (§4.2.2): which was chosen,
-    /// if any, the connection says. One that was not offered is an error.
+    /// A server that knows none of them may still accept the client (§4.2.2). So ask the connection which was
+    /// chosen. A server that chooses one that was not offered is an error.
     pub fn protocol(mut self, name: impl Into<String>) -> Self {
         self.protocols.push(name.into());
         self
@@ -165,7 +179,7 @@ impl ClientRequest {
         &self.deflate
     }
 
-    /// What is asked for.
+    /// The URI.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -175,14 +189,15 @@ impl ClientRequest {
         self.protocols.iter().map(String::as_str)
     }
 
-    /// The request's bytes. `nonce` must be 16 random bytes, drawn anew for each connection (§4.1 item 7);
-    /// [`check_response`](super::check_response) wants the same.
+    /// The bytes of the request. `nonce` is 16 random bytes, new for each connection (§4.1 item 7). Give the
+    /// same to [`check_response`](super::check_response).
     ///
     /// # Errors
     ///
-    /// If a header's name is no token, its value has a control, or the name is one of `Upgrade`, `Connection`,
-    /// `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*`; if a given `Host` is none or there
-    /// are two; if a subprotocol is no token or offered twice.
+    /// - The name of a header field is not a token, or its value has a control character.
+    /// - The name is `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+    /// - A `Host` of yours is malformed, or there are two.
+    /// - A subprotocol is not a token, or is offered twice.
     pub fn write(&self, nonce: [u8; 16]) -> Result<Vec<u8>, BuildError> {
         self.check_protocols()?;
         self.check_deflate()?;

@@ -1,9 +1,9 @@
 //! The server's answer: written by [`write_accept`], [`write_response`] and [`write_refusal`] (§4.2.2), checked
 //! by [`check_response`] (§4.1, the second list).
 //!
-//! Only a 101 leaves the connection open. Every other answer is final, says how long its body is and closes
-//! (RFC 9112 §9.6), so bytes that a client sent ahead are never read as a second request. No `Date` is
-//! written, for there is no clock here.
+//! Only a 101 leaves the connection open. Every other answer says how long its body is and closes the connection
+//! (RFC 9112 §9.6). So bytes that a client has sent early are never read as a second request. No `Date` is
+//! written, because there is no clock here.
 
 use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
@@ -28,15 +28,15 @@ pub struct Agreed {
     pub deflate: Option<DeflateParams>,
 }
 
-/// The 101 that accepts a request, with the subprotocol chosen, the extension agreed to, and further header
-/// lines, such as cookies (§4.2.2 item 5).
+/// The 101 that accepts a request (§4.2.2 item 5), with the subprotocol, the extension, and further header
+/// fields, such as cookies.
 ///
 /// [`answer_deflate`](super::answer_deflate) makes the extension.
 ///
 /// # Errors
 ///
-/// If `protocol` was not offered (§4.2.2 item 4); if `extra` has `Upgrade`, `Connection`,
-/// `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+/// - `protocol` was not offered (§4.2.2 item 4).
+/// - `extra` has `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
 pub fn write_accept(
     upgrade: &Upgrade,
     protocol: Option<&str>,
@@ -68,14 +68,14 @@ pub fn write_accept(
 
 /// Any other answer than 101: a redirect, a challenge, a page (§4.2.2 items 2–4).
 ///
-/// `Content-Length`, `Transfer-Encoding` and `Connection` are written anew whatever the response says; the last is
-/// `close`, and with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. An answer to HEAD
-/// must have an empty body (RFC 9110 §9.3.2); that is the caller's to see to.
+/// `Content-Length`, `Transfer-Encoding` and `Connection` of the response are replaced. `Connection` is `close`, and
+/// with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. For a request by HEAD, give
+/// an empty body (RFC 9110 §9.3.2).
 ///
 /// # Errors
 ///
-/// If the status is not in 200–599; if the body is not empty though the status is 204, 205 or 304
-/// (RFC 9110 §15).
+/// - The status is not in 200–599.
+/// - The status is 204, 205 or 304, and the body is not empty (RFC 9110 §15).
 pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, BuildError> {
     let status = response.status();
     let body = response.body().as_ref();
@@ -128,8 +128,8 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`ResponseError::Status`] if it is not 101: [`body_length`](super::body_length) then tells how to read the
-/// rest. Else the first fault, and the connection must be failed before any frame is read or sent.
+/// [`ResponseError::Status`] if the status is not 101. Then [`body_length`](super::body_length) says how to read
+/// the body. Otherwise the first fault: end the connection before you read or send a frame.
 pub fn check_response(
     response: &Response<()>,
     request: &ClientRequest,

@@ -13,7 +13,7 @@ use super::error::Violation;
 use super::frame::Piece;
 use super::header::Header;
 use super::message::{Event, Message};
-use super::message_buffer::Buffer;
+use super::message_buffer::MessageBuffer;
 use super::opcode::Opcode;
 use super::utf8::Text;
 
@@ -46,7 +46,7 @@ enum Store {
     #[default]
     Empty,
     Text(Text),
-    Binary(Buffer),
+    Binary(MessageBuffer),
 }
 
 impl Assembler {
@@ -153,7 +153,7 @@ impl Assembler {
         if let Store::Empty = self.store {
             self.store = match self.under_way {
                 Some(Kind::Text) => Store::Text(Text::default()),
-                _ => Store::Binary(Buffer::lend(to_come)),
+                _ => Store::Binary(MessageBuffer::lend(to_come)),
             };
         }
     }

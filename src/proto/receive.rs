@@ -1,11 +1,11 @@
 //! The receiving half (§6.2): bytes in, events out.
 //!
-//! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what
-//! it owes in reply: a pong, a close frame ([`Replies`]). It writes nothing itself; the sending half
-//! [settles](super::Sender::settle) what is owed, be it in the same task or another.
+//! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what is owed to the
+//! peer: pongs, a close frame ([`Replies`]). It writes nothing. The sending half
+//! [settles](super::Sender::settle) what is owed.
 //!
-//! Events are lent from the input where a message lies there whole, else from the receiver, which
-//! gives the memory back at the next call. It holds nothing between messages.
+//! An event is lent from the input if the message lies there whole. Otherwise it is lent from the receiver,
+//! which gives that memory back at the next call. It holds nothing between messages.
 
 use bytes::buf::Limit;
 
@@ -23,7 +23,20 @@ use super::ratio::Ratio;
 use super::role::Role;
 use super::utf8;
 
-/// The receiving half of a connection.
+/// The receiving half of a connection: it takes frames apart and gives messages.
+///
+/// ```
+/// use bowstring::proto::{Event, Limits, Receiver, Role};
+///
+/// let mut receiver = Receiver::new(Role::Client(|| [0; 4]), Limits::default());
+/// // A server's "Hello" in two fragments, and half a header.
+/// let mut bytes = *b"\x01\x03Hel\x80\x02lo\x82";
+/// let mut input = &mut bytes[..];
+/// assert_eq!(receiver.recv(&mut input)?, Some(Event::Text("Hello")));
+/// assert_eq!(receiver.recv(&mut input)?, None);
+/// assert_eq!(input, b"\x82", "to be kept, and put before the next bytes");
+/// # Ok::<(), bowstring::proto::Violation>(())
+/// ```
 #[derive(Debug)]
 pub struct Receiver {
     frames: FrameReader,
@@ -31,7 +44,10 @@ pub struct Receiver {
     limits: Bounds,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
-    /// A pong came since somebody last asked.
+    /// From which length on a plain message cannot be taken before anything else is looked at. With
+    /// compression 0: then there is something to look at.
+    too_long: u16,
+    /// A pong came since this was last asked.
     ponged: bool,
     replies: Replies,
     inflater: Option<BoxedInflater>,
@@ -48,11 +64,11 @@ pub(super) enum End {
 
 /// What the receiving half owes the peer: pongs, and at the end a close frame.
 ///
-/// §5.5.3 lets a pong answer only the most recent ping. Peers expect one for each, so each gets one
-/// as long as there is room; in a flood, or where the peer takes no bytes, only the newest does.
+/// Each ping gets a pong while there is room. In a flood, or if the peer takes no bytes, only the newest
+/// gets one, as §5.5.3 allows.
 #[derive(Debug, Default)]
 pub struct Replies {
-    /// Payloads of pings without a pong, oldest first, each behind a byte with its length.
+    /// Payloads of pings without a pong, oldest first, each after a byte with its length.
     pongs: Vec<u8>,
     /// The end is answered with a close frame: the peer's own code (§5.5.1), or which rule it broke
     /// (§7.1.7).
@@ -120,10 +136,12 @@ enum Found<'b> {
 impl Receiver {
     /// The receiving half of an endpoint that plays `role`.
     pub fn new(role: Role, limits: Limits) -> Self {
+        let limits = Bounds::from(limits);
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits: limits.into(),
+            too_long: limits.too_long,
+            limits,
             masked: matches!(role, Role::Server),
             ponged: false,
             replies: Replies::default(),
@@ -131,32 +149,31 @@ impl Receiver {
         }
     }
 
-    /// The same, for a connection that has agreed on permessage-deflate, or has not.
+    /// With permessage-deflate, if the opening handshake agreed on it (RFC 7692).
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.inflater = compression.map(Inflater::boxed);
         if self.inflater.is_some() {
-            // It keeps count of what came uncompressed.
-            self.limits.too_long = 0;
+            self.too_long = 0;
         }
         self
     }
 
-    /// How much compression has spared the peer.
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
         self.inflater.as_ref().map(|inflater| inflater.ratio()).unwrap_or_default()
     }
 
     /// Takes the next event off the front of `input`, which advances past it.
     ///
-    /// `None` means that more bytes are needed. What is left of `input` then, at most 130 bytes of
-    /// a header or a control frame, is the caller's to keep and to put before what comes next.
-    /// Payloads are unmasked in place, so bytes that were taken have changed.
+    /// `None` means that more bytes are needed. Keep what is left of `input` then, and put it before what comes
+    /// next: at most 130 bytes of a header or a control frame. Payloads are unmasked in place, so bytes that
+    /// were taken have changed.
     ///
     /// After the peer's close frame everything is discarded (§5.5.1).
     ///
     /// # Errors
     ///
-    /// The rule that the peer broke; from then on every call gives the same error (§7.1.7).
+    /// The rule that the peer broke. From then on every call gives the same error (§7.1.7).
     pub fn recv<'a, 'b: 'a>(
         &'a mut self,
         input: &mut &'b mut [u8],
@@ -185,11 +202,11 @@ impl Receiver {
         })
     }
 
-    /// Like [`recv`](Self::recv), but gives messages in the pieces in which they arrive, without
-    /// gathering them; the limits hold all the same. Text comes in whole characters, checked.
+    /// Like [`recv`](Self::recv), but gives messages in the pieces in which they arrive, without joining them.
+    /// All limits still apply. Pieces of text are checked and hold whole characters.
     ///
-    /// A message is received either whole or in parts. Where the two are mixed within one message,
-    /// the first part holds all that was gathered, and `recv` leaves out what was given as parts.
+    /// Receive a message either whole or in parts. If you mix the two within one message, the first part holds
+    /// all that was joined before, and `recv` leaves out what was given as parts.
     ///
     /// # Errors
     ///
@@ -246,8 +263,8 @@ impl Receiver {
         matches!(self.replies.end, Some(End::Closed(_)))
     }
 
-    /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it came
-    /// without one. `None` before it has arrived.
+    /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it has none. `None`
+    /// before the close frame has arrived.
     pub const fn close_code(&self) -> Option<CloseCode> {
         match self.replies.end {
             Some(End::Closed(code)) => Some(code),
@@ -303,7 +320,7 @@ impl Receiver {
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         if self.assembler.is_idle() {
-            match plain::take(input, self.masked, self.limits.too_long) {
+            match plain::take(input, self.masked, self.too_long) {
                 Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
                 Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
                 None if input.is_empty() => return Ok(None),
@@ -316,6 +333,17 @@ impl Receiver {
     /// The long way, for everything that is not a plain message.
     #[inline(never)]
     fn find_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+        if let Some(inflater) = &mut self.inflater
+            && self.assembler.is_idle()
+            && let Some(message) = plain::take(input, self.masked, self.limits.too_long)
+        {
+            // What comes uncompressed is counted as well.
+            inflater.pass(message.len() as u64);
+            return Ok(Some(match message {
+                Plain::Text(text) => Found::Text(utf8::whole(text)?),
+                Plain::Binary(data) => Found::Binary(data),
+            }));
+        }
         while let Some(piece) = self.next_piece(input)? {
             if piece.is_message() || piece.opcode.is_control() {
                 return self.pass(piece).map(Some);

@@ -148,14 +148,14 @@ fn windows_that_cannot_be() {
     }
 }
 
-/// Inflated, a message may lie in a buffer that is far too large for it: then it is copied, if it is
-/// small, and the buffer stays for the next; else what is too much goes back.
+/// Inflated, a message may lie in a buffer that is far too large for it: then it is copied, and the
+/// buffer stays for the next.
 #[test]
-fn what_lies_in_too_much_is_copied_or_cut() {
+fn what_lies_in_too_much_is_copied() {
     const LARGE: usize = 1 << 20;
     let cost = |len: usize| {
         let (mut sender, mut receiver) = pair(&compression(false, 15, false));
-        let mut large = server_frame(FIN | BINARY, &[7; LARGE]);
+        let mut large = server_frame(FIN | BINARY, vec![7; LARGE]);
         let mut wire = Vec::new();
         sender.feed_part(&vec![7; len][..], true, &mut wire).unwrap();
         // The thread's own.
@@ -172,7 +172,8 @@ fn what_lies_in_too_much_is_copied_or_cut() {
         assert!((0..70_000).contains(&(cost(len) - len as i64)), "{len}: {}", cost(len));
     }
     for len in [65_536, 100_000] {
-        assert!(cost(len) < -900_000, "{len}: {}", cost(len));
+        // Of this length a thread keeps the memory of the copy as well.
+        assert!((0..1000).contains(&cost(len)), "{len}: {}", cost(len));
     }
 }
 
@@ -213,8 +214,8 @@ fn both_ends_count() {
     }
 }
 
-/// A thread keeps four engines of a kind for the next, however many were at work at once; and no
-/// buffer that one large message has made.
+/// A thread keeps four engines of a kind for the next, however many were at work at once; and of the
+/// buffers that large messages have made, no more after many than after one.
 #[test]
 fn a_thread_keeps_little() {
     let agreed = compression(false, 15, true);
@@ -251,9 +252,12 @@ fn a_thread_keeps_little() {
     };
     after(100);
     assert!(after(100) == 0, "all that is kept is there");
-    assert!(after(400_000) < 0, "a large buffer is not kept");
-    assert!(after(100) < 300, "but one for what is small");
-    assert!(after(100_000) >= 100_000, "one of a usual size is");
+    assert!((1..1 << 20).contains(&after(400_000)), "a large buffer is kept");
+    for _ in 0..20 {
+        assert!(after(400_000) <= 0, "but one");
+    }
+    assert!(after(100) < 300, "and one for what is small");
+    assert!(after(100_000) >= 100_000, "or of a usual size");
 }
 
 /// What comes uncompressed may be read straight into its message, and counts all the same; what is

@@ -13,6 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::unconstrained;
 
 use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::traffic::Seen;
 use crate::proto::{AsEvent, Event, Misuse, Replies};
 
@@ -84,7 +85,17 @@ pub(in crate::net) struct OwnedLink<S> {
 }
 
 impl<S: AsyncWrite + Unpin> OwnedLink<S> {
-    /// Frames an event.
+    /// Frames an event if there is room.
+    #[inline]
+    pub(in crate::net) fn offer(
+        &mut self,
+        event: &impl AsEvent,
+        when_full: WhenFull,
+    ) -> Result<Offered, Misuse> {
+        self.frame_writer.offer(event, when_full, Pin::new(&mut self.stream))
+    }
+
+    /// Frames an event, room or not.
     #[inline]
     pub(in crate::net) fn feed(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
         self.frame_writer.feed_borrowed(event, Pin::new(&mut self.stream))

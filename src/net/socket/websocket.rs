@@ -15,13 +15,16 @@ use super::link::{Link, OwnedLink, at_once};
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
-use crate::net::overflow::Overflow;
-#[cfg(feature = "deflate")]
+use crate::net::overflow::Outcome;
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
+use crate::proto::{
+    AsEvent, Close, CloseCode, Event, Message, Misuse, Receiver, Role, Sender, State,
+};
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
@@ -103,15 +106,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         agreed: Agreed,
         config: &Config,
     ) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = {
-            let compression = agreed
-                .deflate
-                .map(|params| config.deflate.unwrap_or_default().compression(role, &params));
-            let compression = compression.as_ref();
-            (receiver.with_compression(compression), sender.with_compression(compression))
-        };
+        let compression = compression::agreed(config.deflate, role, agreed.deflate);
+        let receiver = Receiver::new(role, config.limits).with_compression(compression.as_ref());
+        let sender = Sender::new(role).with_compression(compression.as_ref());
         let link = OwnedLink { stream, frame_writer: FrameWriter::new(sender, config) };
         let input = ReadBuffer::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
@@ -158,9 +155,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        match self.driver.link.frame_writer.policy() {
-            Overflow::Wait => self.flush().await,
-            // Whoever lets messages be dropped waits for nobody.
+        match WhenFull::of(self.driver.link.frame_writer.policy()) {
+            WhenFull::Wait => self.flush().await,
+            // Who lets messages be dropped waits for nobody.
             _ => {
                 poll_fn(|cx| match self.poll_flushed(cx) {
                     Poll::Pending => Poll::Ready(Ok(())),
@@ -171,33 +168,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sends a message if there is room, and writes what the transport takes now. Never waits,
-    /// whatever [`Config::overflow`] says.
+    /// Sends a message without waiting, and does what [`Config::overflow`] says if there is no room. This is
+    /// the call for a loop over many connections: no slow peer holds up the others, and none makes memory
+    /// grow.
+    ///
+    /// What the transport takes now is written. The policy [`Wait`](crate::net::Overflow::Wait) counts as
+    /// [`DropNewest`](crate::net::Overflow::DropNewest) here. Dropped messages are [counted](Self::dropped).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send); and [`Overflow`](Error::Overflow) if there was no room, and the policy is
+    /// to close the connection.
+    pub fn send_now(&mut self, event: impl AsEvent) -> Result<Outcome, Error> {
+        let when_full = WhenFull::at_once(self.driver.link.frame_writer.policy());
+        self.offer_now(&event, when_full)?.outcome()
+    }
+
+    /// Sends a message if there is room, and writes what the transport takes now. Never waits and drops
+    /// nothing, whatever [`Config::overflow`] says.
     ///
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full) if more than [`high_water`](Config::high_water) bytes wait, with
     /// the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&mut self, message: M) -> Result<(), TrySendError<M>> {
-        self.driver.settle();
-        if self.driver.link.frame_writer.is_full() {
-            self.write_now();
+        match self.offer_now(&message, WhenFull::Return) {
+            Ok(Offered::Full) => Err(TrySendError::Full(message)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(TrySendError::Failed(message, error)),
         }
-        if let Err(error) = self.check() {
-            return Err(TrySendError::Failed(message, error));
-        }
-        let frame_writer = &self.driver.link.frame_writer;
-        if frame_writer.is_full()
-            && !frame_writer.sender.has_closed()
-            && !message.as_event().is_control()
-        {
-            return Err(TrySendError::Full(message));
-        }
-        if let Err(misuse) = self.driver.link.feed(&message) {
-            return Err(TrySendError::Failed(message, misuse.into()));
-        }
-        self.write_now();
-        Ok(())
     }
 
     /// Frames a message, a ping, a pong or a close frame. It is written later, many with one write: at the
@@ -217,7 +216,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_feed(cx, &event)).await
+        let when_full = WhenFull::of(self.driver.link.frame_writer.policy());
+        poll_fn(|cx| self.poll_offer(cx, |link| link.offer(&event, when_full))).await
     }
 
     /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message. All parts
@@ -241,8 +241,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.frame_writer.feed_part(part, fin)?)
+        poll_fn(|cx| self.poll_offer(cx, |link| link.frame_writer.offer_part(part.as_event(), fin)))
+            .await
     }
 
     /// Writes everything that is framed.
@@ -322,7 +322,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How much compression has saved: of what was sent, and of what was received. All zero if the peer did
     /// not agree to compress.
-    #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
         (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
     }
@@ -338,42 +337,39 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: frame_writer.into_rest() }
     }
 
-    /// Waits until something may be framed. What is owed to the peer goes before it.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Makes an offer, and waits as long as it is answered with [`Full`](Offered::Full). What is owed to the
+    /// peer goes before it.
+    #[inline]
+    fn poll_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut offer: impl FnMut(&mut OwnedLink<S>) -> Result<Offered, Misuse>,
+    ) -> Poll<Result<(), Error>> {
         self.driver.settle();
         loop {
             self.check()?;
-            let frame_writer = &self.driver.link.frame_writer;
-            // Behind a close frame nothing may be framed, which is said at once.
-            if !frame_writer.is_full() || frame_writer.sender.has_closed() {
-                return Poll::Ready(Ok(()));
-            }
-            match self.driver.link.poll_write(cx)? {
-                Poll::Pending if self.driver.link.is_full() => {
-                    ready!(self.driver.poll_deadline(cx))?
-                }
-                _ => {}
+            let written = if self.driver.link.is_full() {
+                self.driver.link.poll_write(cx)?
+            } else {
+                Poll::Ready(())
+            };
+            match offer(&mut self.driver.link)? {
+                Offered::Full if written.is_pending() => ready!(self.driver.poll_deadline(cx))?,
+                Offered::Full => {}
+                offered => return Poll::Ready(offered.outcome().map(drop)),
             }
         }
     }
 
-    /// Frames an event once there is room, or does what the policy says.
-    fn poll_feed(&mut self, cx: &mut Context<'_>, event: &impl AsEvent) -> Poll<Result<(), Error>> {
-        if self.driver.link.frame_writer.policy() != Overflow::Wait {
-            self.driver.settle();
-            self.check()?;
-            if self.driver.link.frame_writer.is_full() {
-                let _ = self.driver.link.poll_write(cx)?;
-            }
-            let frame_writer = &mut self.driver.link.frame_writer;
-            if frame_writer.is_full()
-                && let Some(done) = frame_writer.overflow(event, frame_writer.policy())
-            {
-                return Poll::Ready(done);
-            }
+    fn offer_now(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Error> {
+        self.driver.settle();
+        if self.driver.link.is_full() {
+            self.write_now();
         }
-        ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.driver.link.feed(event)?))
+        self.check()?;
+        let offered = self.driver.link.offer(event, when_full)?;
+        self.write_now();
+        Ok(offered)
     }
 
     /// Writes what the transport takes now.
@@ -427,20 +423,18 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         let this = self.get_mut();
         let waker = this.waker(Side::Sink, cx);
         let cx = &mut Context::from_waker(&waker);
-        match this.driver.link.frame_writer.policy() {
-            Overflow::Wait => this.poll_room(cx),
+        match WhenFull::of(this.driver.link.frame_writer.policy()) {
+            WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
             _ => Poll::Ready(this.check()),
         }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let link = &mut self.get_mut().driver.link;
-        if link.frame_writer.is_full()
-            && let Some(done) = link.frame_writer.overflow(&message, link.frame_writer.policy())
-        {
-            return done;
+        match WhenFull::of(link.frame_writer.policy()) {
+            WhenFull::Wait => Ok(link.feed(&message)?),
+            when_full => link.offer(&message, when_full)?.outcome().map(drop),
         }
-        Ok(link.feed(&message)?)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
