@@ -37,7 +37,8 @@ pub const CLOSE_DEADLINE: Duration = Duration::from_secs(if FULL { 5 } else { 1 
 
 /// The echo server's program, for tests of its own package.
 pub fn binary() -> &'static str {
-    option_env!("CARGO_BIN_EXE_echo-server").expect("a test of the package echo-server")
+    let path = option_env!("CARGO_BIN_EXE_echo-server");
+    path.unwrap_or_else(|| panic!("this is no test of the package echo-server"))
 }
 
 /// The echo server on a port that the system chooses, with so many threads.
