@@ -429,26 +429,31 @@ async fn a_handle_wakes_the_task_that_polled_last() {
         let (mut ws, peer) = server(&config);
         let handle = ws.handle();
         let (a, b) = (Wakes::new(), Wakes::new());
-        let mut recv = |wakes: &std::sync::Arc<Wakes>| {
+        let recv = |ws: &mut WebSocket<Scripted>, wakes: &std::sync::Arc<Wakes>| {
             let waker = wakes.waker();
             let polled = pin!(ws.recv()).poll(&mut std::task::Context::from_waker(&waker));
             assert!(polled.is_pending());
         };
-        recv(&a);
+        recv(&mut ws, &a);
         if keep_alive.is_some() {
             sleep(Duration::from_secs(20)).await;
-            // The timer fires within this: a ping goes out.
-            recv(&b);
+            // Reading waits for a moment. The timer fires within this, and is not set anew.
+            peer.state().stutter = Some((Random::new(1), 1));
+            peer.state().input.extend(said(TEXT, "x"));
+            let waker = b.waker();
+            let received = pin!(ws.recv()).poll(&mut std::task::Context::from_waker(&waker));
+            assert!(received.is_ready());
+            peer.state().stutter = None;
         } else {
             // A ping starts a timer, and its pong ends it: nothing is timed any more.
             drop(handle.ping());
-            recv(&a);
+            recv(&mut ws, &a);
             let ping = peer.frames().remove(0);
             peer.send(said(PONG, &ping.payload));
-            recv(&a);
-            recv(&b);
+            recv(&mut ws, &a);
+            recv(&mut ws, &b);
         }
-        recv(&a);
+        recv(&mut ws, &a);
         (a.take(), b.take());
         handle.close(1000, "").unwrap();
         assert!(a.take() > 0, "{keep_alive:?}: {}", b.take());
