@@ -108,7 +108,7 @@ fn what_is_gathered_costs_what_arrives() {
 #[test]
 fn what_is_gathered_has_room_for_as_much_again() {
     for opcode in [1, 2] {
-        let (mut receiver, mut stream) = (receiver(), server_frame(FIN | opcode, &[b'a'; 9000]));
+        let (mut receiver, mut stream) = (receiver(), server_frame(FIN | opcode, [b'a'; 9000]));
         let header = stream.len() - 9000;
         let mut from = 0;
         let mut grown = |to: usize| {

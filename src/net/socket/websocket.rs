@@ -17,10 +17,10 @@ use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{
     AsEvent, Close, CloseCode, Event, Message, Misuse, Receiver, Role, Sender, State,
@@ -106,15 +106,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         agreed: Agreed,
         config: &Config,
     ) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = {
-            let compression = agreed
-                .deflate
-                .map(|params| config.deflate.unwrap_or_default().compression(role, &params));
-            let compression = compression.as_ref();
-            (receiver.with_compression(compression), sender.with_compression(compression))
-        };
+        let compression = compression::agreed(config.deflate, role, agreed.deflate);
+        let receiver = Receiver::new(role, config.limits).with_compression(compression.as_ref());
+        let sender = Sender::new(role).with_compression(compression.as_ref());
         let link = OwnedLink { stream, frame_writer: FrameWriter::new(sender, config) };
         let input = ReadBuffer::new(unread.into());
         let mut driver = Driver::new(link, receiver, role, config, input);
@@ -328,7 +322,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How much compression has saved: of what was sent, and of what was received. All zero if the peer did
     /// not agree to compress.
-    #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
         (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
     }

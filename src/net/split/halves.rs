@@ -31,7 +31,6 @@ use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::sync::Arc;
 use crate::net::unix::{self, UnixStream};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
@@ -137,9 +136,20 @@ pub struct Writer<S: Split> {
     shared: Arc<SharedWriter<S::Write>>,
     /// Whether the message that is under way in parts is this writer's.
     began: PartsBegun,
-    /// As which it waits when it is polled as a `Sink`, and up to where it flushes then.
+    /// For those who poll it as a `Sink`.
+    sink: Option<Box<SinkState>>,
+}
+
+/// How a [`Writer`] waits that is polled as a `Sink`, and up to where it flushes.
+struct SinkState {
     waiter: Waiter,
     flushing: Option<Framed>,
+}
+
+impl Default for SinkState {
+    fn default() -> Self {
+        Self { waiter: Waiter::of_sink(), flushing: None }
+    }
 }
 
 impl<S: Split> Reader<S> {
@@ -197,13 +207,12 @@ impl<S: Split> Reader<S> {
         self.driver.is_leaving()
     }
 
-    /// A hand on the connection for other tasks; see [`WebSocket::handle`].
+    /// A handle for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()
     }
 
-    /// How much compression has spared of what was received.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
         self.driver.receiver.ratio()
     }
@@ -215,8 +224,7 @@ impl<S: Split> Writer<S> {
     }
 
     fn new(shared: &Arc<SharedWriter<S::Write>>, began: PartsBegun) -> Self {
-        let (shared, waiter) = (Arc::clone(shared), Waiter::of_sink());
-        Self { shared, began, waiter, flushing: None }
+        Self { shared: Arc::clone(shared), began, sink: None }
     }
 
     /// Sends a message, a ping, a pong or a close frame, and writes it now.
@@ -295,8 +303,8 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames a message, a ping, a pong or a close frame; it is written by the next
-    /// [`flush`](Self::flush) or [`send`](Self::send) of any writer, or when the reader next waits.
+    /// Frames a message, a ping, a pong or a close frame. It is written by the next [`flush`](Self::flush) or
+    /// [`send`](Self::send) of any writer, or when the reader next waits.
     ///
     /// # Cancel safety
     ///
@@ -315,17 +323,17 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames the next part of a message whose length is not known before (§5.4), like
-    /// [`feed`](Self::feed); `fin` ends the message, and the first part begins the next. All parts are
-    /// text, or all are binary. Pings, pongs and close frames go out whole, whatever `fin` says.
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message; the next
+    /// part begins another. All parts are text, or all are binary. Control frames are always whole.
     ///
-    /// A connection can send one message at a time, so until this one has ended no writer can send another,
-    /// whole or in parts; pings, pongs and close frames may go in between. It is this very writer's, and
-    /// clones cannot add to it: give each task a clone of its own, for parts that tasks send through one
-    /// writer they share are parts of one message.
+    /// A connection can send one message at a time. Until this one has ended, no writer can send another, whole
+    /// or in parts. Pings, pongs and close frames may go in between.
     ///
-    /// To give up a message that has begun is to give up the connection, for nothing else tells the peer
-    /// that it is not whole: [close](Self::close) it, or drop the writer, which closes it with 1011.
+    /// The message belongs to this writer, and clones cannot add to it. So give each task a clone of its own:
+    /// parts that two tasks send through one writer are parts of one message.
+    ///
+    /// A message that has begun cannot be given up alone, because nothing tells the peer that it is not whole.
+    /// [Close](Self::close) the connection, or drop the writer, which closes it with 1011.
     ///
     /// # Cancel safety
     ///
@@ -366,8 +374,8 @@ impl<S: Split> Writer<S> {
     /// has taken the close frame. The [`Reader`] receives what still comes, then the peer's close frame, and
     /// ends within [`Timeouts::close`](crate::proto::Timeouts::close).
     ///
-    /// If a close frame was sent before, by this call, by another writer or as the answer to the peer's, none is
-    /// sent; then this waits until that one has gone. So a connection that has ended well gives `Ok`.
+    /// If a close frame was framed before, no other is sent, and this waits until that one is written. It may be
+    /// another writer's, or the answer to the peer's. So a connection that has ended well gives `Ok`.
     ///
     /// # Cancel safety
     ///
@@ -388,8 +396,8 @@ impl<S: Split> Writer<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`](crate::net::Config::overflow). These are messages, and the
-    /// connection goes on; a server's report counts connections.
+    /// [`Config::overflow`](crate::net::Config::overflow). A server's report counts dropped *connections*
+    /// instead.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }
@@ -401,8 +409,7 @@ impl<S: Split> Writer<S> {
         self.shared.pressure(low_water)
     }
 
-    /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was sent.
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }
@@ -419,7 +426,9 @@ impl<S: Split> Drop for Writer<S> {
         if self.began.get() {
             self.shared.leave_unfinished();
         }
-        self.shared.waiting.leave(&mut self.waiter);
+        if let Some(sink) = &mut self.sink {
+            self.shared.waiting.leave(&mut sink.waiter);
+        }
     }
 }
 
@@ -448,16 +457,18 @@ impl<S: Split> Sink<Message> for Writer<S> {
 
     /// Waits for room, if [`Config::overflow`](crate::net::Config::overflow) is to wait.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
         match WhenFull::of(shared.policy) {
-            WhenFull::Wait => shared.poll_room(cx, waiter),
+            WhenFull::Wait => shared.poll_room(cx, &mut sink.get_or_insert_default().waiter),
             _ => Poll::Ready(Ok(())),
         }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
         let this = self.get_mut();
-        this.flushing = None;
+        if let Some(sink) = &mut this.sink {
+            sink.flushing = None;
+        }
         match WhenFull::of(this.shared.policy) {
             WhenFull::Wait => Ok(this.shared.frame(message.as_event())?),
             when_full => this.shared.offer(&message, when_full, false)?.outcome().map(drop),
@@ -465,7 +476,8 @@ impl<S: Split> Sink<Message> for Writer<S> {
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, flushing, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
+        let SinkState { waiter, flushing } = &mut **sink.get_or_insert_default();
         let polled = shared.poll_flush(cx, waiter, flushing);
         if polled.is_ready() {
             *flushing = None;
@@ -475,8 +487,8 @@ impl<S: Split> Sink<Message> for Writer<S> {
 
     /// Sends a close frame with 1000 (§7.4.1) if none was sent.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let Self { shared, waiter, .. } = self.get_mut();
+        let Self { shared, sink, .. } = self.get_mut();
         let framed = shared.close(Close { code: CloseCode::NORMAL, reason: "" })?;
-        shared.poll_flush(cx, waiter, &mut Some(framed))
+        shared.poll_flush(cx, &mut sink.get_or_insert_default().waiter, &mut Some(framed))
     }
 }

@@ -22,7 +22,6 @@ use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
 
@@ -50,17 +49,11 @@ pub(in crate::net) struct Inner<W> {
     flushed: u64,
     /// Where the close frame ends, once it is framed.
     closed: Option<u64>,
-    /// Why writing has ended, for the reader.
-    failure: Option<Failure>,
-    gauge: Option<Gauge>,
-}
-
-/// Why writing has ended before the connection.
-#[derive(Debug)]
-enum Failure {
-    Io(io::Error),
-    /// The peer took nothing for too long.
-    GivenUp,
+    /// How writing has failed, for the reader. With [`News::Failed`] and without an error, the peer was
+    /// given up.
+    failure: Option<io::Error>,
+    /// Boxed, because most connections have none.
+    gauge: Option<Box<Gauge>>,
 }
 
 /// What is framed at some moment.
@@ -269,24 +262,19 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// Gives the peer up; the reader ends the connection.
     pub(in crate::net) fn give_up(&self) {
-        self.look(|inner| inner.failure = Some(Failure::GivenUp));
         self.waiting.raise(News::Failed);
         self.abandon();
     }
 
     /// Whether a writer has given the peer up.
     pub(in crate::net) fn is_given_up(&self) -> bool {
-        self.waiting.has(News::Failed)
-            && self.look(|inner| matches!(inner.failure, Some(Failure::GivenUp)))
+        self.waiting.has(News::Failed) && self.look(|inner| inner.failure.is_none())
     }
 
     /// How writing has failed, for the reader.
     pub(in crate::net) fn failure(&self) -> io::Error {
-        self.look(|inner| match &inner.failure {
-            Some(Failure::Io(error)) => copy(error),
-            Some(Failure::GivenUp) => io::ErrorKind::TimedOut.into(),
-            None => io::ErrorKind::BrokenPipe.into(),
-        })
+        let error = self.look(|inner| inner.failure.as_ref().map(copy));
+        error.unwrap_or(io::ErrorKind::TimedOut.into())
     }
 
     /// Notes that bytes came from the peer.
@@ -333,12 +321,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             if inner.check().is_err() {
                 return Gauge::new(low_water, false).pressure();
             }
-            inner.gauge.get_or_insert_with(|| Gauge::new(low_water, is_high)).pressure()
+            let gauge = || Box::new(Gauge::new(low_water, is_high));
+            inner.gauge.get_or_insert_with(gauge).pressure()
         })
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub(in crate::net) fn ratio(&self) -> Ratio {
         self.look(|inner| inner.frame_writer.sender.ratio())
     }
@@ -397,7 +385,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
         let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &polled {
-            held.inner.failure.get_or_insert_with(|| Failure::Io(copy(error)));
+            held.inner.failure.get_or_insert_with(|| copy(error));
             self.waiting.raise(News::Failed);
             self.waiting.wake_all(&mut held.wakes);
         }

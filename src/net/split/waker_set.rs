@@ -53,13 +53,20 @@ pub(in crate::net) enum News {
 
 #[derive(Default)]
 struct Waiting {
+    /// How many tickets were given.
     tickets: u64,
+    /// Boxed, because most connections have none.
+    writers: Option<Box<Writers>>,
+    /// The reading task, while it waits.
+    reader: Option<Waker>,
+}
+
+#[derive(Default)]
+struct Writers {
     /// By ticket.
     room: BTreeMap<u64, Entry>,
     /// By position and ticket.
     position: BTreeMap<(u64, u64), Entry>,
-    /// The reading task, while it waits.
-    reader: Option<Waker>,
 }
 
 struct Entry {
@@ -126,27 +133,22 @@ impl Drop for WakeLater {
 impl WakerSet {
     /// Waits for room, in the order of the first waits.
     pub(in crate::net) fn wait_for_room(&self, waiter: &mut Waiter, waker: &Waker) {
-        let mut waiting = lock(&self.waiting);
-        let ticket = waiting.admit(waiter, State::ForRoom);
-        waiting.room.insert(ticket, Entry { waker: waker.clone(), forgets: waiter.forgets });
+        lock(&self.waiting).admit(waiter, State::ForRoom, waker);
     }
 
     /// Waits until bytes are written up to a position.
     pub(in crate::net) fn wait_for(&self, position: u64, waiter: &mut Waiter, waker: &Waker) {
-        let mut waiting = lock(&self.waiting);
-        let ticket = waiting.admit(waiter, State::ForPosition(position));
-        let entry = Entry { waker: waker.clone(), forgets: waiter.forgets };
-        waiting.position.insert((position, ticket), entry);
+        lock(&self.waiting).admit(waiter, State::ForPosition(position), waker);
     }
 
     /// Whether writers wait for room.
     pub(in crate::net) fn is_room_awaited(&self) -> bool {
-        !lock(&self.waiting).room.is_empty()
+        lock(&self.waiting).writers.as_ref().is_some_and(|writers| !writers.room.is_empty())
     }
 
     /// Whether a writer waits for a position up to this one.
     pub(in crate::net) fn is_awaited(&self, position: u64) -> bool {
-        lock(&self.waiting).position.keys().next().is_some_and(|(first, _)| *first <= position)
+        lock(&self.waiting).writers.as_ref().is_some_and(|writers| writers.is_reached(position))
     }
 
     /// It is being polled, and waits no more unless it says so again. It keeps its turn.
@@ -165,8 +167,8 @@ impl WakerSet {
     /// It waits no more. If it was woken, its wake-up is the next one's.
     pub(in crate::net) fn leave(&self, waiter: &mut Waiter) {
         if waiter.is_waiting() {
-            let mut waiting = lock(&self.waiting);
             let mut wakes = WakeLater::default();
+            let mut waiting = lock(&self.waiting);
             if !waiting.take_out(waiter) {
                 waiting.wake_one(&mut wakes);
             }
@@ -179,21 +181,22 @@ impl WakerSet {
     /// for it.
     pub(in crate::net) fn release(&self, position: u64, room: bool, wakes: &mut WakeLater) {
         let mut waiting = lock(&self.waiting);
-        while let Some(first) = waiting.position.first_entry()
-            && first.key().0 <= position
-        {
-            wakes.push([first.remove().waker]);
+        let Some(writers) = &mut waiting.writers else { return };
+        while writers.is_reached(position) {
+            wakes.push(writers.position.pop_first().map(|(_, entry)| entry.waker));
         }
         if room {
-            waiting.wake_for_room(wakes);
+            writers.wake_for_room(wakes);
         }
     }
 
     /// Wakes everybody: the connection has ended.
     pub(in crate::net) fn wake_all(&self, wakes: &mut WakeLater) {
         let mut waiting = lock(&self.waiting);
-        wakes.push(std::mem::take(&mut waiting.room).into_values().map(|entry| entry.waker));
-        wakes.push(std::mem::take(&mut waiting.position).into_values().map(|entry| entry.waker));
+        if let Some(writers) = waiting.writers.take() {
+            let Writers { room, position } = *writers;
+            wakes.push(room.into_values().chain(position.into_values()).map(|entry| entry.waker));
+        }
         wakes.push(waiting.reader.take());
     }
 
@@ -211,12 +214,15 @@ impl WakerSet {
         wakes.push(lock(&self.waiting).reader.take());
     }
 
-    /// Whether there was no such news before.
-    pub(in crate::net) fn raise(&self, news: News) -> bool {
+    /// Tells the reader something.
+    pub(in crate::net) fn raise(&self, news: News) {
         // Mostly it is there already, and a load costs less.
-        !self.has(news) && self.news.fetch_or(news as u8, Ordering::Relaxed) & news as u8 == 0
+        if !self.has(news) {
+            self.news.fetch_or(news as u8, Ordering::Relaxed);
+        }
     }
 
+    /// Whether it was there; it is not any more.
     pub(in crate::net) fn lower(&self, news: News) -> bool {
         self.has(news) && self.news.fetch_and(!(news as u8), Ordering::Relaxed) & news as u8 != 0
     }
@@ -227,35 +233,52 @@ impl WakerSet {
 }
 
 impl Waiting {
-    fn admit(&mut self, waiter: &mut Waiter, state: State) -> u64 {
+    fn admit(&mut self, waiter: &mut Waiter, state: State, waker: &Waker) {
         self.take_out(waiter);
         waiter.state = state;
-        *waiter.ticket.get_or_insert_with(|| {
+        let ticket = *waiter.ticket.get_or_insert_with(|| {
             self.tickets += 1;
             self.tickets
-        })
+        });
+        let entry = Entry { waker: waker.clone(), forgets: waiter.forgets };
+        let writers = self.writers.get_or_insert_default();
+        match state {
+            State::Idle => None,
+            State::ForRoom => writers.room.insert(ticket, entry),
+            State::ForPosition(position) => writers.position.insert((position, ticket), entry),
+        };
     }
 
     /// Whether it was there: else it was woken.
     fn take_out(&mut self, waiter: &mut Waiter) -> bool {
         let state = std::mem::replace(&mut waiter.state, State::Idle);
-        let Some(ticket) = waiter.ticket else { return true };
-        match state {
-            State::Idle => true,
-            State::ForRoom => self.room.remove(&ticket).is_some(),
-            State::ForPosition(position) => self.position.remove(&(position, ticket)).is_some(),
-        }
+        let Some(ticket) = waiter.ticket.filter(|_| state != State::Idle) else { return true };
+        let Some(writers) = &mut self.writers else { return false };
+        let entry = match state {
+            State::Idle => None,
+            State::ForRoom => writers.room.remove(&ticket),
+            State::ForPosition(position) => writers.position.remove(&(position, ticket)),
+        };
+        entry.is_some()
     }
 
     /// Wakes one that will write; and those before it on whom one cannot rely.
     fn wake_one(&mut self, wakes: &mut WakeLater) {
-        while let Some((_, Entry { waker, forgets })) = self.position.pop_first() {
+        let Some(writers) = &mut self.writers else { return };
+        while let Some((_, Entry { waker, forgets })) = writers.position.pop_first() {
             wakes.push([waker]);
             if !forgets {
                 return;
             }
         }
-        self.wake_for_room(wakes);
+        writers.wake_for_room(wakes);
+    }
+}
+
+impl Writers {
+    /// Whether somebody waits for a position up to this one.
+    fn is_reached(&self, position: u64) -> bool {
+        self.position.first_key_value().is_some_and(|((first, _), _)| *first <= position)
     }
 
     fn wake_for_room(&mut self, wakes: &mut WakeLater) {
