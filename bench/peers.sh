@@ -1,8 +1,8 @@
 # Sourced by run.sh: who is measured, on what, and how each is built and started.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-ALL_WORKLOADS="a b c c16 d e f a512 g h i j"
-RUST_PEERS="fastwebsockets tokio-tungstenite tokio-websockets soketto yawc wtx sockudo-ws"
+ALL_WORKLOADS="a b c c16 d e e4 f a512 g h i j"
+RUST_PEERS="fastwebsockets tokio-tungstenite axum tokio-websockets soketto yawc wtx sockudo-ws"
 ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send $RUST_PEERS ws bun picows"
 
 target=${CARGO_TARGET_DIR:-$here/target}

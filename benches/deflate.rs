@@ -44,6 +44,28 @@ fn compress(bencher: Bencher<'_, '_>, (len, takeover): (usize, bool)) {
     });
 }
 
+/// Messages that are too short to be compressed, 16 of them in one input: what they cost where compression
+/// was agreed on, and where it was not.
+#[divan::bench(args = [false, true])]
+fn plain(bencher: Bencher<'_, '_>, agreed: bool) {
+    let compression = agreed.then(|| compression(true));
+    let mut sender = Sender::new(Role::Server);
+    let client = Role::Client(|| [0; 4]);
+    let mut receiver =
+        Receiver::new(client, Limits::default()).with_compression(compression.as_ref());
+    let mut out = Vec::new();
+    for _ in 0..16 {
+        sender.feed("twenty bytes of text", &mut out).unwrap();
+    }
+    bencher.counter(BytesCount::new(16 * 20usize)).bench_local(|| {
+        let mut rest = black_box(&mut out[..]);
+        while let Some(event) = receiver.recv(&mut rest).unwrap() {
+            black_box(event);
+        }
+        assert!(rest.is_empty());
+    });
+}
+
 /// Each message is the same, but with takeover the bytes of the first two are not.
 #[divan::bench(args = CASES)]
 fn inflate(bencher: Bencher<'_, '_>, (len, takeover): (usize, bool)) {

@@ -73,9 +73,10 @@ fn the_first_line_says_where_it_listens() {
 #[test]
 fn as_many_threads_as_asked_for() {
     for threads in [1, 2, 5] {
-        let server = Server::new(threads);
+        let server = echo_server(threads);
         let tasks = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-        await_that("the threads", || tasks() == threads);
+        // And the first, which waits for signals and for the others.
+        until("the threads", || tasks() == 1 + threads);
         let mut clients: Vec<_> = (0..20).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("whichever thread"));
     }
@@ -110,7 +111,7 @@ fn bad_arguments_exit_with_2_and_one_line() {
 fn what_cannot_be_listened_on_exits_with_1_and_one_line() {
     let taken = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
     let _taken = TcpListener::bind(taken).unwrap();
-    let server = Server::new(1);
+    let server = echo_server(1);
     for address in [taken.to_string(), server.port.to_string(), "192.0.2.1:0".to_owned()] {
         let output = run(&[&address]);
         let said = String::from_utf8(output.stderr).unwrap();
@@ -149,7 +150,7 @@ fn ask(port: u16, request: &str) -> (String, String) {
 
 #[test]
 fn a_browser_gets_a_page() {
-    let server = Server::new(1);
+    let server = echo_server(1);
     let fields = "Host: localhost\r\nUser-Agent: Mozilla/5.0\r\nAccept: text/html\r\nConnection: keep-alive\r\n\r\n";
     for target in ["/", "/index.html", "/?x=1"] {
         let (head, page) = ask(server.port, &format!("GET {target} HTTP/1.1\r\n{fields}"));
@@ -175,12 +176,12 @@ fn a_browser_gets_a_page() {
 #[test]
 fn a_signal_sees_everybody_off() {
     for (signal, threads) in [("TERM", 1), ("INT", 1), ("TERM", 3), ("INT", 3)] {
-        let mut server = Server::new(threads);
+        let mut server = echo_server(threads);
         let mut clients: Vec<_> = (0..50).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("open"));
         // In the midst of a message, of a handshake, of nothing.
-        clients[0].send(&frame(0x01, "half"));
-        clients[1].send(&head(BINARY, 1000));
+        clients[0].send(&client_frame(0x01, "half"));
+        clients[1].send(&header(FIN | BINARY, Some(KEY), 1000));
         let mut pending = Client::tcp(server.port);
         pending.send(b"GET / HT");
         let start = Instant::now();
@@ -202,14 +203,14 @@ fn a_signal_sees_everybody_off() {
 }
 
 fn close_frame_answer(close: &Frame) -> Vec<u8> {
-    frame(CLOSE, &close.payload[..2])
+    client_frame(FIN | CLOSE, &close.payload[..2])
 }
 
 /// Whoever has read the first line may end it: the handlers are there by then.
 #[test]
 fn a_signal_right_after_the_first_line() {
     for round in 0..scale(100, 30) {
-        let mut server = Server::new(1 + round % 2);
+        let mut server = echo_server(1 + round % 2);
         server.signal(if round % 3 == 0 { "INT" } else { "TERM" });
         assert_eq!(server.wait().code(), Some(0), "round {round}");
     }
@@ -218,7 +219,7 @@ fn a_signal_right_after_the_first_line() {
 /// Peers that do not answer, do not read, or do not stop, cannot keep it from ending.
 #[test]
 fn a_signal_against_unwilling_peers() {
-    let mut server = Server::new(2);
+    let mut server = hasty_server(&["--threads", "2"]);
     let port = server.port;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -232,15 +233,23 @@ fn a_signal_against_unwilling_peers() {
             });
             let stop = &stop;
             scope.spawn(move || {
-                let many = frame(TEXT, "and on and on").repeat(10_000);
+                let many = client_frame(FIN | TEXT, "and on and on").repeat(10_000);
                 while !stop.load(Ordering::Relaxed) && client.stream.write_all(&many).is_ok() {}
             });
         }
         let _silent: Vec<_> = (0..3).map(|_| Client::open(port)).collect();
         let mut stuck = Client::narrow(port).upgraded();
-        stuck.send_while_taken(&frame(BINARY, [0; 1000]), 64 << 20, Duration::from_millis(100));
+        stuck.send_while_taken(
+            &client_frame(FIN | BINARY, [0; 1000]),
+            64 << 20,
+            Duration::from_millis(100),
+        );
         let mut pinging = Client::narrow(port).upgraded();
-        pinging.send_while_taken(&frame(PING, [0; 125]), 4 << 20, Duration::from_millis(100));
+        pinging.send_while_taken(
+            &client_frame(FIN | PING, [0; 125]),
+            4 << 20,
+            Duration::from_millis(100),
+        );
         let start = Instant::now();
         server.signal("TERM");
         while start.elapsed() < PATIENCE && server.has_not_ended() {
@@ -251,9 +260,9 @@ fn a_signal_against_unwilling_peers() {
         let ended = server.wait();
         println!("against unwilling peers it ended after {:?}", start.elapsed());
         assert_eq!(ended.code(), Some(0));
-        // 5 s for those who do not answer, and some for a busy machine in debug. Without a bound to
-        // the turns of a flood it was as long as the flood.
-        let limit = Duration::from_secs(if FULL { 12 } else { 20 });
+        // The deadline of a close for those who do not answer, and some more for a busy machine in
+        // debug. Without a bound to the turns of a flood it was as long as the flood.
+        let limit = CLOSE_DEADLINE + Duration::from_secs(if FULL { 7 } else { 15 });
         assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     });
 }
@@ -261,16 +270,16 @@ fn a_signal_against_unwilling_peers() {
 /// While it waits for those, nobody new is let in to wait for nothing.
 #[test]
 fn nobody_is_let_in_any_more_once_it_ends() {
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let mut silent = Client::open(server.port);
     server.signal("TERM");
     assert_eq!(silent.close_frame().code(), 1001);
     // Each thread closes it in its own time, but none waits for the peer.
     let connect = || std::net::TcpStream::connect(("127.0.0.1", server.port));
-    let took = await_that("the port to be closed", || connect().is_err());
+    let took = until("the port to be closed", || connect().is_err());
     assert!(took < Duration::from_secs(2), "{took:?}");
     server.assert_alive();
-    silent.send(&close(1001, ""));
+    silent.send(&client_close(1001, ""));
     silent.ends();
     assert_eq!(server.wait().code(), Some(0));
 }

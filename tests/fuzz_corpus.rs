@@ -2,6 +2,8 @@
 //! short everywhere. The seeds are written here too:
 //! `cargo test --test fuzz_corpus -- --ignored write_the_seeds`.
 
+#[path = "support/scripted.rs"]
+mod scripted;
 mod support;
 
 #[path = "../fuzz/bodies/mod.rs"]

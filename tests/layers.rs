@@ -61,10 +61,6 @@ fn files() -> Vec<File> {
     while let Some(folder) = folders.pop() {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            // Binaries know the public interface alone.
-            if path.ends_with("src/bin") {
-                continue;
-            }
             if path.is_dir() {
                 folders.push(path);
                 continue;
@@ -361,4 +357,24 @@ fn imports_follow_the_picture() {
         let least = if room.contains('/') { 1 } else { 8 };
         assert!(seen > least, "{room}: the picture was not read ({seen})");
     }
+}
+
+/// Cargo skips a test file that no package lists, and says nothing of it.
+#[test]
+fn every_test_belongs_to_a_package() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifests = ["Cargo.toml", "crates/echo-server/Cargo.toml"];
+    let listed: String =
+        manifests.map(|path| fs::read_to_string(root.join(path)).unwrap()).concat();
+    let mut seen = 0;
+    for entry in fs::read_dir(root.join("tests")).unwrap() {
+        let path = entry.unwrap().path();
+        let path = if path.is_dir() { path.join("main.rs") } else { path };
+        if path.extension().is_some_and(|rs| rs == "rs") && path.exists() {
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            assert!(listed.contains(&format!("{name}\"\n")), "no package has the test {name}");
+            seen += 1;
+        }
+    }
+    assert!(seen > 20, "{seen}");
 }

@@ -115,11 +115,15 @@ fn s34_a_black_holed_client_is_found_and_freed() {
 
     let idle: Vec<_> = (0..10).map(|_| open(&server)).collect();
     let mut half = open(&server);
-    half.send(&head(BINARY, 1 << 20));
+    half.send(&header(FIN | BINARY, Some(KEY), 1 << 20));
     half.send(&[0; 100_000]);
     // Reads nothing: the server's queue is full.
     let mut stuck = open(&server);
-    stuck.send_while_taken(&frame(BINARY, [0; 1000]), 64 << 20, Duration::from_millis(300));
+    stuck.send_while_taken(
+        &client_frame(FIN | BINARY, [0; 1000]),
+        64 << 20,
+        Duration::from_millis(300),
+    );
     // With messages and echoes under way.
     let busy = open(&server);
     let mut reading = busy.stream.try_clone().unwrap();
@@ -130,7 +134,10 @@ fn s34_a_black_holed_client_is_found_and_freed() {
         let mut piece = vec![0; 1 << 16];
         while matches!(reading.read(&mut piece), Ok(1..)) {}
     });
-    let writer = thread::spawn(move || while writing.write_all(&frame(TEXT, "and on")).is_ok() {});
+    let writer =
+        thread::spawn(
+            move || while writing.write_all(&client_frame(FIN | TEXT, "and on")).is_ok() {},
+        );
     assert_eq!(server.fds(), fds + 13);
 
     network.swallow();
@@ -195,7 +202,7 @@ fn s34_a_black_holed_server_is_found_by_the_client() {
         let both = gone.elapsed();
         assert!(echoes > 0 && matches!(end, Err(Error::Timeout(Expired::Pong))), "{end:?}");
         let told = writing.await.unwrap();
-        assert!(matches!(told, Error::Closed), "{told}");
+        assert!(matches!(told, Error::Closed(_)), "{told}");
         println!("black-holed server: found after {took:.2?} idle, {both:.2?} in a flood");
         assert!(took <= FOUND && both <= FOUND, "{took:?}, {both:?}");
         drop(idle);

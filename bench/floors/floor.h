@@ -20,7 +20,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-enum { MAX_FDS = 1 << 17, EVENTS = 1024, BUFFER = 256 << 10 };
+enum { MAX_FDS = 1 << 17, EVENTS = 1024, BUFFER = 512 << 10 };
 
 static const char SWITCHING[] = "HTTP/1.1 101 Switching Protocols\r\n"
                                 "Upgrade: websocket\r\n"

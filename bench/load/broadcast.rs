@@ -25,7 +25,7 @@ pub fn run(port: u16, pid: i32, window: Duration) -> Result<f64, Failure> {
     }
     let script = script();
     let mut said = 0;
-    pace::measure(pid, window, |stop| {
+    let used = pace::measure(pid, window, |stop| {
         let mut delivered = 0;
         while Instant::now() < stop {
             members[0].write_all(script.said(said))?;
@@ -34,7 +34,8 @@ pub fn run(port: u16, pid: i32, window: Duration) -> Result<f64, Failure> {
             said += 1;
         }
         Ok(delivered)
-    })
+    })?;
+    Ok(used.nanoseconds)
 }
 
 /// Messages that differ, so that one delivered twice or late is noticed.

@@ -4,10 +4,11 @@ use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
+use crate::Failure;
 use crate::connection::{self, PATIENCE};
 use crate::frames::Script;
+use crate::pace::{self, Used};
 use crate::sys::Epoll;
-use crate::{Failure, pace};
 
 pub struct Load {
     epoll: Epoll,
@@ -39,11 +40,11 @@ impl Load {
             Ok(Connection { stream, said: 0, heard: 0 })
         };
         let connections = (0..connections).map(open).collect::<Result<_, Failure>>()?;
-        Ok(Self { epoll, script, connections, buffer: vec![0; 256 << 10] })
+        Ok(Self { epoll, script, connections, buffer: vec![0; 512 << 10] })
     }
 
-    /// The server's nanoseconds for a message.
-    pub fn measure(mut self, pid: i32, window: Duration) -> Result<f64, Failure> {
+    /// What the server uses for a message.
+    pub fn measure(mut self, pid: i32, window: Duration) -> Result<Used, Failure> {
         pace::measure(pid, window, |stop| self.burst(|| Instant::now() < stop))
     }
 
@@ -125,7 +126,7 @@ impl Load {
                 let at = connection.heard;
                 let start = &came[..len.min(16)];
                 return Err(format!(
-                    "an answer differs within {len} bytes behind its {at}th: {start:02x?}…"
+                    "an answer differs within {len} bytes after its {at}th: {start:02x?}…"
                 )
                 .into());
             }

@@ -7,7 +7,8 @@
 //!
 //! `PID` is the server's, whose CPU clock is read. `--raw` is for the floors, which send back what
 //! they were sent, mask and all. Rows are nanoseconds of the server per message, handshake or
-//! delivery; those of `g` are bytes for a connection, and `j-bytes` those of a compressed payload.
+//! delivery; those of `g` are bytes for a connection, `j-bytes` those of a compressed payload, and
+//! `e-faults` and `e4-faults` the server's minor page faults per message.
 
 mod broadcast;
 mod clock;
@@ -86,7 +87,7 @@ fn run(options: &Options) -> Result<Vec<(String, f64)>, Failure> {
         "j" => {
             let (script, bytes) = deflate::script(options.port)?;
             let load = echo::Load::open(options.port, 64, script, Some(deflate::OFFER))?;
-            Ok(vec![(name, measured(load, options)?), ("j-bytes".to_owned(), bytes)])
+            Ok(vec![(name, measured(load, options)?.nanoseconds), ("j-bytes".to_owned(), bytes)])
         }
         _ => {
             let workload = workload::find(&name).ok_or(format!("there is no workload {name:?}"))?;
@@ -94,12 +95,17 @@ fn run(options: &Options) -> Result<Vec<(String, f64)>, Failure> {
             let load = echo::Load::open(options.port, workload.connections, script, None)?;
             match options.messages {
                 Some(messages) => load.exactly(messages).map(|()| Vec::new()),
-                None => Ok(vec![(name, measured(load, options)?)]),
+                None => {
+                    let used = measured(load, options)?;
+                    let faults = (format!("{name}-faults"), used.faults);
+                    let time = (name, used.nanoseconds);
+                    Ok(if workload.is_large() { vec![time, faults] } else { vec![time] })
+                }
             }
         }
     }
 }
 
-fn measured(load: echo::Load, options: &Options) -> Result<f64, Failure> {
+fn measured(load: echo::Load, options: &Options) -> Result<pace::Used, Failure> {
     load.measure(options.pid.ok_or("the server's PID is needed to measure it")?, options.window)
 }

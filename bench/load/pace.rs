@@ -13,13 +13,20 @@ const BURST: Duration = Duration::from_millis(150);
 const PAUSE: Duration = Duration::from_millis(75);
 const WARM_UP: Duration = Duration::from_millis(150);
 
+/// What a server used for a message.
+pub struct Used {
+    pub nanoseconds: f64,
+    /// Minor page faults.
+    pub faults: f64,
+}
+
 /// Has `work` done for the length of a window: it is called with the time at which it must stop
-/// sending, and gives how many messages came back. Gives the server's nanoseconds for each.
+/// sending, and gives how many messages came back. Gives what the server used for each.
 pub fn measure(
     pid: i32,
     window: Duration,
     mut work: impl FnMut(Instant) -> Result<u64, Failure>,
-) -> Result<f64, Failure> {
+) -> Result<Used, Failure> {
     let mut bursts = |total: Duration| -> Result<u64, Failure> {
         let (mut left, mut done) = (total, 0);
         while !left.is_zero() {
@@ -31,16 +38,17 @@ pub fn measure(
         Ok(done)
     };
     bursts(WARM_UP)?;
-    let before = clock::used(pid)?;
+    let (before, faults_before) = (clock::used(pid)?, clock::faults(pid)?);
     let began = Instant::now();
     let done = bursts(window)?;
-    // What the server does behind its last answer belongs to it.
+    // What the server does after its last answer belongs to it.
     thread::sleep(Duration::from_millis(5));
-    let used = clock::used(pid)? - before;
+    let (used, faults) = (clock::used(pid)? - before, clock::faults(pid)? - faults_before);
     let share = used.as_secs_f64() / began.elapsed().as_secs_f64();
     eprintln!("{done} in a window of {window:?}; the server was busy {:.0} % of it", share * 100.0);
     if done == 0 {
         return Err("nothing came back".into());
     }
-    Ok(used.as_nanos() as f64 / done as f64)
+    let each = |sum: f64| sum / done as f64;
+    Ok(Used { nanoseconds: each(used.as_nanos() as f64), faults: each(faults as f64) })
 }

@@ -14,13 +14,14 @@ pub struct Workload {
 
 use Opcode::{Binary, Text};
 
-const WORKLOADS: [Workload; 8] = [
+const WORKLOADS: [Workload; 9] = [
     workload("a", 64, 1, Text, 20, ascii),
     workload("b", 64, 16, Text, 20, ascii),
     workload("c", 64, 1, Binary, 1 << 10, bytes),
     workload("c16", 16, 16, Binary, 1 << 10, bytes),
     workload("d", 64, 1, Binary, 16 << 10, bytes),
     workload("e", 4, 1, Binary, 1 << 20, bytes),
+    workload("e4", 4, 1, Binary, 4 << 20, bytes),
     workload("f", 16, 1, Text, 64 << 10, korean),
     workload("a512", 512, 1, Text, 20, ascii),
 ];
@@ -41,6 +42,11 @@ pub fn find(name: &str) -> Option<&'static Workload> {
 }
 
 impl Workload {
+    /// Whether messages are so large that memory for them is worth a look.
+    pub fn is_large(&self) -> bool {
+        self.len >= 1 << 20
+    }
+
     /// What the connections say, and what they must hear. Connections differ in what they say as far
     /// as the generator's caches allow, so that answers that were mixed up are noticed.
     pub fn script(&self, raw: bool) -> Script {

@@ -12,6 +12,8 @@ pub enum Measure {
     Over(&'static str),
     /// Bytes, as they are.
     Bytes,
+    /// A number of events, as it is.
+    Count,
 }
 
 pub struct Row {
@@ -22,13 +24,16 @@ pub struct Row {
 
 const LIMIT: Measure = Measure::Over("raw-epoll");
 
-pub const ROWS: [Row; 14] = [
+pub const ROWS: [Row; 17] = [
     row("a", "20 B text, 64 connections, 1 in flight", LIMIT),
     row("b", "20 B text, 64 × 16 per write", LIMIT),
     row("c", "1 KiB binary, 64 × 1", LIMIT),
     row("c16", "1 KiB binary, 16 × 16 per write", LIMIT),
     row("d", "16 KiB binary, 64 × 1", LIMIT),
     row("e", "1 MiB binary, 4 × 1", LIMIT),
+    row("e-faults", "the server's minor page faults per message of e", Measure::Count),
+    row("e4", "4 MiB binary, 4 × 1", LIMIT),
+    row("e4-faults", "the server's minor page faults per message of e4", Measure::Count),
     row("f", "64 KiB Korean text, 16 × 1", LIMIT),
     row("a512", "a with 512 connections", LIMIT),
     row("h", "opening handshakes", LIMIT),
@@ -85,7 +90,7 @@ impl Results {
     /// What is told: a ratio, or bytes.
     pub fn told(&self, row: &Row, peer: &str) -> Option<Spread> {
         match row.measure {
-            Measure::Bytes => self.absolute(row.name, peer),
+            Measure::Bytes | Measure::Count => self.absolute(row.name, peer),
             Measure::Over(base) => self.ratio((row.name, peer), (row.name, base)),
         }
     }

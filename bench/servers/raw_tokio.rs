@@ -17,7 +17,7 @@ const SWITCHING: &[u8] = b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: websocke
     Connection: Upgrade\r\nSec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n\r\n";
 
 thread_local! {
-    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 256 << 10]);
+    static BUFFER: RefCell<Vec<u8>> = RefCell::new(vec![0; 512 << 10]);
 }
 
 fn main() -> io::Result<()> {

@@ -5,9 +5,6 @@
 //! a step: the peer says something (frames that are legal, or raw bytes), takes bytes, ends; we
 //! call something and poll it so many times before it is dropped; time passes.
 
-#[path = "../../tests/support/scripted.rs"]
-mod stream;
-
 use std::future::Future;
 use std::io;
 use std::pin::pin;
@@ -23,8 +20,9 @@ use bowstring_testing::frames::{
 };
 use bowstring_testing::io::poll::{poll, poll_times};
 use bowstring_testing::io::scripted::{Cut, Peer};
-use stream::{Scripted, scripted};
 use zlib_rs::{Inflate, InflateFlush};
+
+use crate::scripted::{Scripted, scripted};
 
 pub fn net(data: &[u8]) {
     let runtime = tokio::runtime::Builder::new_current_thread()
@@ -281,7 +279,7 @@ impl Story {
             Some(Err(Error::Io(_) | Error::Timeout(_) | Error::Violation(_) | Error::Lost)) => {
                 self.framed.push((message, false));
             }
-            None | Some(Err(Error::Misuse(_) | Error::Closed)) => {
+            None | Some(Err(Error::Misuse(_) | Error::Closed(_))) => {
                 if flushes {
                     self.framed.push((message, false));
                 }
@@ -327,7 +325,7 @@ impl Story {
                     assert!(left < 10_000);
                 }
                 assert!(matches!(settled(ws.recv()), Some(Ok(None))), "no end");
-                assert!(matches!(settled(ws.send("late")), Some(Err(Error::Closed))));
+                assert!(matches!(settled(ws.send("late")), Some(Err(Error::Closed(_)))));
                 let parts = ws.into_inner();
                 assert!(parts.unread.is_empty() && parts.unwritten.is_empty());
             }
@@ -338,7 +336,7 @@ impl Story {
                     self.heard.push(message);
                 }
                 assert!(matches!(settled(reader.recv()), Some(Ok(None))), "no end");
-                assert!(matches!(settled(writer.send("late")), Some(Err(Error::Closed))));
+                assert!(matches!(settled(writer.send("late")), Some(Err(Error::Closed(_)))));
             }
         }
     }

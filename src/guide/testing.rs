@@ -1,5 +1,7 @@
 //! Testing your handlers.
 //!
+//! Tests need tokio's features `macros` and `rt`, and `test-util` for a clock that is paused.
+//!
 //! # A hook
 //!
 //! A hook is a function from a [`Request`](crate::server::Request) to an answer. Make the request from what a client
@@ -26,10 +28,39 @@
 //! # }
 //! ```
 //!
+//! # A handler
+//!
+//! [`ServerConnection::in_memory`](crate::server::ServerConnection::in_memory) gives a connection as a handler gets
+//! it, and the client at its other end. No socket is opened.
+//!
+//! ```
+//! use bowstring::{Error, Message};
+//! use bowstring::server::{Accept, Peer, ServerConnection};
+//!
+//! async fn greet(mut connection: ServerConnection<String>) -> Result<(), Error> {
+//!     let greeting = format!("hello, {}", connection.data);
+//!     connection.send(greeting).await?;
+//!     while connection.recv().await?.is_some() {}
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let peer = Peer::Tcp("192.0.2.1:4000".parse()?);
+//! let (connection, mut client) = ServerConnection::in_memory(Accept::new("ada".to_owned()), peer);
+//! let serving = tokio::spawn(greet(connection));
+//!
+//! assert_eq!(client.recv().await?, Some(Message::from("hello, ada")));
+//! client.close(1000, "").await?;
+//! serving.await??;
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # A function over any transport
 //!
-//! Write what speaks to the peer for every transport. Then a test gives it one end of an in-memory pipe and
-//! holds the other.
+//! A function that takes a [`WebSocket`](crate::WebSocket) over any transport is tested with a pipe of yours. A pipe
+//! with little room, such as `duplex(64)`, shows what it does when the peer is slow.
 //!
 //! ```
 //! use bowstring::{Config, Error, Message, WebSocket};
@@ -61,8 +92,6 @@
 //! # Ok(())
 //! # }
 //! ```
-//!
-//! A pipe with little room, such as `duplex(64)`, shows what your handler does when the peer is slow.
 //!
 //! # Time
 //!

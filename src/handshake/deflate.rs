@@ -7,8 +7,9 @@
 //! | `server_max_window_bits=8…15` | the server's window must not be larger | it is not |
 //! | `client_max_window_bits[=8…15]` | the client's can be made smaller; it will not be larger | it must not be larger |
 //!
-//! A server takes the first offer that it can fulfil and passes over the others: without one the
-//! connection goes on uncompressed. A client fails the handshake on an answer to what it did not offer.
+//! A client makes a list of offers, the best first. A server takes the first offer that it can fulfil and
+//! passes over the others; without one the connection goes on uncompressed. A client fails the handshake
+//! on an answer that goes with none of its offers.
 
 use super::extensions::{Extension, Param};
 
@@ -55,7 +56,7 @@ impl Default for DeflateParams {
 }
 
 impl Default for DeflateOffer {
-    /// Whatever the server likes best.
+    /// The plain offer, which browsers make: whatever the server likes best.
     fn default() -> Self {
         Self {
             server_no_context_takeover: false,
@@ -66,11 +67,11 @@ impl Default for DeflateOffer {
     }
 }
 
-/// The server's choice among `offers` under what it `allows`: what is agreed on, and how to say so.
-/// `None` if there is no offer that it can fulfil (RFC 7692 §5.1, §7.1).
+/// The server's choice among `offers`, given what it `allows`: what is agreed on, and the extension that says
+/// so. `None` if it can fulfil no offer (RFC 7692 §5.1, §7.1).
 ///
-/// A client whose window should be small, but that cannot make it so, is asked to forget it after
-/// each message instead.
+/// If a client's window should be small, but the client cannot do that, it is asked to forget its window after
+/// each message.
 pub fn answer_deflate(
     offers: &[Extension],
     allows: &DeflateParams,
@@ -112,16 +113,49 @@ pub fn is_deflate(extension: &Extension) -> bool {
     extension.name().eq_ignore_ascii_case(PERMESSAGE_DEFLATE)
 }
 
-/// Checks the server's answer to `offer` (RFC 7692 §7.1).
+/// Checks the server's answer to a list of offers (RFC 7692 §5.1, §7.1): it has to go with one of them.
+///
+/// An answer may go with several offers. Which one the server meant is not known then, so the client
+/// keeps what it promised in any of these.
+///
+/// ```
+/// use bowstring::handshake::{DeflateOffer, Extension, check_deflate};
+///
+/// let alone = DeflateOffer { server_no_context_takeover: true, ..DeflateOffer::default() };
+/// let offers = [alone, DeflateOffer::default()];
+/// let agreed = check_deflate(&Extension::new("permessage-deflate")?, &offers)?;
+/// assert!(!agreed.server_no_context_takeover, "the server took the second offer");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///
-/// The parameter that was not offered, not answered, or is not legal: the handshake MUST fail.
+/// The parameter that was not offered, not answered, or is not legal: the handshake MUST fail. Where
+/// there are several offers, it is what the last one has against the answer.
 pub fn check_deflate(
     answer: &Extension,
-    offer: &DeflateOffer,
+    offers: &[DeflateOffer],
 ) -> Result<DeflateParams, &'static str> {
     let said = DeflateOffer::parse(answer)?;
+    let mut agreed: Option<DeflateParams> = None;
+    let mut fault = "it was not offered";
+    for offer in offers {
+        match agree(answer, &said, offer) {
+            Ok(params) => {
+                agreed = Some(agreed.map_or(params, |before| before.strictest(&params)));
+            }
+            Err(parameter) => fault = parameter,
+        }
+    }
+    agreed.ok_or(fault)
+}
+
+/// What `answer`, which says `said`, means as an answer to one offer.
+fn agree(
+    answer: &Extension,
+    said: &DeflateOffer,
+    offer: &DeflateOffer,
+) -> Result<DeflateParams, &'static str> {
     if offer.server_no_context_takeover && !said.server_no_context_takeover {
         return Err(SERVER_TAKEOVER);
     }
@@ -144,6 +178,18 @@ pub fn check_deflate(
         server_max_window_bits: said.server_max_window_bits.unwrap_or(15),
         client_max_window_bits,
     })
+}
+
+impl DeflateParams {
+    /// What keeps both agreements. Of the server they say the same, because it was one answer.
+    fn strictest(self, other: &Self) -> Self {
+        Self {
+            client_no_context_takeover: self.client_no_context_takeover
+                || other.client_no_context_takeover,
+            client_max_window_bits: self.client_max_window_bits.min(other.client_max_window_bits),
+            ..self
+        }
+    }
 }
 
 impl DeflateOffer {

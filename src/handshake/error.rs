@@ -1,7 +1,7 @@
 //! Who was wrong: [`RequestError`] is a client's fault, [`ResponseError`] a server's, [`BuildError`] the caller's.
 //!
-//! Each names its section. A text that came from the peer is shown only once it is known to be a token, and
-//! cut short: an error may be logged, and the peer must not write the log.
+//! Each names its section. A text of the peer is shown only if it is known to be a token, and cut short, because
+//! an error may be logged, and the peer must not write the log.
 
 use super::head::HeadError;
 use http::{Method, StatusCode};
@@ -21,6 +21,8 @@ pub enum RequestError {
     Target,
     /// A body is announced, by `Content-Length` or `Transfer-Encoding`.
     Body,
+    /// A body is announced in a transfer coding that is not known here.
+    TransferCoding,
     /// There is no `Upgrade` field: a plain HTTP request.
     NotAnUpgrade,
     /// `Upgrade` does not name `websocket`.
@@ -29,7 +31,7 @@ pub enum RequestError {
     WrongConnection,
     /// This field is missing.
     Missing(&'static str),
-    /// This field may stand once and stands more often.
+    /// This field may occur once and occurs more often.
     Repeated(&'static str),
     /// The value of this field does not follow its grammar.
     Malformed(&'static str),
@@ -59,7 +61,7 @@ pub enum ResponseError {
     WrongAccept,
     /// This field is missing.
     Missing(&'static str),
-    /// This field may stand once and stands more often.
+    /// This field may occur once and occurs more often.
     Repeated(&'static str),
     /// The value of this field does not follow its grammar.
     Malformed(&'static str),
@@ -67,17 +69,18 @@ pub enum ResponseError {
     UnofferedProtocol(String),
     /// The server agreed to an extension that was not offered.
     UnofferedExtension(String),
-    /// The answer to the offer of permessage-deflate does not go with it: this parameter.
+    /// The answer goes with no offer of permessage-deflate: this parameter. What is offered can be
+    /// changed with [`ClientRequest::deflate`](super::ClientRequest::deflate).
     Deflate(&'static str),
     /// `Sec-WebSocket-Extensions` does not follow its grammar.
     Extensions(ExtensionError),
 }
 
-/// What cannot be written because the caller asked for something invalid. Nothing has been sent.
+/// Why a request or answer of yours cannot be written. Nothing was sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
-    /// The name of a header is no token.
+    /// The name of a header field is not a token.
     HeaderName {
         /// Which of the headers, counted from 0 in the order they were added.
         header: usize,
@@ -97,7 +100,7 @@ pub enum BuildError {
     Host,
     /// `Host` is given more than once.
     RepeatedHost,
-    /// A subprotocol is no token.
+    /// A subprotocol is not a token.
     Protocol {
         /// Which of the subprotocols, counted from 0.
         protocol: usize,
@@ -108,16 +111,16 @@ pub enum BuildError {
     RepeatedProtocol(String),
     /// The subprotocol chosen is not one that was offered.
     UnofferedProtocol(String),
-    /// A name or value of an extension is no token.
+    /// A name or value of an extension is not a token.
     Extension {
         /// The first offending byte; 0 if it is empty.
         at: usize,
     },
     /// A window of permessage-deflate with so many bits, which is not 8–15.
     WindowBits(u8),
-    /// The status is no final status of HTTP (200–599).
+    /// The status is not a final status of HTTP (200–599).
     Status(StatusCode),
-    /// The status does not go with a body.
+    /// This status allows no body.
     Body(StatusCode),
 }
 
@@ -128,6 +131,7 @@ impl RequestError {
             Self::Head(error) => error.status(),
             Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
+            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
             Self::NotAnUpgrade | Self::UnsupportedVersion(_) => StatusCode::UPGRADE_REQUIRED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -142,6 +146,7 @@ impl RequestError {
             }
             Self::Malformed("Sec-WebSocket-Protocol") | Self::RepeatedProtocol => "RFC 6455 §4.1",
             Self::Body => "RFC 9112 §6.3",
+            Self::TransferCoding => "RFC 9112 §6.1",
             Self::UnsupportedVersion(_) => "RFC 6455 §4.2.2",
             Self::Repeated(_) => "RFC 6455 §11.3",
             Self::Extensions(error) => error.section(),
@@ -191,6 +196,7 @@ impl fmt::Display for RequestError {
             Self::Version => f.write_str("the HTTP version is not 1.1"),
             Self::Target => f.write_str("the request target is no resource name"),
             Self::Body => f.write_str("the request has a body"),
+            Self::TransferCoding => f.write_str("the transfer coding is not known"),
             Self::NotAnUpgrade => f.write_str("the request does not ask for an upgrade"),
             Self::WrongUpgrade => f.write_str("Upgrade does not name websocket"),
             Self::WrongConnection => f.write_str("Connection does not name upgrade"),
@@ -223,7 +229,11 @@ impl fmt::Display for ResponseError {
                 write!(f, "the subprotocol {} was not offered", short(name))
             }
             Self::Deflate(what) => {
-                write!(f, "the answer to permessage-deflate does not go with the offer: {what}")
+                write!(
+                    f,
+                    "the answer to permessage-deflate goes with no offer: {what}; Config::deflate \
+                     and ClientRequest::deflate say what is offered"
+                )
             }
             Self::UnofferedExtension(name) => {
                 write!(f, "the extension {} was not offered", short(name))

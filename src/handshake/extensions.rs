@@ -31,18 +31,18 @@ pub struct Param {
     value: Option<String>,
 }
 
-/// The extensions of all `Sec-WebSocket-Extensions` lines, in order; empty if there is no such line.
+/// The extensions of all `Sec-WebSocket-Extensions` lines, in order; none if there is no such line.
 ///
-/// Empty list elements are passed over (RFC 9110 §5.6.1.2).
+/// Empty list elements are passed over (RFC 9110 §5.6.1.2). So an empty field counts as absent, although
+/// the grammar asks for one extension (§9.1).
 ///
 /// # Errors
 ///
-/// If the field is there but does not follow the grammar, or names no extension at all. More than 256
-/// extensions and parameters together are refused, so that a small header cannot make many allocations.
+/// The field does not follow the grammar. More than 256 extensions and parameters together are refused,
+/// so that a small header cannot make many allocations.
 pub fn parse_extensions(headers: &HeaderMap) -> Result<Vec<Extension>, ExtensionError> {
     let mut extensions = Vec::new();
     let mut room = MAX_PARTS;
-    let mut lines = 0;
     for (line, value) in headers.get_all(SEC_WEBSOCKET_EXTENSIONS).into_iter().enumerate() {
         let mut cursor = Cursor::new(value.as_bytes());
         parse_line(&mut cursor, &mut extensions, &mut room).map_err(|expected| ExtensionError {
@@ -50,16 +50,11 @@ pub fn parse_extensions(headers: &HeaderMap) -> Result<Vec<Extension>, Extension
             line,
             at: cursor.at(),
         })?;
-        lines = line + 1;
     }
-    match (lines, extensions.is_empty()) {
-        // The list is 1#extension: the empty list is not a list (§4.2.2 item 4, /extensions/).
-        (1.., true) => Err(ExtensionError { expected: "an extension's name", line: 0, at: 0 }),
-        _ => Ok(extensions),
-    }
+    Ok(extensions)
 }
 
-/// The value of `Sec-WebSocket-Extensions` for a list. The empty list has none: leave the header out.
+/// The value of `Sec-WebSocket-Extensions` for a list. If the list is empty, leave the field out.
 pub fn format_extensions(extensions: &[Extension]) -> String {
     let formatted: Vec<_> = extensions.iter().map(Extension::to_string).collect();
     formatted.join(", ")
@@ -91,7 +86,7 @@ impl Extension {
         &self.name
     }
 
-    /// Its parameters, in order; a name may stand more than once.
+    /// Its parameters, in order. A name may occur more than once.
     pub fn params(&self) -> &[Param] {
         &self.params
     }

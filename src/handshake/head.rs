@@ -21,13 +21,14 @@ use std::fmt;
 pub struct HeadLimits {
     /// The most bytes, counting the start line and the blank line at the end. 16 KiB by default.
     pub max_bytes: usize,
-    /// The most field lines, whether their names repeat or not. 64 by default.
+    /// The most field lines, whether their names repeat or not. 128 by default: proxies and content
+    /// delivery networks add dozens.
     pub max_headers: usize,
 }
 
 impl Default for HeadLimits {
     fn default() -> Self {
-        Self { max_bytes: 16 * 1024, max_headers: 64 }
+        Self { max_bytes: 16 * 1024, max_headers: 128 }
     }
 }
 
@@ -74,7 +75,7 @@ pub enum HeadError {
     Folded(usize),
     /// The bytes to be parsed hold no blank line.
     Incomplete,
-    /// Neither HTTP/1.0 nor HTTP/1.1.
+    /// HTTP, but not HTTP/1.
     Version,
     /// The part named does not follow the grammar.
     Malformed(&'static str),
@@ -138,8 +139,18 @@ impl Head<'_> {
         let mut fields = self.room_for_fields();
         let mut parsed = httparse::Request::new(&mut fields);
         let status = parsed.parse(self.bytes);
-        let version_word = start_line(self.bytes).rsplit(|&byte| byte == b' ').next();
-        self.check_complete(status, version_word)?;
+        let line = start_line(self.bytes);
+        if matches!(status, Err(httparse::Error::Version | httparse::Error::NewLine))
+            && has_target_with_space(line)
+        {
+            return Err(HeadError::Malformed("request target"));
+        }
+        if status == Err(httparse::Error::Version) {
+            let word = line.iter().rposition(|&byte| byte == b' ').map_or(0, |space| space + 1);
+            let blank = self.bytes.len() - without_blank(self.bytes).len();
+            return self.as_1_1(blank + word, |head| head.request());
+        }
+        self.check_complete(status)?;
 
         let method = parsed.method.and_then(|method| Method::from_bytes(method.as_bytes()).ok());
         let target = parsed
@@ -168,7 +179,10 @@ impl Head<'_> {
         let mut fields = self.room_for_fields();
         let mut parsed = httparse::Response::new(&mut fields);
         let status = parsed.parse(self.bytes);
-        self.check_complete(status, self.bytes.get(..8))?;
+        if status == Err(httparse::Error::Version) {
+            return self.as_1_1(0, |head| head.response());
+        }
+        self.check_complete(status)?;
 
         let code = parsed.code.and_then(|code| StatusCode::from_u16(code).ok());
         let mut response = Response::new(());
@@ -184,11 +198,29 @@ impl Head<'_> {
         vec![httparse::EMPTY_HEADER; self.max_headers.min(self.bytes.len() / 4)]
     }
 
-    fn check_complete(
+    /// Parses the head of a later version of HTTP/1, whose name begins at this byte, as one of HTTP/1.1:
+    /// RFC 9110 §2.5 has it understood so.
+    #[cold]
+    fn as_1_1<T>(
         &self,
-        status: httparse::Result<usize>,
-        version: Option<&[u8]>,
-    ) -> Result<(), HeadError> {
+        at: usize,
+        parse: impl FnOnce(Head<'_>) -> Result<T, HeadError>,
+    ) -> Result<T, HeadError> {
+        match self.bytes.get(at..at + 8) {
+            Some([b'H', b'T', b'T', b'P', b'/', b'1', b'.', b'2'..=b'9']) => {
+                let mut bytes = self.bytes.to_vec();
+                bytes[at + 7] = b'1';
+                parse(Head { bytes: &bytes, max_headers: self.max_headers })
+            }
+            // Another version of HTTP (505), or no HTTP (400).
+            Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']) => {
+                Err(HeadError::Version)
+            }
+            _ => Err(HeadError::Malformed("start line")),
+        }
+    }
+
+    fn check_complete(&self, status: httparse::Result<usize>) -> Result<(), HeadError> {
         match status {
             Ok(Status::Complete(length)) if length == self.bytes.len() => Ok(()),
             Err(httparse::Error::TooManyHeaders) => {
@@ -196,7 +228,6 @@ impl Head<'_> {
             }
             Err(httparse::Error::HeaderName) => Err(HeadError::Malformed("header name")),
             Err(httparse::Error::HeaderValue) => Err(HeadError::Malformed("header value")),
-            Err(httparse::Error::Version) if is_version(version) => Err(HeadError::Version),
             _ => Err(HeadError::Malformed("start line")),
         }
     }
@@ -231,8 +262,8 @@ impl HeadScanner {
     ///
     /// # Errors
     ///
-    /// [`HeadError::TooLarge`] as soon as the head cannot end within the limit; NUL, a bare CR or LF
-    /// (RFC 9112 §2.2) and a folded line (RFC 9112 §5.2) at the byte where they show.
+    /// [`HeadError::TooLarge`] as soon as the head cannot end within the limit. NUL, a bare CR or LF (RFC 9112
+    /// §2.2), or a folded line (RFC 9112 §5.2), as soon as that byte is there.
     pub fn scan<'b>(&mut self, buf: &'b [u8]) -> Result<Option<Head<'b>>, HeadError> {
         for &byte in buf.iter().take(self.max_bytes).skip(self.at) {
             if matches!(self.state, State::Ended | State::Refused(_)) {
@@ -339,15 +370,23 @@ fn whole_head<'b>(bytes: &'b [u8], limits: &HeadLimits) -> Result<Head<'b>, Head
     HeadScanner::new(limits).scan(bytes)?.ok_or(HeadError::Incomplete)
 }
 
-/// The first line that is not empty, without its end.
+/// Without the empty line that may precede a request (RFC 9112 §2.2).
+fn without_blank(head: &[u8]) -> &[u8] {
+    head.strip_prefix(b"\r\n").unwrap_or(head)
+}
+
+/// The request line, without its end.
 fn start_line(head: &[u8]) -> &[u8] {
-    let head = head.strip_prefix(b"\r\n").unwrap_or(head);
+    let head = without_blank(head);
     head.split(|&byte| byte == b'\r').next().unwrap_or(head)
 }
 
-/// Tells another version of HTTP (505) from what is no HTTP (400).
-fn is_version(text: Option<&[u8]>) -> bool {
-    matches!(text, Some([b'H', b'T', b'T', b'P', b'/', b'0'..=b'9', b'.', b'0'..=b'9']))
+/// Whether more than a target stands between the method and the version. The parser takes what follows
+/// the space for the version.
+fn has_target_with_space(line: &[u8]) -> bool {
+    let words: Vec<_> = line.split(|&byte| byte == b' ').collect();
+    let known = matches!(words[..], [.., b"HTTP/1.1" | b"HTTP/1.0"]);
+    known && words.len() > 3 && !words[1].is_empty()
 }
 
 fn version(minor: Option<u8>) -> Version {

@@ -1,21 +1,21 @@
 //! The pieces that HTTP field values are made of: tokens, comma lists, quoted strings (RFC 9110 §5.6).
 //!
-//! Written by hand because every one of them must cost time linear in the value, whatever the value is,
-//! and must take any byte: a value may hold 0x80–0xFF (obs-text, RFC 9110 §5.5), so nothing here goes
-//! through `str` before it has been seen to be ASCII. A list is read over *all* field lines of its
-//! name (RFC 9110 §5.3). [`Cursor`] only ever moves forward, which is what makes it linear.
+//! They are written by hand for two reasons. Each must take time linear in the value: [`Cursor`] only moves
+//! forward. And each must take any byte: a value may hold 0x80–0xFF (obs-text, RFC 9110 §5.5). A list is read
+//! over *all* field lines of its name (RFC 9110 §5.3).
 
 use http::{HeaderMap, HeaderName};
 
-/// Whether `bytes` is a token: one or more visible ASCII characters other than the separators
-/// (RFC 9110 §5.6.2; the characters §4.1 item 10 allows in a subprotocol).
+/// Whether `bytes` is a token: one or more visible ASCII characters, without separators (RFC 9110 §5.6.2).
+/// A subprotocol is one (§4.1 item 10).
 pub fn is_token(bytes: &[u8]) -> bool {
     !bytes.is_empty() && not_token_at(bytes).is_none()
 }
 
-/// The elements of a comma list, from every field line called `name`, in order and without the white
-/// space round them. Empty elements are left out (RFC 9110 §5.6.1.2). Nothing else is judged: an
-/// element may hold any byte but a comma.
+/// The elements of a comma list, from all field lines called `name`, in order and without white space around
+/// them.
+///
+/// Empty elements are left out (RFC 9110 §5.6.1.2). An element may hold any byte but a comma.
 pub fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     headers
         .get_all(name)
@@ -25,8 +25,8 @@ pub fn list(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]
         .filter(|element| !element.is_empty())
 }
 
-/// Whether the comma list `name` has an element that is `token`, in ASCII case-insensitive comparison.
-/// An element counts as a whole: `websocket/13` is not `websocket`.
+/// Whether the comma list `name` has an element equal to `token`, in any case of ASCII letters. The whole
+/// element counts: `websocket/13` is not `websocket`.
 pub fn has_token(headers: &HeaderMap, name: HeaderName, token: &str) -> bool {
     list(headers, name).any(|element| element.eq_ignore_ascii_case(token.as_bytes()))
 }

@@ -11,7 +11,7 @@ use sha1::{Digest, Sha1};
 
 /// The value of `Sec-WebSocket-Accept` that belongs to a `Sec-WebSocket-Key` (§4.2.2 item 5.4).
 ///
-/// The key is hashed as it stands, not decoded; it is not validated here.
+/// The key is hashed as it is. It is not decoded and not validated here.
 pub fn accept_key(key: &[u8]) -> [u8; 28] {
     let digest = Sha1::new().chain_update(key).chain_update(GUID).finalize();
     let mut accept = [0; 28];
@@ -21,16 +21,15 @@ pub fn accept_key(key: &[u8]) -> [u8; 28] {
     accept
 }
 
-/// The value of `Sec-WebSocket-Key` for 16 random bytes (§4.1 item 7). They must be drawn anew for each
-/// connection.
+/// The value of `Sec-WebSocket-Key` for 16 random bytes (§4.1 item 7). Draw new ones for each connection.
 pub fn encode_nonce(nonce: [u8; 16]) -> String {
     BASE64.encode(nonce)
 }
 
 /// Whether `key` is base64 of exactly 16 bytes, as §4.2.1 item 5 asks.
 ///
-/// Padding is required. The four bits the last character has too many are not looked at: the RFC's own
-/// example, `AQIDBAUGBwgJCgsMDQ4PEC==`, has some of them set.
+/// Padding is required. The last character has four bits too many, which are ignored: the RFC's own example,
+/// `AQIDBAUGBwgJCgsMDQ4PEC==`, has some of them set.
 pub fn is_key(key: &[u8]) -> bool {
     // 18 is what 24 characters might be; a longer key does not fit, and is none.
     let mut decoded = [0; 18];

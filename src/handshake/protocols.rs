@@ -17,24 +17,21 @@ pub struct Protocols {
 
 #[derive(Debug, PartialEq)]
 pub(super) enum ProtocolsError {
-    /// The field is there but empty, or an element is no token.
+    /// An element is no token.
     Malformed,
     /// A name stands twice.
     Repeated,
 }
 
 impl Protocols {
-    /// Reads all `Sec-WebSocket-Protocol` lines of a request; without any, nothing is offered.
+    /// Reads all `Sec-WebSocket-Protocol` lines of a request. Without a name in them, nothing is offered.
     pub(super) fn parse(headers: &HeaderMap) -> Result<Self, ProtocolsError> {
         let mut names = Vec::new();
         for element in list(headers, SEC_WEBSOCKET_PROTOCOL) {
             let name = std::str::from_utf8(element).ok().filter(|name| is_token(name.as_bytes()));
             names.push(name.ok_or(ProtocolsError::Malformed)?);
         }
-        // 1#token: where the field stands, at least one name does (§4.3).
-        if names.is_empty() && headers.contains_key(SEC_WEBSOCKET_PROTOCOL) {
-            return Err(ProtocolsError::Malformed);
-        }
+        // An empty field breaks the grammar 1#token (§4.3). It counts as absent: it can mean nothing else.
         let joined = match names.is_empty() {
             // Most offer nothing: not worth joining.
             true => Arc::default(),

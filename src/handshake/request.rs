@@ -6,8 +6,8 @@
 
 use super::deflate::DeflateOffer;
 use super::error::{BuildError, RequestError};
-use super::extensions::{Extension, parse_extensions};
-use super::headers::{has_token, is_token, not_token_at, not_value_at, single, trim};
+use super::extensions::{Extension, format_extensions, parse_extensions};
+use super::headers::{has_token, is_token, list, not_token_at, not_value_at, single, trim};
 use super::key::{accept_key, encode_nonce, is_key};
 use super::protocols::{Protocols, ProtocolsError};
 use super::uri::{Authority, Uri};
@@ -17,16 +17,30 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, Version};
 
-/// What a client asks for. Everything is checked when it is written.
+/// A client's request: the URI, header fields, subprotocols.
+///
+/// ```
+/// use bowstring::handshake::ClientRequest;
+///
+/// let request = ClientRequest::new("ws://example.com/chat".parse()?)
+///     .header("Authorization", "Bearer a-long-random-token")
+///     .protocol("chat.v2")
+///     .protocol("chat");
+/// # assert!(request.write([0; 16]).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
+/// Everything is checked when the request is written: by [`write`](Self::write), or by `connect_with` of the tokio
+/// layer.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     uri: Uri,
     headers: Vec<(Vec<u8>, Vec<u8>)>,
     protocols: Vec<String>,
-    deflate: Option<DeflateOffer>,
+    deflate: Vec<DeflateOffer>,
 }
 
-/// A request that may be accepted: what the answer to it needs.
+/// A request that may be accepted: what its answer needs. [`check_request`] gives it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upgrade {
     accept: [u8; 28],
@@ -36,8 +50,8 @@ pub struct Upgrade {
 
 /// Whether a request asks to become a WebSocket at all: its `Upgrade` list names `websocket`.
 ///
-/// Tells a plain HTTP request, which the caller may answer as it likes, from an upgrade that
-/// [`check_request`] has something against.
+/// If it does not, it is a plain HTTP request, and you may answer it as you like. If it does, but wrongly,
+/// [`check_request`] says what is wrong.
 pub fn wants_upgrade(request: &Request<()>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }
@@ -45,9 +59,12 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 /// Checks a request by §4.2.1, in this order:
 ///
 /// ```text
-/// method 405 · HTTP version 505 · target 400 · Host 400 · body 400 · Upgrade 426, 400 · Connection 400
-/// · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400 · -Extensions 400
+/// method 405 · HTTP version 505 · target 400 · Host 400 · transfer coding 501 · body 400
+/// · Upgrade 426, 400 · Connection 400 · Sec-WebSocket-Version 400, 426 · -Key 400 · -Protocol 400
+/// · -Extensions 400
 /// ```
+///
+/// An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
 ///
 /// # Errors
 ///
@@ -74,6 +91,12 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
     }
     // Frames follow the head at once. A body there would be read as frames by us and skipped by a proxy,
     // or the other way round, which is how requests are smuggled.
+    // RFC 9112 §6.1: of a transfer coding that is not known, a server should say that it is not.
+    let known: [&[u8]; 2] = [b"chunked", b"identity"];
+    let is_known = |coding: &[u8]| known.iter().any(|known| coding.eq_ignore_ascii_case(known));
+    if !list(headers, TRANSFER_ENCODING).all(is_known) {
+        return Err(RequestError::TransferCoding);
+    }
     let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
     if headers.contains_key(TRANSFER_ENCODING) || lengths.any(|n| trim(n.as_bytes()) != b"0") {
         return Err(RequestError::Body);
@@ -110,44 +133,53 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
 }
 
 impl ClientRequest {
-    /// Asks for what `uri` names, with no header of one's own, no subprotocol and no extension.
+    /// A request for this URI, without header fields of yours, subprotocols and extensions.
     pub fn new(uri: Uri) -> Self {
-        Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: None }
+        Self { uri, headers: Vec::new(), protocols: Vec::new(), deflate: Vec::new() }
     }
 
-    /// With one more header line. `Host` replaces the one from the URI.
+    /// Adds a header field. A `Host` replaces the one from the URI.
     pub fn header(mut self, name: impl AsRef<[u8]>, value: impl AsRef<[u8]>) -> Self {
         self.headers.push((name.as_ref().to_vec(), value.as_ref().to_vec()));
         self
     }
 
-    /// With all of these header lines.
+    /// Adds all of these header fields.
     pub fn headers(self, headers: &HeaderMap) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.header(name, value))
     }
 
-    /// With one more subprotocol; the first is the most preferred (§4.1 item 10).
+    /// Offers one more subprotocol. The first is the most preferred (§4.1 item 10).
     ///
-    /// A server that speaks none of them may let the client in without one (§4.2.2): which was chosen,
-    /// if any, the connection says. One that was not offered is an error.
+    /// A server that knows none of them may still accept the client (§4.2.2). So ask the connection which was
+    /// chosen. A server that chooses one that was not offered is an error.
     pub fn protocol(mut self, name: impl Into<String>) -> Self {
         self.protocols.push(name.into());
         self
     }
 
-    /// With an offer of permessage-deflate (RFC 7692 §5.1). The tokio layer makes one from its
-    /// configuration if there is none.
-    pub fn deflate(mut self, offer: Option<DeflateOffer>) -> Self {
-        self.deflate = offer;
+    /// With one more offer of permessage-deflate; the first is the most preferred (RFC 7692 §5.1). The
+    /// server takes one of them or none.
+    ///
+    /// If there is none, the tokio layer makes the offers of its configuration. An answer that goes with
+    /// no offer fails the handshake, so the last one should be the plain `DeflateOffer::default()`.
+    pub fn deflate(mut self, offer: DeflateOffer) -> Self {
+        self.deflate.push(offer);
         self
     }
 
-    /// The offer of permessage-deflate.
-    pub fn deflate_offer(&self) -> Option<&DeflateOffer> {
-        self.deflate.as_ref()
+    /// Without any offer of permessage-deflate.
+    pub fn without_deflate(mut self) -> Self {
+        self.deflate.clear();
+        self
     }
 
-    /// What is asked for.
+    /// The offers of permessage-deflate, most preferred first.
+    pub fn deflate_offers(&self) -> &[DeflateOffer] {
+        &self.deflate
+    }
+
+    /// The URI.
     pub fn uri(&self) -> &Uri {
         &self.uri
     }
@@ -157,14 +189,15 @@ impl ClientRequest {
         self.protocols.iter().map(String::as_str)
     }
 
-    /// The request's bytes. `nonce` must be 16 random bytes, drawn anew for each connection (§4.1 item 7);
-    /// [`check_response`](super::check_response) wants the same.
+    /// The bytes of the request. `nonce` is 16 random bytes, new for each connection (§4.1 item 7). Give the
+    /// same to [`check_response`](super::check_response).
     ///
     /// # Errors
     ///
-    /// If a header's name is no token, its value has a control, or the name is one of `Upgrade`, `Connection`,
-    /// `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*`; if a given `Host` is none or there
-    /// are two; if a subprotocol is no token or offered twice.
+    /// - The name of a header field is not a token, or its value has a control character.
+    /// - The name is `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+    /// - A `Host` of yours is malformed, or there are two.
+    /// - A subprotocol is not a token, or is offered twice.
     pub fn write(&self, nonce: [u8; 16]) -> Result<Vec<u8>, BuildError> {
         self.check_protocols()?;
         self.check_deflate()?;
@@ -184,9 +217,10 @@ impl ClientRequest {
             let offered = self.protocols.join(", ");
             write_field(&mut out, b"Sec-WebSocket-Protocol", offered.as_bytes());
         }
-        if let Some(offer) = &self.deflate {
-            let offer = offer.to_extension().to_string();
-            write_field(&mut out, b"Sec-WebSocket-Extensions", offer.as_bytes());
+        if !self.deflate.is_empty() {
+            let offers: Vec<_> = self.deflate.iter().map(DeflateOffer::to_extension).collect();
+            let offers = format_extensions(&offers);
+            write_field(&mut out, b"Sec-WebSocket-Extensions", offers.as_bytes());
         }
         for (name, value) in self.headers.iter().filter(|(name, _)| !is_host(name)) {
             write_field(&mut out, name, value);

@@ -1,9 +1,9 @@
 //! The server's answer: written by [`write_accept`], [`write_response`] and [`write_refusal`] (§4.2.2), checked
 //! by [`check_response`] (§4.1, the second list).
 //!
-//! Only a 101 leaves the connection open. Every other answer is final, says how long its body is and closes
-//! (RFC 9112 §9.6), so bytes that a client sent ahead are never read as a second request. No `Date` is
-//! written, for there is no clock here.
+//! Only a 101 leaves the connection open. Every other answer says how long its body is and closes the connection
+//! (RFC 9112 §9.6). So bytes that a client has sent early are never read as a second request. No `Date` is
+//! written, because there is no clock here.
 
 use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
@@ -28,15 +28,15 @@ pub struct Agreed {
     pub deflate: Option<DeflateParams>,
 }
 
-/// The 101 that accepts a request, with the subprotocol chosen, the extension agreed to, and further header
-/// lines, such as cookies (§4.2.2 item 5).
+/// The 101 that accepts a request (§4.2.2 item 5), with the subprotocol, the extension, and further header
+/// fields, such as cookies.
 ///
 /// [`answer_deflate`](super::answer_deflate) makes the extension.
 ///
 /// # Errors
 ///
-/// If `protocol` was not offered (§4.2.2 item 4); if `extra` has `Upgrade`, `Connection`,
-/// `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+/// - `protocol` was not offered (§4.2.2 item 4).
+/// - `extra` has `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
 pub fn write_accept(
     upgrade: &Upgrade,
     protocol: Option<&str>,
@@ -68,14 +68,14 @@ pub fn write_accept(
 
 /// Any other answer than 101: a redirect, a challenge, a page (§4.2.2 items 2–4).
 ///
-/// `Content-Length`, `Transfer-Encoding` and `Connection` are written anew whatever the response says; the last is
-/// `close`, and with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. An answer to HEAD
-/// must have an empty body (RFC 9110 §9.3.2); that is the caller's to see to.
+/// `Content-Length`, `Transfer-Encoding` and `Connection` of the response are replaced. `Connection` is `close`, and
+/// with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. For a request by HEAD, give
+/// an empty body (RFC 9110 §9.3.2).
 ///
 /// # Errors
 ///
-/// If the status is not in 200–599; if the body is not empty though the status is 204, 205 or 304
-/// (RFC 9110 §15).
+/// - The status is not in 200–599.
+/// - The status is 204, 205 or 304, and the body is not empty (RFC 9110 §15).
 pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, BuildError> {
     let mut out = write_response_head(response)?;
     out.extend_from_slice(response.body().as_ref());
@@ -103,7 +103,8 @@ pub fn write_response_head(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<
 /// The answer to a request that [`check_request`](super::check_request) refuses: its status, the headers that go
 /// with it, and a line of text that says what was wrong.
 ///
-/// 405 has `Allow`, 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22).
+/// 405 has `Allow`, and 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22). A request
+/// whose `Sec-WebSocket-Version` is missing or malformed gets 400 and is told ours as well.
 pub fn write_refusal(error: &RequestError) -> Vec<u8> {
     let status = error.status();
     let mut headers = HeaderMap::new();
@@ -117,9 +118,12 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
         }
         _ => {}
     }
-    // §4.4: so it is for a version that could not be read.
-    if matches!(error, RequestError::Malformed(name) | RequestError::Repeated(name)
-        if name.eq_ignore_ascii_case("sec-websocket-version"))
+    // §4.4 for a version that is missing or could not be read: 400, because the request is malformed
+    // (§4.2.1), and ours with it, because the client has to learn it.
+    if let RequestError::Missing(name)
+    | RequestError::Malformed(name)
+    | RequestError::Repeated(name) = error
+        && *name == "Sec-WebSocket-Version"
     {
         headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
     }
@@ -135,8 +139,8 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
 ///
 /// # Errors
 ///
-/// [`ResponseError::Status`] if it is not 101: [`body_length`](super::body_length) then tells how to read the
-/// rest. Else the first fault, and the connection must be failed before any frame is read or sent.
+/// [`ResponseError::Status`] if the status is not 101. Then [`body_length`](super::body_length) says how to read
+/// the body. Otherwise the first fault: end the connection before you read or send a frame.
 pub fn check_response(
     response: &Response<()>,
     request: &ClientRequest,
@@ -175,7 +179,7 @@ pub fn check_response(
     Ok(Agreed { protocol: agreed_protocol(headers, request)?, deflate })
 }
 
-/// The extension in use: none, or the one that was offered, with parameters that go with the offer (§4.1 item 5,
+/// The extension in use: none, or the one that was offered, with parameters that go with an offer (§4.1 item 5,
 /// RFC 7692 §5.1).
 fn agreed_deflate(
     headers: &HeaderMap,
@@ -185,14 +189,15 @@ fn agreed_deflate(
     let mut answers = parse_extensions(headers)?.into_iter();
     let Some(answer) = answers.next() else { return Ok(None) };
     let unoffered = |answer: Extension| ResponseError::UnofferedExtension(answer.name().to_owned());
-    let Some(offer) = request.deflate_offer().filter(|_| is_deflate(&answer)) else {
+    let offers = request.deflate_offers();
+    if offers.is_empty() || !is_deflate(&answer) {
         return Err(unoffered(answer));
-    };
-    // It was offered once, so agreeing twice agrees to something else.
+    }
+    // Offers are alternatives: agreeing twice agrees to something else (RFC 7692 §5.1).
     if let Some(answer) = answers.next() {
         return Err(unoffered(answer));
     }
-    check_deflate(&answer, offer).map(Some).map_err(ResponseError::Deflate)
+    check_deflate(&answer, offers).map(Some).map_err(ResponseError::Deflate)
 }
 
 /// The subprotocol in use: none, or one of those offered (§4.1 item 6).
@@ -201,9 +206,9 @@ fn agreed_protocol(
     request: &ClientRequest,
 ) -> Result<Option<String>, ResponseError> {
     const NAME: &str = "Sec-WebSocket-Protocol";
-    let Some(name) = at_most_once(headers, SEC_WEBSOCKET_PROTOCOL, NAME)? else {
-        return Ok(None);
-    };
+    let name = at_most_once(headers, SEC_WEBSOCKET_PROTOCOL, NAME)?;
+    // An empty field chooses none.
+    let Some(name) = name.filter(|name| !name.is_empty()) else { return Ok(None) };
     let name = std::str::from_utf8(name).ok().filter(|name| is_token(name.as_bytes()));
     let name = name.ok_or(ResponseError::Malformed(NAME))?.to_owned();
     if request.protocols().any(|offered| offered == name) {

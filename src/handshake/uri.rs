@@ -4,17 +4,27 @@
 //! ws://host[:port][/path][?query]      the resource name is path and query, "/" if the path is empty
 //! ```
 //!
-//! Strict, because everything here ends up in a request line or a `Host` field: a byte that RFC 3986 does
-//! not allow is refused with its place rather than escaped by guess. The server reads `Host` by the same
-//! [`Authority`]. No error repeats the text of the URI, which may hold a secret.
+//! It is strict, because everything here ends up in a request line or a `Host` field. A byte that RFC 3986 does
+//! not allow is refused, and the error says where it is; nothing is escaped by guess. The server reads `Host`
+//! by the same [`Authority`]. No error repeats the text of the URI, which may hold a secret.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// A valid WebSocket URI.
+/// A valid WebSocket URI (§3).
 ///
-/// The scheme and the host are in lower case, an explicit default port is dropped and the resource name
-/// is never empty, so URIs that mean the same are mostly equal. `Display` gives that form, which parses back.
+/// ```
+/// use bowstring::handshake::Uri;
+///
+/// let uri: Uri = "WSS://Example.com/chat?room=7".parse()?;
+/// assert_eq!((uri.host(), uri.port(), uri.secure()), ("example.com", 443, true));
+/// assert_eq!(uri.resource(), "/chat?room=7");
+/// assert_eq!(uri.to_string(), "wss://example.com/chat?room=7");
+/// # Ok::<(), bowstring::handshake::UriError>(())
+/// ```
+///
+/// The scheme and the host are in lower case, a default port is left out, and the resource name is never empty.
+/// So URIs that mean the same are mostly equal. `Display` gives that form, and it parses back.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     secure: bool,
@@ -26,7 +36,7 @@ pub struct Uri {
     resource: String,
 }
 
-/// Why a text is no WebSocket URI. Places are byte offsets.
+/// Why a text is not a WebSocket URI. Positions are offsets in bytes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum UriError {
@@ -38,7 +48,7 @@ pub enum UriError {
     NoAuthority,
     /// There is a user name or a password before the host.
     Userinfo,
-    /// No host, or none that RFC 3986 §3.2.2 allows, from this byte on.
+    /// There is no host, or RFC 3986 §3.2.2 does not allow it, from this byte on.
     Host(usize),
     /// The port that begins at this byte is not in 1–65535.
     Port(usize),
@@ -64,7 +74,7 @@ impl Uri {
         self.secure
     }
 
-    /// The resource name: what the request line asks for (§3). Always begins with `/`.
+    /// The resource name: the path and query that the request line asks for (§3). It begins with `/`.
     pub fn resource(&self) -> &str {
         &self.resource
     }

@@ -6,12 +6,9 @@
 
 use std::time::Duration;
 
+use super::compression::{self, Deflate};
 use super::overflow::Overflow;
 use crate::handshake::HeadLimits;
-#[cfg(feature = "deflate")]
-use crate::handshake::{DeflateOffer, DeflateParams};
-#[cfg(feature = "deflate")]
-use crate::proto::{Compression, Context, Role};
 use crate::proto::{Limits, Timeouts};
 
 /// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
@@ -36,7 +33,7 @@ pub struct Config {
     /// up the name to the server's answer; a server's are TLS, reading the request, and writing the
     /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
     pub handshake_timeout: Duration,
-    /// How long the head of the peer's request or response may be: 16 KiB and 64 fields.
+    /// How long the head of the peer's request or response may be: 16 KiB and 128 fields.
     pub head: HeadLimits,
     /// How many bytes may wait to be written before sending waits, and reading stops (but that of
     /// a [split](crate::WebSocket::split) socket, whose writers wait alone). One message may go beyond
@@ -48,41 +45,9 @@ pub struct Config {
     /// (§5.5.2). Default `false`.
     pub report_pings: bool,
     /// Whether and how messages are compressed, where the peer agrees (RFC 7692). Default:
-    /// [`Memory::Shared`], level 3, from 128 bytes up.
-    #[cfg(feature = "deflate")]
+    /// [`Memory::Shared`](super::Memory), level 3, from 128 bytes up. Without the feature `deflate`
+    /// it is always `None`.
     pub deflate: Option<Deflate>,
-}
-
-/// How messages are compressed.
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Deflate {
-    /// What a connection may cost.
-    pub memory: Memory,
-    /// How hard to try: 1 (fast) to 9 (small). Default 3.
-    pub level: u8,
-    /// Messages of fewer bytes are sent as they are. Default 128.
-    pub threshold: usize,
-}
-
-/// What the compression of a connection may cost in memory (RFC 7692 §7.1). The README has the
-/// figures.
-#[cfg(feature = "deflate")]
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub enum Memory {
-    /// Each message stands alone, and the engines are lent from a pool of the thread while one is
-    /// under way: an idle connection costs nothing.
-    Shared,
-    /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
-    /// directions: a connection keeps the two windows, of 512 bytes to 32 KiB each, and is lent the
-    /// engines for each message.
-    Window(u8),
-    /// Messages refer back within the largest window, and a connection keeps its engines: the
-    /// smallest messages and the most memory. A compressor that was not used for one to two
-    /// [keep-alive](Timeouts::keep_alive) intervals is given up.
-    Full,
 }
 
 impl Default for Config {
@@ -96,71 +61,7 @@ impl Default for Config {
             high_water: 64 << 10,
             overflow: Overflow::Wait,
             report_pings: false,
-            #[cfg(feature = "deflate")]
-            deflate: Some(Deflate::default()),
-        }
-    }
-}
-
-#[cfg(feature = "deflate")]
-impl Default for Deflate {
-    fn default() -> Self {
-        Self { memory: Memory::Shared, level: 3, threshold: 128 }
-    }
-}
-
-#[cfg(feature = "deflate")]
-impl Deflate {
-    /// What a server agrees to.
-    pub(super) fn allows(&self) -> DeflateParams {
-        let (shared, bits) = self.memory.takeover();
-        DeflateParams {
-            server_no_context_takeover: shared,
-            client_no_context_takeover: shared,
-            server_max_window_bits: bits,
-            client_max_window_bits: bits,
-        }
-    }
-
-    /// What a client offers.
-    pub(super) fn offer(&self) -> DeflateOffer {
-        let (shared, bits) = self.memory.takeover();
-        DeflateOffer {
-            server_no_context_takeover: shared,
-            client_no_context_takeover: shared,
-            server_max_window_bits: (bits < 15).then_some(bits),
-            client_max_window_bits: Some(bits),
-        }
-    }
-
-    /// What the core makes of an agreement.
-    pub(super) fn compression(&self, role: Role, agreed: &DeflateParams) -> Compression {
-        let server = Context {
-            takeover: !agreed.server_no_context_takeover,
-            window_bits: agreed.server_max_window_bits,
-        };
-        let client = Context {
-            takeover: !agreed.client_no_context_takeover,
-            window_bits: agreed.client_max_window_bits,
-        };
-        let (send, receive) = match role {
-            Role::Server => (server, client),
-            Role::Client(_) => (client, server),
-        };
-        let Self { memory, level, threshold } = *self;
-        let pooled = memory != Memory::Full;
-        Compression { send, receive, level, threshold, pooled }
-    }
-}
-
-#[cfg(feature = "deflate")]
-impl Memory {
-    /// Whether messages stand alone, and how large the window is.
-    fn takeover(self) -> (bool, u8) {
-        match self {
-            Self::Shared => (true, 15),
-            Self::Window(bits) => (false, bits.clamp(9, 15)),
-            Self::Full => (false, 15),
+            deflate: compression::by_default(),
         }
     }
 }

@@ -1,11 +1,11 @@
 //! Where randomness comes from: a cryptographic generator, seeded by the operating system and
 //! buffered per thread (§5.3, §10.3).
 
-/// A fresh, unpredictable masking key: the [`KeySource`](crate::proto::KeySource) of every client
-/// that this layer makes.
+/// A new, unpredictable masking key. It is the [`KeySource`](crate::proto::KeySource) of all clients that
+/// this layer makes.
 ///
-/// The generator does not notice a `fork`: a process that goes on in both without `exec` needs a key
-/// source of its own in one of them, for until they seed anew both draw the same keys.
+/// **Danger after `fork`.** If a process goes on in both copies without `exec`, both draw the same keys
+/// for a while. One of them then needs another key source.
 pub fn masking_key() -> [u8; 4] {
     rand::random()
 }

@@ -1,44 +1,69 @@
-//! What becomes of messages for which there is no room.
+//! Back-pressure: what becomes of messages for which there is no room.
 
 use crate::proto::CloseCode;
 
-/// What happens to a message for which there is no room.
+/// What becomes of a message for which there is no room.
 ///
-/// There is no room while more than [`high_water`](crate::net::Config::high_water) bytes wait to be written: the
-/// peer reads more slowly than it is sent to.
+/// There is no room while more than [`high_water`](crate::net::Config::high_water) bytes wait to be
+/// written, because the peer reads more slowly than it is sent to. The policy of a connection is
+/// [`Config::overflow`](crate::net::Config::overflow).
+///
+/// | policy | the message | its sender | good for |
+/// |---|---|---|---|
+/// | `Wait` | is sent later | waits | requests and answers |
+/// | `DropNewest` | is dropped | goes on | samples, typing hints |
+/// | `DropOldest` | takes the place of older ones | goes on | prices, positions |
+/// | `Close` | is not sent | gets [`Error::Overflow`](crate::net::Error::Overflow) | chats, logs |
 ///
 /// ```
-/// use bowstring::{CloseCode, Config, net::Overflow};
+/// use bowstring::net::Overflow;
+/// use bowstring::{CloseCode, Config};
 ///
 /// let mut config = Config::default();
-/// // A client that reads too slowly is disconnected, and may come back.
+/// config.high_water = 256 << 10;
+/// // A client that cannot follow is told to come back later.
 /// config.overflow = Overflow::Close(CloseCode::TRY_AGAIN_LATER);
 /// ```
 ///
-/// With [`Wait`](Self::Wait), the default, senders wait. With the other policies no message makes its sender
-/// wait. At most `high_water` bytes and one message are kept then, and with [`DropOldest`](Self::DropOldest)
-/// as much again. Dropped messages are [counted](crate::net::Writer::dropped).
+/// With `Wait` nothing is lost, and memory is bounded because the sender is as slow as the peer. With
+/// the others nobody waits. A connection then keeps at most `high_water` bytes and one message; with
+/// `DropOldest` twice that. Dropped messages are [counted](crate::net::Writer::dropped).
 ///
-/// These rules hold for each policy:
+/// Some calls choose for themselves:
 ///
-/// - Pings, pongs and close frames are exempt, because they are few and short. They are never dropped.
-/// - A [part](crate::net::Writer::feed_part) of a message waits for room, because a message is nothing without
-///   it. `flush` and `close` wait until all is written.
 /// - `try_send` never waits and drops nothing: it gives the message back.
-/// - Sending a message while another is sent in parts is [`Misuse`](crate::net::Error::Misuse) (§5.4). What a
-///   topic publishes meanwhile waits for the end of that message; the policy applies to it, too.
+/// - `send_now` and topics never wait either. They take `Wait` for `DropNewest`.
+///
+/// Whatever the policy:
+///
+/// - Pings, pongs and close frames are never dropped, and never close the connection. Only `send` and
+///   `feed` wait with them, where the policy is `Wait`.
+/// - A [part](crate::net::Writer::feed_part) of a message waits until there is room, because a message
+///   cannot do without one. So do `flush` and `close`.
+/// - To send a message while another is under way in parts is [`Misuse`](crate::net::Error::Misuse)
+///   (§5.4). What a topic publishes meanwhile waits for the end of that message. The policy decides
+///   where more than `high_water` bytes wait.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Overflow {
     /// Sending waits until there is room.
     #[default]
     Wait,
-    /// The message is dropped, and its sender gets no error. For data where the old is worth more.
+    /// The message is dropped: what is old is worth more.
     DropNewest,
-    /// Messages that wait are dropped, oldest first, until there is room. What is framed already stays. For
-    /// data where the new is worth more, such as prices or positions.
+    /// Messages that wait are dropped, oldest first, until there is room: what is new is worth more.
+    /// Bytes that are framed already stay.
     DropOldest,
-    /// The connection is closed with this code, for instance 1008 or 1013. The sender gets
-    /// [`Error::Overflow`](crate::net::Error::Overflow). A code that must not be sent counts as 1008.
+    /// The connection is closed with this code, for instance 1008 or 1013, and the sender is told. A
+    /// code that must not be sent counts as 1008.
     Close(CloseCode),
+}
+
+/// What became of a message that was [sent without waiting](crate::net::Writer::send_now).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// It goes out. With [`Overflow::DropOldest`] a newer message may still take its place.
+    Queued,
+    /// There was no room. It was dropped, and [counted](crate::net::Writer::dropped).
+    Dropped,
 }

@@ -14,22 +14,19 @@ pub enum TlsError {
     Expired,
     /// The server's certificate is not valid yet.
     NotYetValid,
-    /// The server's certificate was issued by nobody who is trusted: by an unknown authority, by one
-    /// that is none, or by itself.
+    /// The server's certificate was not issued by a trusted authority.
     UnknownIssuer,
-    /// A signature is false: the certificate was made in the name of somebody trusted without their
-    /// key, or the server has not the certificate's key.
+    /// A signature is false. The certificate was forged, or the server does not have its key.
     BadSignature,
-    /// The server's certificate is an authority's own, not a server's; so are many that vouch for
-    /// themselves.
+    /// The server's certificate is that of an authority, not of a server. Many self-signed certificates are so.
     Authority,
     /// The server's certificate was revoked.
     Revoked,
-    /// The host of the URI is neither a name that can stand in a certificate nor an IP address.
+    /// The host of the URI is not an IP address and not a name that a certificate can have.
     Host,
     /// Another protocol than HTTP/1.1 was agreed on (RFC 7301).
     Protocol,
-    /// Nobody is trusted: no root certificate was found, or none could be read.
+    /// There are no trusted roots: no root certificate was found, or none could be read.
     NoRoots,
     /// The address is not a `wss://` URI (§3).
     Scheme,

@@ -1,4 +1,4 @@
-//! What the sending methods take: anything that can be said, by value or by reference.
+//! What the sending methods take: everything that can be sent, by value or by reference.
 
 use bytes::Bytes;
 use bytestring::ByteString;
@@ -7,12 +7,14 @@ use super::close::Close;
 use super::message::{CloseFrame, Event, Message};
 use super::prepared::Prepared;
 
-/// Whatever can be said: what the sending methods take, by value or by reference.
+/// Everything that can be sent. The sending methods take it by value or by reference.
+///
+/// `str`, `String` and `ByteString` are text; `[u8]`, `Vec<u8>` and `Bytes` are binary.
 pub trait AsEvent {
-    /// The same, lent.
+    /// The event, lent.
     fn as_event(&self) -> Event<'_>;
 
-    /// The same with its frames, if they were made in advance.
+    /// The prepared message, if this is one: its frames were made before.
     fn as_prepared(&self) -> Option<&Prepared> {
         None
     }

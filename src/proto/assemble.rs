@@ -13,7 +13,7 @@ use super::error::Violation;
 use super::frame::Piece;
 use super::header::Header;
 use super::message::{Event, Message};
-use super::message_buffer::Buffer;
+use super::message_buffer::MessageBuffer;
 use super::opcode::Opcode;
 use super::utf8::Text;
 
@@ -46,7 +46,7 @@ enum Store {
     #[default]
     Empty,
     Text(Text),
-    Binary(Buffer),
+    Binary(MessageBuffer),
 }
 
 impl Assembler {
@@ -153,7 +153,7 @@ impl Assembler {
         if let Store::Empty = self.store {
             self.store = match self.under_way {
                 Some(Kind::Text) => Store::Text(Text::default()),
-                _ => Store::Binary(Buffer::lend(to_come)),
+                _ => Store::Binary(MessageBuffer::lend(to_come)),
             };
         }
     }
@@ -173,6 +173,13 @@ impl Assembler {
         }
         let room = to_come.min(data.capacity() - data.len());
         Some(data.limit(room))
+    }
+
+    /// The last bytes that were gathered, if they were [put there](Self::room) from outside.
+    pub(super) fn last(&mut self, len: usize) -> &mut [u8] {
+        let Store::Binary(buffer) = &mut self.store else { return &mut [] };
+        let start = buffer.len().saturating_sub(len);
+        &mut buffer[start..]
     }
 
     /// Ends the message whose pieces were gathered, if there were any.

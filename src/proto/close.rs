@@ -1,7 +1,7 @@
 //! Close frames, status codes, and the states of a closing connection (§5.5.1, §7).
 //!
-//! Whether a close frame was *sent* and whether one was *received* is all there is to know; the
-//! [`State`] is computed from these two facts and from the end of TCP, so no illegal state exists.
+//! The [`State`] follows from three facts: whether a close frame was *sent*, whether one was *received*, and
+//! whether TCP has ended.
 //!
 //! | sent | received | state | what happens next |
 //! |---|---|---|---|
@@ -12,9 +12,10 @@
 //! | failed | any | closing | the violation's code was sent; nothing more is read; we end TCP (§7.1.7) |
 //! | any | any | closed | TCP has ended |
 //!
-//! Sending anything after our close frame is refused; whatever arrives behind the peer's is dropped. A
-//! ping that crosses our close frame gets no pong either: §5.5.2 would have one, but §5.5.1 lets the
-//! peer stop reading at a close frame, and peers that do read on take what follows one for an error.
+//! After our close frame nothing can be sent. What arrives after the peer's is dropped.
+//!
+//! A ping that arrives after our close frame gets no pong. §5.5.2 asks for one, but §5.5.1 lets the peer stop
+//! reading at our close frame, and many peers take what follows it for an error.
 
 use super::close_code::CloseCode;
 use super::error::{Misuse, Violation};
@@ -36,7 +37,7 @@ pub(super) const MAX_REASON: usize = 123;
 /// What a close frame says, lent (§5.5.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Close<'a> {
-    /// Why.
+    /// Why the connection ends.
     pub code: CloseCode,
     /// A text for developers, not for users (§5.5.1). At most 123 bytes.
     pub reason: &'a str,

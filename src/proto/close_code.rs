@@ -2,19 +2,28 @@
 
 use std::fmt;
 
-/// A status code: why a connection ends (§7.4). Any `u16`; [`may_be_sent`](Self::may_be_sent) tells
-/// those that are legal on the wire.
+/// A status code: why a connection ends (§7.4).
+///
+/// It can be any `u16`. [`may_be_sent`](Self::may_be_sent) says whether it is legal on the wire.
+///
+/// ```
+/// use bowstring::CloseCode;
+///
+/// assert_eq!(CloseCode::NORMAL, 1000);
+/// assert!(CloseCode::new(4000).may_be_sent());
+/// assert!(!CloseCode::ABNORMAL.may_be_sent());
+/// ```
 #[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct CloseCode(u16);
 
 impl CloseCode {
     /// 1000: the purpose of the connection is fulfilled.
     pub const NORMAL: Self = Self(1000);
-    /// 1001: a server goes down, or a browser leaves the page.
+    /// 1001: the server shuts down, or the browser leaves the page.
     pub const GOING_AWAY: Self = Self(1001);
     /// 1002: the peer broke the protocol.
     pub const PROTOCOL_ERROR: Self = Self(1002);
-    /// 1003: a kind of data that this endpoint does not take.
+    /// 1003: a kind of data that this endpoint does not accept.
     pub const UNSUPPORTED_DATA: Self = Self(1003);
     /// 1005: stands for a close frame without a code; never sent.
     pub const NO_STATUS: Self = Self(1005);
@@ -22,13 +31,13 @@ impl CloseCode {
     pub const ABNORMAL: Self = Self(1006);
     /// 1007: data that does not fit its type, such as text that is not UTF-8.
     pub const INVALID_PAYLOAD: Self = Self(1007);
-    /// 1008: a message that breaks a policy, where no other code fits.
+    /// 1008: a message that breaks a policy, if no other code fits.
     pub const POLICY_VIOLATION: Self = Self(1008);
     /// 1009: a message too big to process.
     pub const MESSAGE_TOO_BIG: Self = Self(1009);
     /// 1010: the server did not agree to an extension that the client needs; sent by clients.
     pub const MANDATORY_EXTENSION: Self = Self(1010);
-    /// 1011: something unexpected kept this endpoint from going on.
+    /// 1011: an unexpected condition kept this endpoint from going on.
     pub const INTERNAL_ERROR: Self = Self(1011);
     /// 1012: the service restarts (registered with IANA after the RFC).
     pub const SERVICE_RESTART: Self = Self(1012);
@@ -49,13 +58,15 @@ impl CloseCode {
         self.0
     }
 
-    /// Whether a close frame may carry this code (§7.4): 1000–1003 and 1007–1014, which have a
-    /// meaning, 3000–3999 of libraries and frameworks, and 4000–4999 of applications.
+    /// Whether a close frame may have this code (§7.4).
+    ///
+    /// These are 1000–1003 and 1007–1014, which have a meaning, 3000–3999 for libraries, and 4000–4999 for
+    /// applications.
     pub const fn may_be_sent(self) -> bool {
         matches!(self.0, 1000..=1003 | 1007..=1014 | 3000..=4999)
     }
 
-    /// Whether a new connection to the same server may go well, after a pause that grows (§7.2.3).
+    /// Whether a new connection to the same server may succeed, after a pause that grows (§7.2.3).
     ///
     /// True for 1001 (the server goes down), 1006 (the connection was lost), 1011 (the server
     /// failed), 1012 (it restarts), 1013 (it is overloaded) and 1014 (a gateway failed). With every

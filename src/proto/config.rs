@@ -4,34 +4,46 @@ use std::time::Duration;
 
 use super::deflate::Compression;
 
-/// Everything a [`Connection`](super::Connection) can be told.
+/// The settings of a [`Connection`](super::Connection).
+///
+/// ```
+/// use std::time::Duration;
+/// use bowstring::proto::ProtocolConfig;
+///
+/// let mut config = ProtocolConfig::default();
+/// config.limits.max_message_size = 64 * 1024;
+/// config.timeouts.keep_alive = Some(Duration::from_secs(20));
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ProtocolConfig {
-    /// What is taken from the peer.
+    /// What is accepted from the peer.
     pub limits: Limits,
-    /// How long the peer is waited for.
+    /// How long to wait for the peer.
     pub timeouts: Timeouts,
     /// permessage-deflate, if the opening handshake agreed on it (RFC 7692). Without the feature
     /// `deflate` it is always `None`.
     pub compression: Option<Compression>,
 }
 
-/// What is taken from the peer (§10.4). All are checked when a frame's header arrives, before any
-/// of its payload is stored; the length of a compressed message also while it is inflated.
+/// What is accepted from the peer (§10.4).
+///
+/// All limits are checked when the header of a frame arrives, before any payload is stored. The length of
+/// a compressed message is checked while it is inflated, too.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Limits {
-    /// The longest message in bytes, this length included. Default 16 MiB.
+    /// The longest message in bytes. Default 16 MiB. A longer one ends the connection with 1009.
     pub max_message_size: usize,
-    /// The longest frame in bytes, this length included; `None` (the default) leaves it to
-    /// `max_message_size`.
+    /// The longest frame in bytes. `None`, the default, leaves it to `max_message_size`. A longer one ends
+    /// the connection with 1009.
     pub max_frame_size: Option<usize>,
-    /// The most frames one message may come in; empty ones count. Default 131,072.
+    /// The most frames that one message may have; empty ones count. Default 131,072. More of them end the
+    /// connection with 1008.
     pub max_fragments: u32,
-    /// Whether text messages are taken; if not, one ends the connection with 1003. Default `true`.
+    /// Whether text messages are accepted. If not, one ends the connection with 1003. Default `true`.
     pub accept_text: bool,
-    /// Whether binary messages are taken; if not, one ends the connection with 1003. Default `true`.
+    /// Whether binary messages are accepted. If not, one ends the connection with 1003. Default `true`.
     pub accept_binary: bool,
 }
 
@@ -47,13 +59,13 @@ impl Default for Limits {
     }
 }
 
-/// The same, as it is looked at: smaller, for each connection has it.
+/// The limits in the form that is checked. It is smaller, because each connection has it.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) max_message_size: usize,
     pub(super) max_frame_size: usize,
     pub(super) max_fragments: u32,
-    /// From which length on a message cannot go the [short way](super::plain): 0 if none can.
+    /// The length from which on a message cannot take the [short path](super::plain). 0 if none can.
     pub(super) too_long: u16,
     pub(super) accept_text: bool,
     pub(super) accept_binary: bool,
@@ -80,16 +92,16 @@ impl From<Limits> for Bounds {
     }
 }
 
-/// How long the peer is waited for, in steps of a millisecond; 49 days and more are for ever.
+/// How long to wait for the peer, in steps of a millisecond. 49 days or more mean for ever.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Timeouts {
-    /// How long the peer may be quiet before it is sent a ping (§5.5.2); `None` never pings.
-    /// Default `None` here, 20 s in the tokio layer.
+    /// How long the peer may be silent before it gets a ping (§5.5.2). `None` never pings. Default: `None`
+    /// in [`ProtocolConfig`], 20 s in the tokio layer.
     pub keep_alive: Option<Duration>,
-    /// How long after such a ping went out anything must have come back. Default 20 s.
+    /// How long to wait for any byte after such a ping. Then the connection is given up. Default 20 s.
     pub pong: Duration,
-    /// How long the closing handshake may take from our close frame to the end of TCP (§7.1.1).
+    /// How long the closing handshake may take, from our close frame to the end of TCP (§7.1.1).
     /// Default 5 s.
     pub close: Duration,
 }

@@ -14,7 +14,7 @@ use std::sync::OnceLock;
 
 use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
 
-use super::engines::{self, Buffers, with_buffer};
+use super::engines::{self, PIECE, with_buffer, with_piece};
 use super::error::Violation;
 use super::frame::RSV1;
 use super::framed::Framed;
@@ -32,9 +32,8 @@ pub struct Compression {
     pub level: u8,
     /// Messages of fewer bytes are sent as they are.
     pub threshold: usize,
-    /// Whether a direction with takeover keeps its window alone between messages, and gives its
-    /// engine back to the thread: an idle connection so holds at most two windows, and each message
-    /// begins with copying one.
+    /// Whether a direction with takeover keeps only its window between messages, and gives its engine back to
+    /// the thread. Then an idle connection holds at most two windows, and each message begins with copying one.
     pub pooled: bool,
 }
 
@@ -46,9 +45,6 @@ pub struct Context {
     /// The base-2 logarithm of how far: 8–15.
     pub window_bits: u8,
 }
-
-/// How many bytes are inflated, or added to what is compressed, at a time.
-const PIECE: usize = 16 << 10;
 
 /// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
@@ -154,8 +150,7 @@ impl Inflater {
             kept.note(piece, *context);
             take(piece, *inflated)
         };
-        with_buffer(Buffers::inflated, |buffer| {
-            buffer.resize(PIECE, 0);
+        with_piece(|buffer| {
             inflate(&mut engine, bytes, buffer, &mut take)?;
             if !last {
                 return Ok(());
@@ -265,8 +260,7 @@ impl Deflater {
             self.ratio.wire += plain.len() as u64;
             return frame(plain, false);
         }
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, true, buffer);
             let smaller = buffer.len() < plain.len();
             if smaller {
@@ -287,8 +281,7 @@ impl Deflater {
     }
 
     /// The compressed frame of a message that is sent to many, made by the first who needs it, at its
-    /// level. Nothing if the message goes out as it is. For those whose messages
-    /// [stand alone](Self::stands_alone).
+    /// level. Nothing if the message goes out as it is. It refers to no earlier message.
     pub(super) fn share<'p>(
         &mut self,
         opcode: Opcode,
@@ -298,11 +291,18 @@ impl Deflater {
         let framed = if self.passes(plain) {
             None
         } else {
-            frames.get(opcode, self.context.window_bits, || {
+            // A sender may always begin anew (RFC 7692 §7.2.1), which needs nobody's consent.
+            self.forget();
+            let framed = frames.get(opcode, self.context.window_bits, || {
                 let mut deflated = Vec::new();
                 self.compress(plain, true, &mut deflated);
+                self.give();
                 (deflated.len() < plain.len()).then_some(deflated)
-            })
+            });
+            if framed.is_some() {
+                self.kept.note(plain, self.context);
+            }
+            framed
         };
         self.ratio.plain += plain.len() as u64;
         self.ratio.wire += framed.map_or(plain, Framed::payload).len() as u64;
@@ -312,8 +312,7 @@ impl Deflater {
     /// Compresses the next part of a message and gives it to `frame`; `last` ends the message.
     pub(super) fn part(&mut self, plain: &[u8], last: bool, frame: impl FnOnce(&[u8])) {
         self.ratio.plain += plain.len() as u64;
-        with_buffer(Buffers::deflated, |buffer| {
-            buffer.clear();
+        with_buffer(|buffer| {
             self.compress(plain, last, buffer);
             self.kept.note(plain, self.context);
             self.ratio.wire += buffer.len() as u64;
@@ -325,10 +324,15 @@ impl Deflater {
     /// with an empty window then, which needs nobody's consent. Not to be called within a message.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
-            self.give();
-            if let Kept::Window(window) = &mut self.kept {
-                *window = Vec::new();
-            }
+            self.forget();
+        }
+    }
+
+    /// Gives up what stays between messages.
+    fn forget(&mut self) {
+        self.give();
+        if let Kept::Window(window) = &mut self.kept {
+            *window = Vec::new();
         }
     }
 

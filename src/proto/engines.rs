@@ -2,75 +2,71 @@
 //! through which messages leave them.
 //!
 //! An engine takes longer to make than to use for a short message, and between messages most
-//! connections need none.
-
-use std::cell::RefCell;
+//! connections need none. The lists are thread-locals, because connections know nothing of each other.
 
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
+
+use super::free_list::{FreeList, Weight};
+use super::memory;
 
 /// The smallest window that the engine can keep within: it makes 8 bits into 9.
 pub(super) const SMALLEST: u8 = 9;
 
-/// How many engines of a kind.
+/// How many bytes are inflated, or added to what is compressed, at a time.
+pub(super) const PIECE: usize = 16 << 10;
+
+/// How many engines of a kind a thread keeps, and how many pieces.
 const KEPT: usize = 4;
 
-/// What is larger than that most messages need not; it is not kept.
-const LARGEST: usize = 256 << 10;
-
 thread_local! {
-    static INFLATES: RefCell<Vec<Inflate>> = const { RefCell::new(Vec::new()) };
-    static DEFLATES: RefCell<Vec<Lent>> = const { RefCell::new(Vec::new()) };
-    static BUFFERS: RefCell<Buffers> = const { RefCell::new(Buffers::new()) };
+    static INFLATES: FreeList<Inflate> = const { FreeList::new(KEPT) };
+    static DEFLATES: FreeList<Spare> = const { FreeList::new(KEPT) };
+    /// Of `PIECE` bytes, whatever is in them: they are cleared once, not for each message.
+    static PIECES: FreeList<Vec<u8>> = const { FreeList::new(KEPT * PIECE) };
 }
 
 /// A compressor that waits for the next who wants one just like it.
-struct Lent {
+struct Spare {
     window_bits: u8,
     level: u8,
     engine: Box<Deflate>,
 }
 
-/// Where messages pass through on their way out of an engine.
-pub(super) struct Buffers {
-    /// Of one length, whatever is in it: cleared once, not for each message.
-    inflated: Vec<u8>,
-    deflated: Vec<u8>,
-}
-
-impl Buffers {
-    const fn new() -> Self {
-        Self { inflated: Vec::new(), deflated: Vec::new() }
-    }
-
-    pub(super) fn inflated(&mut self) -> &mut Vec<u8> {
-        &mut self.inflated
-    }
-
-    pub(super) fn deflated(&mut self) -> &mut Vec<u8> {
-        &mut self.deflated
+/// One of `KEPT`.
+impl Weight for Inflate {
+    fn weight(&self) -> usize {
+        1
     }
 }
 
-/// Lends one of the thread's buffers.
-pub(super) fn with_buffer<T>(
-    which: fn(&mut Buffers) -> &mut Vec<u8>,
-    work: impl FnOnce(&mut Vec<u8>) -> T,
-) -> T {
-    let mut buffer = BUFFERS.with_borrow_mut(|buffers| std::mem::take(which(buffers)));
+/// One of `KEPT`.
+impl Weight for Spare {
+    fn weight(&self) -> usize {
+        1
+    }
+}
+
+/// Lends a piece of memory for inflated bytes.
+pub(super) fn with_piece<T>(work: impl FnOnce(&mut [u8]) -> T) -> T {
+    let mut piece = PIECES.with(FreeList::take).unwrap_or_else(|| vec![0; PIECE]);
+    let done = work(&mut piece);
+    PIECES.with(|kept| kept.give(piece));
+    done
+}
+
+/// Lends an empty buffer for a compressed message.
+pub(super) fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
+    let mut buffer = memory::take();
     let done = work(&mut buffer);
-    if buffer.capacity() <= LARGEST {
-        BUFFERS.with_borrow_mut(|buffers| *which(buffers) = buffer);
-    }
+    memory::give(buffer);
     done
 }
 
 /// A compressor that has just said what is in `window`.
 pub(super) fn lend_deflate(window_bits: u8, level: u8, window: &[u8]) -> Box<Deflate> {
-    let lent = DEFLATES.with_borrow_mut(|kept| {
-        let fits = |lent: &Lent| lent.window_bits == window_bits && lent.level == level;
-        kept.iter().rposition(fits).map(|i| kept.swap_remove(i).engine)
-    });
-    let mut engine = lent.unwrap_or_else(|| {
+    let like_it = |spare: &Spare| (spare.window_bits, spare.level) == (window_bits, level);
+    let kept = DEFLATES.with(|kept| kept.take_best(|spare| like_it(spare).then_some(())));
+    let mut engine = kept.map(|spare| spare.engine).unwrap_or_else(|| {
         // A smaller window with as much memory for the rest would waste it. More than 6 shrinks no
         // message further, and has to be cleared for each.
         let mem_level = i32::from(window_bits.saturating_sub(7)).clamp(1, 6);
@@ -92,12 +88,7 @@ pub(super) fn lend_deflate(window_bits: u8, level: u8, window: &[u8]) -> Box<Def
 /// Takes a compressor for the next who wants one just like it.
 pub(super) fn give_deflate(window_bits: u8, level: u8, mut engine: Box<Deflate>) {
     engine.reset();
-    DEFLATES.with_borrow_mut(|kept| {
-        if kept.len() == KEPT {
-            kept.remove(0);
-        }
-        kept.push(Lent { window_bits, level, engine });
-    });
+    DEFLATES.with(|kept| kept.give(Spare { window_bits, level, engine }));
 }
 
 /// An engine to keep, with no more of a window than is needed.
@@ -108,7 +99,7 @@ pub(super) fn new_inflate(window_bits: u8) -> Inflate {
 /// One that has just heard what is in `window`.
 pub(super) fn lend_inflate(window: &[u8]) -> Inflate {
     // These are shared among all, so they have the window that suits them all.
-    let mut engine = INFLATES.with_borrow_mut(Vec::pop).unwrap_or_else(|| new_inflate(15));
+    let mut engine = INFLATES.with(FreeList::take).unwrap_or_else(|| new_inflate(15));
     if !window.is_empty() {
         let set = engine.set_dictionary(window);
         debug_assert!(set.is_ok(), "{set:?}");
@@ -119,9 +110,5 @@ pub(super) fn lend_inflate(window: &[u8]) -> Inflate {
 /// Takes one back.
 pub(super) fn give_inflate(mut engine: Inflate) {
     engine.reset(false);
-    INFLATES.with_borrow_mut(|kept| {
-        if kept.len() < KEPT {
-            kept.push(engine);
-        }
-    });
+    INFLATES.with(|kept| kept.give(engine));
 }

@@ -1,8 +1,8 @@
 //! What can go wrong, sorted by whose fault it is.
 //!
-//! A [`Violation`] is the peer's: it ends the connection, and its [`code`](Violation::code) tells
-//! the peer why (§7.1.7, §7.4.1). A [`Misuse`] is the caller's: nothing was framed, nothing reaches
-//! the wire, and the connection goes on. The end of a connection is no error.
+//! A [`Violation`] is the peer's. It ends the connection, and its [`code`](Violation::code) tells the peer why
+//! (§7.1.7, §7.4.1). A [`Misuse`] is the caller's. Nothing was framed, and the connection goes on. A clean end
+//! is no error.
 
 use std::error::Error;
 use std::fmt;
@@ -31,7 +31,7 @@ pub enum Violation {
     FragmentedControl,
     /// A continuation frame came with no message to continue.
     UnexpectedContinuation,
-    /// A new message began before the one under way was finished.
+    /// A new message began before the last one had ended.
     ExpectedContinuation,
     /// A text message is not UTF-8.
     InvalidUtf8 {
@@ -53,8 +53,8 @@ pub enum Violation {
     },
     /// A message grew past [`max_message_size`](super::Limits::max_message_size).
     MessageTooLarge {
-        /// Its length in bytes, as far as it was known: what its fragments have declared so far; of a
-        /// compressed one, what has been inflated.
+        /// Its length in bytes as far as it was known: what its fragments have declared so far. Of a compressed
+        /// message: what was inflated so far.
         len: u64,
         /// The limit in bytes.
         limit: usize,
@@ -163,9 +163,9 @@ pub enum Misuse {
     },
     /// This status code must not be sent (§7.4).
     InvalidCloseCode(u16),
-    /// A message was sent, or begun, while another is being sent in parts (§5.4).
+    /// A message was sent while another is sent in parts (§5.4).
     Unfinished,
-    /// A part was text in a binary message, or the other way round (§5.4).
+    /// A part was text in a binary message, or binary in a text message (§5.4).
     KindChanged,
 }
 

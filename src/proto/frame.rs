@@ -8,6 +8,7 @@
 use super::error::Violation;
 use super::header::Header;
 use super::mask::Mask;
+use super::memory;
 use super::opcode::Opcode;
 
 /// The reserved bit that marks a compressed message, on its first frame (RFC 7692 §6).
@@ -146,7 +147,7 @@ pub(super) fn write(
     payload: &[u8],
     out: &mut Vec<u8>,
 ) {
-    out.reserve(Header::MAX_LEN + payload.len());
+    memory::reserve(out, Header::MAX_LEN + payload.len());
     Header { fin, rsv, opcode, mask: key, len: payload.len() as u64 }.write(out);
     let start = out.len();
     out.extend_from_slice(payload);

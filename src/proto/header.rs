@@ -8,10 +8,9 @@
 //!   1   3      4       1      7       if 126     if 127       if MASK
 //! ```
 //!
-//! [`Header::parse`] and [`Header::write`] are a total round trip: what one accepts, the other
-//! produces, byte for byte, because a length has just one legal encoding. The rules that hold for
-//! every frame, whoever sent it, are enforced here; those that depend on the role, the negotiated
-//! extensions or the frame before are the receiver's.
+//! [`Header::parse`] and [`Header::write`] are a round trip: what one accepts, the other produces, byte for
+//! byte, because a length has one legal encoding. Rules that hold for every frame are enforced here. Rules
+//! that depend on the role, the extensions or the frame before are enforced by the receiver.
 
 use super::error::Violation;
 use super::opcode::Opcode;
@@ -19,15 +18,15 @@ use super::opcode::Opcode;
 /// One frame's header (§5.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Header {
-    /// The last fragment of its message, or the only one.
+    /// Whether this is the last fragment of its message, or the only one.
     pub fin: bool,
     /// The three reserved bits, RSV1 the highest: `0b100`, `0b010`, `0b001`.
     pub rsv: u8,
-    /// What the payload is.
+    /// What the payload means.
     pub opcode: Opcode,
-    /// The masking key: on every frame of a client and none of a server (§5.1).
+    /// The masking key. Each frame of a client has one, and none of a server (§5.1).
     pub mask: Option<[u8; 4]>,
-    /// The payload's length in bytes: at most 2^63 - 1, and at most 125 on control frames.
+    /// The length of the payload in bytes: at most 2^63 - 1, and at most 125 in control frames.
     pub len: u64,
 }
 
@@ -35,14 +34,16 @@ impl Header {
     /// The longest a header can be, in bytes.
     pub const MAX_LEN: usize = 14;
 
-    /// Reads the header at the front of `bytes`, and says how many bytes it took; `None` if more
-    /// bytes are needed.
+    /// Reads the header at the front of `bytes`. Gives its length in bytes, too. `None` means that more bytes
+    /// are needed.
     ///
     /// # Errors
     ///
-    /// As soon as the field that breaks a rule is whole, which is often before the header is: a
-    /// reserved opcode (§5.2), a control frame that is fragmented or longer than
-    /// 125 bytes (§5.5), a length not in its shortest form or above 2^63 - 1 (§5.2).
+    /// The rule that the header breaks, as soon as that field is complete:
+    ///
+    /// - a reserved opcode (§5.2),
+    /// - a control frame that is fragmented or longer than 125 bytes (§5.5),
+    /// - a length that is not in its shortest form, or above 2^63 - 1 (§5.2).
     #[inline]
     pub fn parse(bytes: &[u8]) -> Result<Option<(Self, usize)>, Violation> {
         let Some((&first, after_first)) = bytes.split_first() else { return Ok(None) };
@@ -96,8 +97,8 @@ impl Header {
 
     /// Appends the header to `out`, its length in the shortest form.
     ///
-    /// The fields are the caller's to keep legal: bits of `rsv` above the third are dropped, and
-    /// nothing else is checked.
+    /// It is up to you that the fields are legal. Bits of `rsv` above the third are dropped; nothing else is
+    /// checked.
     // Most of its fields are known where it is called.
     #[inline(always)]
     pub fn write(&self, out: &mut Vec<u8>) {

@@ -1,13 +1,22 @@
-//! Masking: XOR with a four-byte key that rolls over the payload (§5.3).
+//! Masking: XOR with a key of four bytes, repeated over the payload (§5.3).
 //!
-//! Masking and unmasking are the same operation. A [`Mask`] remembers where in its key it stands, so
-//! a payload may pass in any pieces. It works in words of eight bytes, which the compiler turns into
-//! the widest vectors the target has; nothing here is unsafe or written per architecture.
+//! It works in words of eight bytes. The compiler turns them into the widest vectors of the target, so
+//! nothing here is unsafe or written per architecture.
 
-/// A masking key and the place in it that the next byte of payload meets.
+/// A masking key, and the position in it for the next byte of payload (§5.3).
+///
+/// Masking and unmasking are the same operation. The payload may come in any pieces.
+///
+/// ```
+/// use bowstring::proto::Mask;
+///
+/// let mut payload = *b"Hello";
+/// Mask::new([0x37, 0xfa, 0x21, 0x3d]).apply(&mut payload);
+/// assert_eq!(payload, [0x7f, 0x9f, 0x4d, 0x51, 0x58]); // §5.7
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mask {
-    /// Rotated so that its first byte is always the next to be used.
+    /// Rotated, so that its first byte is always the next to be used.
     key: [u8; 4],
 }
 

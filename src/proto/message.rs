@@ -80,7 +80,7 @@ pub enum Message {
 /// What a close frame says, owned (§5.5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFrame {
-    /// Why.
+    /// Why the connection ends.
     pub code: CloseCode,
     /// A text for logs, not for users. At most 123 bytes.
     pub reason: ByteString,

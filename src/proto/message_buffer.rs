@@ -1,66 +1,56 @@
-//! The memory of large messages, kept by the thread for the next ones.
+//! The bytes of a message that arrives in pieces.
 //!
-//! An allocator gives a megabyte back to the system, and takes it page by page again: that costs more
-//! than the message. So a thread keeps up to [`KEPT`] buffers of at most [`LARGEST`] bytes. A peer
-//! that begins a large message and stalls would hold one for next to nothing: no more than [`MOST`]
-//! bytes are lent at a time, by all threads together.
+//! A large one uses [memory](super::memory) that the thread keeps, and gives it back when the last
+//! owner of the message drops it.
 
-use std::cell::{Cell, RefCell};
 use std::ops::{Deref, DerefMut};
-use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bytes::Bytes;
 
-/// What is smaller is the allocator's business.
-const SMALLEST: usize = 64 << 10;
-const LARGEST: usize = 1 << 20;
-const KEPT: usize = 4;
-const MOST: usize = 16 << 20;
+use super::memory::{self, LARGE, Loan};
 
-static LENT: AtomicUsize = AtomicUsize::new(0);
-
-thread_local! {
-    static SPARE: RefCell<Vec<Vec<u8>>> = const { RefCell::new(Vec::new()) };
-    /// Whether this thread ever asked for a buffer: one that only drops messages keeps none.
-    static RECEIVES: Cell<bool> = const { Cell::new(false) };
-}
-
-/// A buffer that goes back to the thread when it is dropped, if it is worth it.
+/// A buffer that goes back to the thread when it is dropped, if it is worth keeping.
 #[derive(Debug, Default)]
-pub(super) struct Buffer {
+pub(super) struct MessageBuffer {
     data: Vec<u8>,
-    /// How much of [`LENT`] it is.
-    lent: usize,
+    /// Its memory is lent as long as the message is not whole. Boxed, because every connection has room
+    /// for a message buffer.
+    loan: Option<Box<Loan>>,
 }
 
-impl Buffer {
-    /// An empty buffer for so many bytes, which may or may not have room for them.
+impl MessageBuffer {
+    /// An empty buffer for a message of which so many bytes are to come, or `u64::MAX` if that is not
+    /// known. It may or may not have room for them.
     pub(super) fn lend(len: u64) -> Self {
-        if len < SMALLEST as u64 {
+        if len < LARGE as u64 {
             return Self::default();
         }
-        RECEIVES.set(true);
-        let data = SPARE.with_borrow_mut(Vec::pop).unwrap_or_default();
-        let lent = data.capacity();
-        let buffer = Self { data, lent };
-        if LENT.fetch_add(lent, Ordering::Relaxed) + lent > MOST {
-            // Dropped, it goes back to where it was.
-            return Self::default();
+        let len =
+            if len == u64::MAX { None } else { Some(usize::try_from(len).unwrap_or(usize::MAX)) };
+        match memory::lend(len) {
+            Some((data, loan)) => Self { data, loan: Some(Box::new(loan)) },
+            None => Self::default(),
         }
-        buffer
     }
 
-    /// Its bytes, for somebody to keep; the memory comes back when they are dropped.
+    /// Its bytes, for somebody to keep. The memory comes back when they are dropped.
     pub(super) fn into_bytes(mut self) -> Bytes {
-        // One that was lent can be far too large to be given away.
-        if self.data.len() < SMALLEST && self.is_worth_it() {
-            return Bytes::copy_from_slice(&self.data);
+        let (len, room) = (self.data.len(), self.data.capacity());
+        if room / 2 > len {
+            // It is far too large to be given away.
+            if !memory::is_worth_keeping(room) {
+                self.data.shrink_to_fit();
+            } else if len < LARGE {
+                return Bytes::copy_from_slice(&self.data);
+            } else {
+                let mut smaller = Self::default();
+                memory::reserve(&mut smaller.data, len);
+                smaller.data.extend_from_slice(&self.data);
+                self = smaller;
+            }
         }
-        if self.data.capacity() / 2 > self.data.len() {
-            self.data.shrink_to_fit();
-        }
-        self.settle();
-        if self.is_worth_it() {
+        self.loan = None;
+        if memory::is_worth_keeping(self.data.capacity()) {
             Bytes::from_owner(self)
         } else {
             std::mem::take(&mut self.data).into()
@@ -71,26 +61,15 @@ impl Buffer {
     pub(super) fn discard(mut self) {
         self.data = Vec::new();
     }
-
-    /// It is no longer lent for a message that may never come.
-    fn settle(&mut self) {
-        if self.lent > 0 {
-            LENT.fetch_sub(std::mem::take(&mut self.lent), Ordering::Relaxed);
-        }
-    }
-
-    fn is_worth_it(&self) -> bool {
-        (SMALLEST..=LARGEST).contains(&self.data.capacity())
-    }
 }
 
-impl AsRef<[u8]> for Buffer {
+impl AsRef<[u8]> for MessageBuffer {
     fn as_ref(&self) -> &[u8] {
         &self.data
     }
 }
 
-impl Deref for Buffer {
+impl Deref for MessageBuffer {
     type Target = Vec<u8>;
 
     fn deref(&self) -> &Vec<u8> {
@@ -98,25 +77,16 @@ impl Deref for Buffer {
     }
 }
 
-impl DerefMut for Buffer {
+impl DerefMut for MessageBuffer {
     fn deref_mut(&mut self) -> &mut Vec<u8> {
         &mut self.data
     }
 }
 
-impl Drop for Buffer {
+impl Drop for MessageBuffer {
     fn drop(&mut self) {
-        self.settle();
-        if self.is_worth_it() && RECEIVES.try_with(Cell::get).unwrap_or_default() {
-            let mut data = std::mem::take(&mut self.data);
-            data.clear();
-            // A thread that ends keeps nothing.
-            let _ = SPARE.try_with(|spare| {
-                let mut spare = spare.borrow_mut();
-                if spare.len() < KEPT {
-                    spare.push(data);
-                }
-            });
+        if self.data.capacity() >= LARGE {
+            memory::give_large(std::mem::take(&mut self.data));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! Opcodes: what a frame carries (§5.2, §11.8).
 //!
-//! Six opcodes exist. The other ten are reserved, so they are not values of this type: bytes that
-//! name one never get past the header.
+//! Six opcodes exist. The other ten are reserved and are not values of this type, so a frame with one never
+//! gets past the header.
 //!
 //! | | data (§5.6) | control (§5.5) |
 //! |---|---|---|
@@ -13,7 +13,7 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[repr(u8)]
 pub enum Opcode {
-    /// A further fragment of the message under way (§5.4).
+    /// The next fragment of a message that has begun (§5.4).
     Continuation = 0x0,
     /// The first or only frame of a text message: UTF-8 (§5.6).
     Text = 0x1,
@@ -23,7 +23,7 @@ pub enum Opcode {
     Close = 0x8,
     /// Asks for a pong (§5.5.2).
     Ping = 0x9,
-    /// Answers a ping, or is sent unasked (§5.5.3).
+    /// Answers a ping, or is sent without one (§5.5.3).
     Pong = 0xA,
 }
 

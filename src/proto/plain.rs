@@ -19,6 +19,15 @@ pub(super) enum Plain<'b> {
     Binary(&'b mut [u8]),
 }
 
+impl Plain<'_> {
+    /// Its length in bytes.
+    pub(super) const fn len(&self) -> usize {
+        match self {
+            Self::Text(payload) | Self::Binary(payload) => payload.len(),
+        }
+    }
+}
+
 /// Takes a plain message shorter than `too_long` off the front of `input`, if that is what is there;
 /// `masked` is how frames must be (§5.1).
 #[inline]

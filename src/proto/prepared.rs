@@ -1,9 +1,4 @@
 //! Messages for many: framed once, compressed once.
-//!
-//! A server does not mask (§5.1), so what it sends to one it can send to all: the same bytes. Where
-//! compression without context takeover is agreed on, a compressed message stands alone and can be
-//! shared as well, by all whose windows have the same size; with takeover each connection compresses
-//! it against what it said before. A client masks each frame with a key of its own (§5.3).
 
 use std::fmt;
 use std::sync::Arc;
@@ -15,7 +10,7 @@ use super::framed::Framed;
 use super::message::Message;
 use super::opcode::Opcode;
 
-/// A text or binary message that is framed once and sent to many; cloning is cheap.
+/// A text or binary message that is framed once and sent to many. Cloning is cheap.
 ///
 /// The sending methods take it like any message:
 ///
@@ -29,8 +24,16 @@ use super::opcode::Opcode;
 /// }
 /// # Ok::<(), bowstring::proto::Misuse>(())
 /// ```
+///
+/// A server does not mask (§5.1), so all get the same bytes. A compressed message is shared, too, if it is
+/// compressed alone: by all connections whose windows have the same size. With context takeover, each
+/// connection compresses it again. A client masks each frame with its own key (§5.3), so it shares nothing.
 #[derive(Clone)]
-pub struct Prepared(Arc<Inner>);
+pub struct Prepared {
+    inner: Arc<Inner>,
+    /// Whether it is compressed without reference to earlier messages, wherever it is sent.
+    alone: bool,
+}
 
 struct Inner {
     opcode: Opcode,
@@ -57,31 +60,42 @@ impl Prepared {
     }
 
     fn new(opcode: Opcode, message: Message, plain: Framed) -> Self {
-        Self(Arc::new(Inner { opcode, message, plain, deflated: Default::default() }))
+        let inner = Inner { opcode, message, plain, deflated: Default::default() };
+        Self { inner: Arc::new(inner), alone: false }
     }
 
     /// The message, which shares the payload.
     pub fn message(&self) -> &Message {
-        &self.0.message
+        &self.inner.message
+    }
+
+    /// The same message, to be compressed once for all it is sent to, if `alone` says so: without reference
+    /// to what each of them has heard before.
+    pub(crate) fn alone(&self, alone: bool) -> Self {
+        Self { inner: Arc::clone(&self.inner), alone }
+    }
+
+    pub(super) fn is_alone(&self) -> bool {
+        self.alone
     }
 
     pub(super) fn opcode(&self) -> Opcode {
-        self.0.opcode
+        self.inner.opcode
     }
 
     /// The frame for those who do not compress.
     pub(super) fn plain(&self) -> &Framed {
-        &self.0.plain
+        &self.inner.plain
     }
 
     /// The frames for those who compress.
     pub(super) fn deflated(&self) -> &DeflatedFrames {
-        &self.0.deflated
+        &self.inner.deflated
     }
 }
 
 impl fmt::Debug for Prepared {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_tuple("Prepared").field(&self.0.message).finish()
+        f.debug_tuple("Prepared").field(&self.inner.message).finish()
     }
 }

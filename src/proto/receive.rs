@@ -1,11 +1,11 @@
 //! The receiving half (§6.2): bytes in, events out.
 //!
-//! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what
-//! it owes in reply: a pong, a close frame ([`Replies`]). It writes nothing itself; the sending half
-//! [settles](super::Sender::settle) what is owed, be it in the same task or another.
+//! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what is owed to the
+//! peer: pongs, a close frame ([`Replies`]). It writes nothing. The sending half
+//! [frames](super::Sender::queue_replies) what is owed.
 //!
-//! Events are lent from the input where a message lies there whole, else from the receiver, which
-//! gives the memory back at the next call. It holds nothing between messages.
+//! An event is lent from the input if the message lies there whole. Otherwise it is lent from the receiver,
+//! which gives that memory back at the next call. It holds nothing between messages.
 
 use bytes::buf::Limit;
 
@@ -16,14 +16,27 @@ use super::config::{Bounds, Limits};
 use super::deflate::{BoxedInflater, Compression, Inflater};
 use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
-use super::message::{Event, Message, Part};
+use super::message::{CloseFrame, Event, Message, Part};
 use super::opcode::Opcode;
 use super::plain::{self, Plain};
 use super::ratio::Ratio;
 use super::role::Role;
 use super::utf8;
 
-/// The receiving half of a connection.
+/// The receiving half of a connection: it takes frames apart and gives messages.
+///
+/// ```
+/// use bowstring::proto::{Event, Limits, Receiver, Role};
+///
+/// let mut receiver = Receiver::new(Role::Client(|| [0; 4]), Limits::default());
+/// // A server's "Hello" in two fragments, and half a header.
+/// let mut bytes = *b"\x01\x03Hel\x80\x02lo\x82";
+/// let mut input = &mut bytes[..];
+/// assert_eq!(receiver.recv(&mut input)?, Some(Event::Text("Hello")));
+/// assert_eq!(receiver.recv(&mut input)?, None);
+/// assert_eq!(input, b"\x82", "to be kept, and put before the next bytes");
+/// # Ok::<(), bowstring::proto::Violation>(())
+/// ```
 #[derive(Debug)]
 pub struct Receiver {
     frames: FrameReader,
@@ -31,28 +44,41 @@ pub struct Receiver {
     limits: Bounds,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
-    /// A pong came since somebody last asked.
-    ponged: bool,
+    ping: PingState,
+    /// From which length on a plain message cannot be taken before anything else is looked at. With
+    /// compression 0: then there is something to look at.
+    too_long: u16,
     replies: Replies,
     inflater: Option<BoxedInflater>,
 }
 
-/// Why nothing more is read.
+/// What has become of a ping that this side wants to know the answer of.
 #[derive(Clone, Copy, Debug)]
+enum PingState {
+    /// There is none.
+    Idle,
+    /// It was sent with this payload, which its pong has too (§5.5.3).
+    Sent([u8; 4]),
+    /// Its pong has come.
+    Answered,
+}
+
+/// Why nothing more is read.
+#[derive(Debug)]
 pub(super) enum End {
-    /// The peer's close frame came, with this code; 1005 where it has none (§7.1.5).
-    Closed(CloseCode),
+    /// The peer's close frame came, with this in it. Boxed, because it is there for a moment only.
+    Closed(Option<Box<CloseFrame>>),
     /// The peer broke a rule (§7.1.7).
     Failed(Violation),
 }
 
 /// What the receiving half owes the peer: pongs, and at the end a close frame.
 ///
-/// §5.5.3 lets a pong answer only the most recent ping. Peers expect one for each, so each gets one
-/// as long as there is room; in a flood, or where the peer takes no bytes, only the newest does.
+/// Each ping gets a pong while there is room. In a flood, or if the peer takes no bytes, only the newest
+/// gets one, as §5.5.3 allows.
 #[derive(Debug, Default)]
 pub struct Replies {
-    /// Payloads of pings without a pong, oldest first, each behind a byte with its length.
+    /// Payloads of pings without a pong, oldest first, each after a byte with its length.
     pongs: Vec<u8>,
     /// The end is answered with a close frame: the peer's own code (§5.5.1), or which rule it broke
     /// (§7.1.7).
@@ -61,8 +87,8 @@ pub struct Replies {
     owes_close: bool,
 }
 
-/// If less of a frame is to come, reading on into an input may find the next frame behind it.
-const STRAIGHT: u64 = 64 << 10;
+/// If less of a frame is to come, reading on into an input may find the next frame after it.
+const DIRECT: u64 = 64 << 10;
 
 /// How many bytes of pings may wait for their pongs.
 const PONGS: usize = 2 << 10;
@@ -79,11 +105,11 @@ impl Replies {
     }
 
     /// What the close frame that is owed answers.
-    pub(super) const fn take_close(&mut self) -> Option<End> {
-        if std::mem::replace(&mut self.owes_close, false) { self.end } else { None }
+    pub(super) const fn take_close(&mut self) -> Option<&End> {
+        if std::mem::replace(&mut self.owes_close, false) { self.end.as_ref() } else { None }
     }
 
-    const fn end(&mut self, end: End) {
+    fn end(&mut self, end: End) {
         self.end = Some(end);
         self.owes_close = true;
     }
@@ -120,43 +146,44 @@ enum Found<'b> {
 impl Receiver {
     /// The receiving half of an endpoint that plays `role`.
     pub fn new(role: Role, limits: Limits) -> Self {
+        let limits = Bounds::from(limits);
         Self {
             frames: FrameReader::new(),
             assembler: Assembler::default(),
-            limits: limits.into(),
+            too_long: limits.too_long,
+            limits,
             masked: matches!(role, Role::Server),
-            ponged: false,
+            ping: PingState::Idle,
             replies: Replies::default(),
             inflater: None,
         }
     }
 
-    /// The same, for a connection that has agreed on permessage-deflate, or has not.
+    /// With permessage-deflate, if the opening handshake agreed on it (RFC 7692).
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.inflater = compression.map(Inflater::boxed);
         if self.inflater.is_some() {
-            // It keeps count of what came uncompressed.
-            self.limits.too_long = 0;
+            self.too_long = 0;
         }
         self
     }
 
-    /// How much compression has spared the peer.
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
         self.inflater.as_ref().map(|inflater| inflater.ratio()).unwrap_or_default()
     }
 
     /// Takes the next event off the front of `input`, which advances past it.
     ///
-    /// `None` means that more bytes are needed. What is left of `input` then, at most 130 bytes of
-    /// a header or a control frame, is the caller's to keep and to put before what comes next.
-    /// Payloads are unmasked in place, so bytes that were taken have changed.
+    /// `None` means that more bytes are needed. Keep what is left of `input` then, and put it before what comes
+    /// next: at most 130 bytes of a header or a control frame. Payloads are unmasked in place, so bytes that
+    /// were taken have changed.
     ///
     /// After the peer's close frame everything is discarded (§5.5.1).
     ///
     /// # Errors
     ///
-    /// The rule that the peer broke; from then on every call gives the same error (§7.1.7).
+    /// The rule that the peer broke. From then on every call gives the same error (§7.1.7).
     pub fn recv<'a, 'b: 'a>(
         &'a mut self,
         input: &mut &'b mut [u8],
@@ -185,11 +212,11 @@ impl Receiver {
         })
     }
 
-    /// Like [`recv`](Self::recv), but gives messages in the pieces in which they arrive, without
-    /// gathering them; the limits hold all the same. Text comes in whole characters, checked.
+    /// Like [`recv`](Self::recv), but gives messages in the pieces in which they arrive, without joining them.
+    /// All limits still apply. Pieces of text are checked and hold whole characters.
     ///
-    /// A message is received either whole or in parts. Where the two are mixed within one message,
-    /// the first part holds all that was gathered, and `recv` leaves out what was given as parts.
+    /// Receive a message either whole or in parts. If you mix the two within one message, the first part holds
+    /// all that was joined before, and `recv` leaves out what was given as parts.
     ///
     /// # Errors
     ///
@@ -211,32 +238,32 @@ impl Receiver {
         }))
     }
 
-    /// Lets `read` append the next bytes of a large binary frame to what was gathered of its message,
-    /// instead of to an input from which they would be copied. `None` if the next bytes must come
-    /// through an input, which is so unless the last one was taken whole.
+    /// Room for the next bytes of a large binary frame, directly after what was gathered of its
+    /// message: what is read into it need not be copied from an input. `None` if the next bytes must
+    /// come through an input, which is so unless the last one was taken whole.
     ///
-    /// What `read` appended is received by the next call of [`recv`](Self::recv) or
-    /// [`recv_message`](Self::recv_message), with an input that may be empty.
-    pub fn read_straight<T>(
-        &mut self,
-        read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> T,
-    ) -> Option<T> {
+    /// Note what was appended with [`advance_direct`](Self::advance_direct). It is received by the next
+    /// call of [`recv`](Self::recv) or [`recv_message`](Self::recv_message), with an input that may be
+    /// empty.
+    pub fn direct_buffer(&mut self) -> Option<Limit<&mut Vec<u8>>> {
         let to_come = self.frames.to_come();
-        if to_come < STRAIGHT || self.replies.end.is_some() {
+        if to_come < DIRECT || self.replies.end.is_some() {
             return None;
         }
-        let mut room = self.assembler.room(to_come)?;
-        let start = room.get_ref().len();
-        let done = read(&mut room);
-        let added = &mut room.into_inner()[start..];
+        self.assembler.room(to_come)
+    }
+
+    /// Notes that the last `len` bytes of [`direct_buffer`](Self::direct_buffer) were appended to it.
+    /// Every byte that is appended must be noted before anything else is received.
+    pub fn advance_direct(&mut self, len: usize) {
+        let added = self.assembler.last(len);
         if let Some(inflater) = &mut self.inflater {
             inflater.pass(added.len() as u64);
         }
         self.frames.fill(added);
-        Some(done)
     }
 
-    /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
+    /// What is owed to the peer, for [`Sender::queue_replies`](super::Sender::queue_replies).
     pub const fn replies(&mut self) -> &mut Replies {
         &mut self.replies
     }
@@ -246,18 +273,48 @@ impl Receiver {
         matches!(self.replies.end, Some(End::Closed(_)))
     }
 
-    /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it came
-    /// without one. `None` before it has arrived.
-    pub const fn close_code(&self) -> Option<CloseCode> {
-        match self.replies.end {
-            Some(End::Closed(code)) => Some(code),
+    /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it has none. `None`
+    /// before the close frame has arrived.
+    pub fn close_code(&self) -> Option<CloseCode> {
+        match &self.replies.end {
+            Some(End::Closed(close)) => {
+                Some(close.as_ref().map_or(CloseCode::NO_STATUS, |close| close.code))
+            }
             _ => None,
         }
     }
 
-    /// Whether a pong has arrived since this was last asked (§5.5.3).
-    pub const fn took_pong(&mut self) -> bool {
-        std::mem::replace(&mut self.ponged, false)
+    /// Whether this end is the server.
+    pub(super) const fn is_server(&self) -> bool {
+        self.masked
+    }
+
+    /// Why nothing more is read.
+    pub(super) const fn end(&self) -> Option<&End> {
+        self.replies.end.as_ref()
+    }
+
+    /// Notes that a ping was sent whose pong is of interest.
+    pub(super) const fn expect_pong(&mut self, payload: [u8; 4]) {
+        self.ping = PingState::Sent(payload);
+    }
+
+    /// The payload of the ping whose pong has not come.
+    pub const fn awaited_pong(&self) -> Option<[u8; 4]> {
+        match self.ping {
+            PingState::Sent(payload) => Some(payload),
+            PingState::Idle | PingState::Answered => None,
+        }
+    }
+
+    /// Whether the pong has arrived that [a ping](super::Lifecycle::note_ping) waits for: one with the
+    /// same payload (§5.5.3). It is told once.
+    pub const fn take_pong(&mut self) -> bool {
+        let answered = matches!(self.ping, PingState::Answered);
+        if answered {
+            self.ping = PingState::Idle;
+        }
+        answered
     }
 
     /// The rule that the peer broke, if it did.
@@ -282,13 +339,13 @@ impl Receiver {
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
     #[inline]
     fn check_end(&self, input: &mut &mut [u8]) -> Result<(), Violation> {
-        match self.replies.end {
+        match &self.replies.end {
             None => Ok(()),
             Some(End::Closed(_)) => {
                 *input = &mut [];
                 Ok(())
             }
-            Some(End::Failed(violation)) => Err(violation),
+            Some(End::Failed(violation)) => Err(*violation),
         }
     }
 
@@ -303,7 +360,7 @@ impl Receiver {
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         if self.assembler.is_idle() {
-            match plain::take(input, self.masked, self.limits.too_long) {
+            match plain::take(input, self.masked, self.too_long) {
                 Some(Plain::Text(text)) => return Ok(Some(Found::Text(utf8::whole(text)?))),
                 Some(Plain::Binary(data)) => return Ok(Some(Found::Binary(data))),
                 None if input.is_empty() => return Ok(None),
@@ -316,6 +373,17 @@ impl Receiver {
     /// The long way, for everything that is not a plain message.
     #[inline(never)]
     fn find_any<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
+        if let Some(inflater) = &mut self.inflater
+            && self.assembler.is_idle()
+            && let Some(message) = plain::take(input, self.masked, self.limits.too_long)
+        {
+            // What comes uncompressed is counted as well.
+            inflater.pass(message.len() as u64);
+            return Ok(Some(match message {
+                Plain::Text(text) => Found::Text(utf8::whole(text)?),
+                Plain::Binary(data) => Found::Binary(data),
+            }));
+        }
         while let Some(piece) = self.next_piece(input)? {
             if piece.is_message() || piece.opcode.is_control() {
                 return self.pass(piece).map(Some);
@@ -418,14 +486,15 @@ impl Receiver {
                 Event::Ping(payload)
             }
             Opcode::Pong => {
-                self.ponged = true;
+                if matches!(&self.ping, PingState::Sent(sent) if *sent == *payload) {
+                    self.ping = PingState::Answered;
+                }
                 Event::Pong(payload)
             }
             _ => {
                 let close = Close::parse(payload)?;
-                let code = close.map_or(CloseCode::NO_STATUS, |close| close.code);
                 self.assembler.clear();
-                self.replies.end(End::Closed(code));
+                self.replies.end(End::Closed(close.map(|close| Box::new(close.into()))));
                 Event::Close(close)
             }
         })

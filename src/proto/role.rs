@@ -1,9 +1,11 @@
-//! Which end of a connection this is, and what follows for its masks (§5.1, §5.3).
+//! Which end of a connection this is, and so who masks (§5.1, §5.3).
 
 use std::fmt;
 
-/// Where the masking key of a client's next frame comes from. Keys must be unpredictable and fresh
-/// for each frame (§5.3, §10.3), so this must draw on a cryptographic generator.
+/// Gives the masking key of a client's next frame.
+///
+/// Keys must be unpredictable, and new for each frame (§5.3, §10.3). So take them from a cryptographic
+/// generator.
 pub type KeySource = fn() -> [u8; 4];
 
 /// Which end of the connection this is. A client masks what it sends (§5.1).

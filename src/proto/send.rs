@@ -1,8 +1,7 @@
 //! The sending half (§6.1): events in, bytes out.
 //!
-//! A [`Sender`] appends whole frames to a buffer of the caller's. A message goes in one frame, or in
-//! parts of a length not known before, each a fragment (§5.4); since the buffer always ends at the
-//! end of a frame, control frames may go in between at any time.
+//! A [`Sender`] appends whole frames to a buffer of the caller. A message is one frame, or several parts, each
+//! a fragment (§5.4). The buffer always ends at the end of a frame, so control frames may go in between.
 
 use bytes::Bytes;
 
@@ -21,22 +20,37 @@ use super::ratio::Ratio;
 use super::receive::{End, Replies};
 use super::role::{KeySource, Role};
 
-/// The sending half of a connection.
+/// The sending half of a connection: it frames messages, masks and compresses them.
+///
+/// ```
+/// use bowstring::proto::{Role, Sender};
+///
+/// let (mut sender, mut out) = (Sender::new(Role::Server), Vec::new());
+/// sender.feed("Hello", &mut out)?;
+/// assert_eq!(out, b"\x81\x05Hello"); // §5.7
+///
+/// // A message in parts (§5.4).
+/// out.clear();
+/// sender.feed_part("Hel", false, &mut out)?;
+/// sender.feed_part("lo", true, &mut out)?;
+/// assert_eq!(out, b"\x01\x03Hel\x80\x02lo");
+/// # Ok::<(), bowstring::proto::Misuse>(())
+/// ```
 #[derive(Debug)]
 pub struct Sender {
-    /// §5.3: a client masks each frame with a fresh key, a server masks none.
+    /// §5.3: a client masks each frame with a new key, a server masks none.
     keys: Option<KeySource>,
     /// The kind of the message that is being sent in parts.
     unfinished: Option<Opcode>,
     /// Whether a close frame was framed: it is the last (§5.5.1).
     closed: bool,
-    /// How much waited to be written behind the last pong that went over `PONG_ROOM`: with less,
-    /// some of it has gone since, so another may.
+    /// How much waited to be written after the last pong that went over `PONG_ROOM`. If it is less now, some
+    /// of it was written since, so another pong may follow.
     ponged: u32,
     deflater: Option<BoxedDeflater>,
 }
 
-/// From how many bytes on a payload is better written from where it lies than copied.
+/// A payload of so many bytes or more is written from where it lies, and not copied.
 const LARGE: usize = 16 << 10;
 
 /// How many bytes may wait to be written before pings are answered only as §5.5.3 demands.
@@ -52,20 +66,19 @@ impl Sender {
         Self { keys, unfinished: None, closed: false, ponged: u32::MAX, deflater: None }
     }
 
-    /// The same, for a connection that has agreed on permessage-deflate, or has not.
+    /// With permessage-deflate, if the opening handshake agreed on it (RFC 7692).
     pub fn with_compression(mut self, compression: Option<&Compression>) -> Self {
         self.deflater = compression.map(Deflater::boxed);
         self
     }
 
-    /// How much compression has spared this end.
+    /// How much compression has saved of what was sent.
     pub fn ratio(&self) -> Ratio {
         self.deflater.as_ref().map(|deflater| deflater.ratio()).unwrap_or_default()
     }
 
-    /// Gives up a compressor that was not used since the last call; its window starts empty with the
-    /// next message. To be called now and then: the tokio layer does so when its timer goes off,
-    /// about once per keep-alive interval.
+    /// Gives up a compressor that was not used since the last call. Its window starts empty with the next
+    /// message. Call it from time to time: the tokio layer does about once per keep-alive interval.
     pub fn rest(&mut self) {
         if self.unfinished.is_none()
             && let Some(deflater) = &mut self.deflater
@@ -76,12 +89,16 @@ impl Sender {
 
     /// Appends a whole message or a control frame to `out`.
     ///
-    /// A second close frame is not sent, and no error (§5.5.1).
+    /// A second close frame is not sent; that is no error (§5.5.1).
     ///
     /// # Errors
     ///
-    /// With nothing appended: after a close frame was sent; a control payload of more than
-    /// 125 bytes; a close code that must not be sent; a whole message while one is unfinished.
+    /// Nothing is appended then:
+    ///
+    /// - A close frame was sent before.
+    /// - A control frame would have more than 125 bytes.
+    /// - The close code must not be sent (§7.4).
+    /// - A message in parts has not ended.
     #[inline]
     pub fn feed(&mut self, event: impl AsEvent, out: &mut Vec<u8>) -> Result<(), Misuse> {
         let payload = self.feed_borrowed(&event, out)?;
@@ -117,9 +134,11 @@ impl Sender {
         Ok(())
     }
 
-    /// Like [`feed`](Self::feed), but where a copy can be spared it appends only the header, and gives
-    /// the payload back, to be written right behind `out`: of a large message (16 KiB) that is neither
-    /// masked (§5.3) nor compressed. Else what it gives is empty.
+    /// Like [`feed`](Self::feed), but a large payload is not copied: only its header is appended. Write the
+    /// payload that it returns right after `out`.
+    ///
+    /// The payload is empty if everything was appended. That is so for messages of less than 16 KiB, and for
+    /// those that are masked (§5.3) or compressed.
     ///
     /// # Errors
     ///
@@ -164,9 +183,11 @@ impl Sender {
         Ok(())
     }
 
-    /// The frame of a large prepared message (16 KiB) where it is the same for all, to be written
-    /// instead of a copy: a server's, unless it is compressed against what was said before. With
-    /// `None` nothing was done, and [`feed`](Self::feed) frames it.
+    /// The frame of a large prepared message (16 KiB or more), shared with other connections. Write it after
+    /// what was appended before.
+    ///
+    /// `None` means that nothing was done, and [`feed`](Self::feed) has to frame the message. That is so for
+    /// clients, for short messages, and for messages that are compressed against earlier ones.
     ///
     /// # Errors
     ///
@@ -182,7 +203,7 @@ impl Sender {
     /// What was framed before for all like this connection, and its reserved bits.
     fn framed<'p>(&mut self, prepared: &'p Prepared) -> Option<(&'p Framed, u8)> {
         if let Some(deflater) = &mut self.deflater {
-            if !deflater.stands_alone() {
+            if !deflater.stands_alone() && !prepared.is_alone() {
                 return None;
             }
             let (opcode, plain) = (prepared.opcode(), prepared.plain().payload());
@@ -193,12 +214,12 @@ impl Sender {
         Some((prepared.plain(), 0))
     }
 
-    /// Appends the next part of a message to `out` as a fragment; `fin` ends the message (§5.4).
-    /// The first part begins it. Control frames go out whole, whatever `fin` says.
+    /// Appends the next part of a message to `out` as a fragment (§5.4). `fin` ends the message; the next part
+    /// begins another. Control frames are always whole, whatever `fin` says.
     ///
     /// # Errors
     ///
-    /// As for [`feed`](Self::feed), and where text and binary are mixed; nothing is appended then.
+    /// As for [`feed`](Self::feed), and if text and binary are mixed. Nothing is appended then.
     pub fn feed_part(
         &mut self,
         part: impl AsEvent,
@@ -222,12 +243,13 @@ impl Sender {
         Ok(())
     }
 
-    /// Appends what the receiving half owes the peer: a close frame at once, pongs while `out` has
-    /// room. With 16 KiB waiting in `out` they stay behind, where newer pings replace older ones,
-    /// until some of `out` [was written](Self::wrote).
+    /// Appends what the receiving half owes the peer: a close frame at once, and pongs while `out` has room.
+    ///
+    /// While 16 KiB wait in `out`, pongs wait too, and newer pings replace older ones. They go on when some of
+    /// `out` [was written](Self::note_written).
     // Nearly always nothing is, and who calls this looks first.
     #[cold]
-    pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
+    pub fn queue_replies(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
@@ -238,8 +260,11 @@ impl Sender {
         }
         match replies.take_close() {
             None => {}
-            Some(End::Closed(code)) => self.echo_close(code, out),
-            Some(End::Failed(violation)) => self.fail(violation, out),
+            Some(End::Closed(close)) => {
+                let code = close.as_ref().map(|close| close.code);
+                self.echo_close(code, out);
+            }
+            Some(End::Failed(violation)) => self.fail(*violation, out),
         }
     }
 
@@ -248,31 +273,30 @@ impl Sender {
         self.closed
     }
 
-    /// Whether a message that is sent in parts has begun and not ended, and still can.
+    /// Whether a message in parts has begun, has not ended, and still can.
     pub const fn is_unfinished(&self) -> bool {
         self.unfinished.is_some() && !self.closed
     }
 
-    /// Notes that the transport took bytes of `out`: then a pong may join what waits, however much it
-    /// is.
-    pub const fn wrote(&mut self) {
+    /// Notes that the transport took bytes of `out`. Then one pong may be appended, however much waits.
+    pub const fn note_written(&mut self) {
         self.ponged = u32::MAX;
     }
 
     /// Appends the close frame that tells the peer which rule it broke (§7.1.7).
     pub(super) fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
-        self.give_up(violation.code(), &violation.to_string(), out);
+        self.give_up(Close { code: violation.code(), reason: &violation.to_string() }, out);
     }
 
     /// Appends a close frame whose code and reason are ours, and known to be legal.
-    pub(super) fn give_up(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) {
-        let sent = self.send_close(Some(Close { code, reason }), out);
+    pub(super) fn give_up(&mut self, close: Close<'_>, out: &mut Vec<u8>) {
+        let sent = self.send_close(Some(close), out);
         debug_assert_eq!(sent, Ok(()));
     }
 
     /// §5.5.1: answers a close frame, typically with the code that it carried, if it had one.
-    fn echo_close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
-        let close = (code != CloseCode::NO_STATUS).then_some(Close { code, reason: "" });
+    fn echo_close(&mut self, code: Option<CloseCode>, out: &mut Vec<u8>) {
+        let close = code.map(|code| Close { code, reason: "" });
         let sent = self.send_close(close, out);
         debug_assert_eq!(sent, Ok(()));
     }

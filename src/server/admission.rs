@@ -140,7 +140,7 @@ impl Admission {
             let answer = Answer::new(StatusCode::BAD_REQUEST).text("more than one Host\n");
             return Err(Rejection::refused(Reason::Illegal, answer));
         }
-        if wants_upgrade && !origins.allow(headers, incoming.get_ref().is_tls()) {
+        if wants_upgrade && !origins.allow(incoming.request(), incoming.get_ref().is_tls()) {
             let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
             let answer = Answer::new(StatusCode::FORBIDDEN).text(text);
             return Err(Rejection::refused(Reason::Origin, answer));
@@ -182,7 +182,6 @@ impl Admission {
         let Context { registry, config, hook, .. } = context;
         let wants_upgrade = incoming.wants_upgrade();
         let request = Request::new(incoming.take_request(), self.peer, incoming.upgrade());
-        #[cfg(feature = "rustls-tls")]
         let request = request.with_tls(incoming.get_ref().tls());
         // A panic of the hook's ends this request, not the server.
         let asked = match catch_unwind(AssertUnwindSafe(|| hook(request))) {

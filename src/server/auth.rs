@@ -1,7 +1,7 @@
 //! Credentials and cookies, as clients send them.
 //!
-//! A browser's `WebSocket` cannot set header fields: there a cookie, the subprotocol or the first
-//! message carries the credential. Whatever it is, compare it with [`same_secret`].
+//! A browser's `WebSocket` cannot set header fields. A page sends its credential in a cookie, in the
+//! subprotocol or in the first message.
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -9,13 +9,13 @@ use http::HeaderValue;
 use http::header::ValueIter;
 use subtle::ConstantTimeEq;
 
-/// The user and password of Basic authentication (RFC 7617).
+/// The user and password of Basic authentication (RFC 7617): see [`Request::basic`](super::Request::basic).
 #[derive(Clone)]
 #[non_exhaustive]
 pub struct Basic {
-    /// Who they say they are.
+    /// The name of the user. Nothing proves it yet.
     pub user: String,
-    /// How they prove it.
+    /// The password.
     pub password: String,
 }
 
@@ -26,15 +26,24 @@ pub struct Cookies<'a> {
     rest: &'a [u8],
 }
 
-/// Whether two secrets are the same, in a time that depends on the lengths alone: so that nobody
-/// finds one byte by byte.
+/// Whether two secrets are the same. Use it in place of `==` for tokens and passwords.
+///
+/// The time it takes depends on the lengths alone. With `==` an attacker can measure how many bytes of a
+/// guess are right.
+///
+/// ```
+/// use bowstring::server::same_secret;
+///
+/// assert!(same_secret("opensesame", "opensesame"));
+/// assert!(!same_secret("opensesame", "please"));
+/// ```
 pub fn same_secret(one: impl AsRef<[u8]>, other: impl AsRef<[u8]>) -> bool {
     one.as_ref().ct_eq(other.as_ref()).into()
 }
 
 impl Basic {
-    /// Reads the value of an `Authorization` field. `None` if it is none of this kind, or is
-    /// malformed: no base64, no UTF-8, no colon.
+    /// Reads the value of an `Authorization` field. `None` if it has another scheme, or is malformed: not
+    /// base64, not UTF-8, or without a colon.
     pub fn parse(value: &str) -> Option<Self> {
         let decoded = STANDARD.decode(credentials(value, "basic")?).ok()?;
         // §2 of RFC 7617: the user has no colon, the password may.
@@ -42,8 +51,8 @@ impl Basic {
         Some(Self { user: user.to_owned(), password: password.to_owned() })
     }
 
-    /// Whether these are the user and the password. Both are compared in any case, each like
-    /// [`same_secret`].
+    /// Whether these are the user and the password. Both are always compared, as
+    /// [`same_secret`] does.
     pub fn is(&self, user: &str, password: &str) -> bool {
         same_secret(&self.user, user) & same_secret(&self.password, password)
     }
@@ -61,7 +70,7 @@ pub(super) fn bearer(value: &str) -> Option<&str> {
     credentials(value, "bearer").filter(|token| !token.is_empty())
 }
 
-/// What stands behind the name of the scheme, which is case-insensitive (RFC 9110 §11.1).
+/// What comes after the name of the scheme, which is case-insensitive (RFC 9110 §11.1).
 fn credentials<'a>(value: &'a str, scheme: &str) -> Option<&'a str> {
     let (name, rest) = value.split_once(' ')?;
     name.eq_ignore_ascii_case(scheme).then(|| rest.trim_matches(' '))

@@ -1,17 +1,21 @@
 //! Fan-out in one process: what is published to a topic goes to all who subscribe to it.
 //!
-//! A message is framed, and compressed, once; each subscriber gets the same bytes, in the order of
-//! publishing. Nobody waits for a laggard: where there is no room, the subscriber's [`Overflow`] says
-//! what becomes of the message. Where one is under way in parts, what is published waits behind it (§5.4).
+//! Two locks, never a write under the first: under the topic's a message is framed for each subscriber,
+//! which fixes the order; who is to be written to is noted. A task that is spawned for it writes to
+//! them all when the publishing task waits next, many messages with one write.
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use crate::net::{Overflow, Split, Transport, Writer};
+use tokio::io::AsyncWrite;
+use tokio::runtime::Handle;
+use tokio::task::yield_now;
+
+use crate::net::sync::{Arc, Mutex, MutexGuard, lock};
+use crate::net::{Overflow, Recipient, Split, Transport, Writer};
 use crate::proto::Prepared;
 
-/// A topic; clones are the same topic.
+/// Sends messages to many connections; clones are the same topic.
 ///
 /// ```
 /// use bowstring::Prepared;
@@ -29,78 +33,164 @@ use crate::proto::Prepared;
 ///     Ok(())
 /// }
 /// ```
-pub struct Topic<S: Split = Transport>(Arc<Mutex<Subscribers<S>>>);
+///
+/// A message is framed once, and compressed once where that is possible. Each subscriber gets all messages
+/// in the order of publishing.
+///
+/// # Slow subscribers
+///
+/// [`publish`](Self::publish) never waits. Where a subscriber has no room, its [`Overflow`] policy decides:
+/// the message is dropped, or older ones are, or the connection is closed. [`Overflow::Wait`] counts as
+/// [`Overflow::DropNewest`] here. What is dropped is [counted](Writer::dropped). A message is compressed for
+/// a subscriber only after that.
+///
+/// While a connection sends a message [in parts](Writer::feed_part) nothing can go in between (§5.4). What
+/// is published meanwhile waits for the end of that message.
+///
+/// # When it is written
+///
+/// Publishing frames. The bytes are written when the publishing task next waits, so that one write takes all
+/// messages of one turn. If more than half of [`high_water`](crate::net::Config::high_water) bytes wait for
+/// a subscriber, they are written at once. Outside of a tokio runtime everything is.
+///
+/// # Data of subscribers
+///
+/// A `Topic<Transport, D>` keeps a value with each subscription, for instance a name:
+///
+/// ```
+/// use bowstring::net::Transport;
+/// use bowstring::server::{ServerConnection, Topic};
+/// use bowstring::Prepared;
+///
+/// type Room = Topic<Transport, String>;
+///
+/// async fn member(connection: ServerConnection, room: Room) -> Result<(), bowstring::Error> {
+///     let (mut reader, writer, ()) = connection.split();
+///     let here = room.subscribe_as(&writer, "ada".to_owned());
+///     writer.send(format!("here are {}", room.subscribers().join(", "))).await?;
+///     while let Some(message) = reader.recv().await? {
+///         if let Some(text) = message.as_text() {
+///             // To everybody but the one who said it.
+///             room.publish_except(&here, &Prepared::text(text));
+///         }
+///     }
+///     Ok(())
+/// }
+/// ```
+pub struct Topic<S: Split = Transport, D = ()>(Arc<Mutex<Members<S::Write, D>>>);
 
-/// A place among the subscribers; dropping it gives the place up.
+/// A place among the subscribers of a [`Topic`]; dropping it gives the place up.
 #[must_use = "dropping it gives the place up"]
-pub struct Subscription<S: Split = Transport> {
-    topic: Topic<S>,
+pub struct Subscription<S: Split = Transport, D = ()> {
+    topic: Topic<S, D>,
     number: u64,
 }
 
-struct Subscribers<S: Split> {
+struct Members<W, D> {
     /// In the order they came.
-    writers: BTreeMap<u64, (Writer<S>, Overflow)>,
+    all: BTreeMap<u64, Member<W, D>>,
+    /// The number of the next subscription.
     next: u64,
+    /// Those for whom something was framed since the last flush.
+    unflushed: Vec<Recipient<W>>,
+    /// The number of the next flush.
+    flush: u64,
+    /// Whether a task is going to flush.
+    scheduled: bool,
 }
 
+struct Member<W, D> {
+    recipient: Recipient<W>,
+    policy: Overflow,
+    data: D,
+    /// The last flush for which it was listed.
+    listed: u64,
+}
+
+/// A task that flushes, soon. If it is dropped it does so at once.
+struct FlushSoon<W: AsyncWrite + Unpin + Send + 'static, D> {
+    members: Arc<Mutex<Members<W, D>>>,
+    left: Vec<Recipient<W>>,
+}
+
+/// A subscriber costs some microseconds to write to. After so many the other tasks have a turn.
+const TURN: usize = 32;
+
+/// How many bytes one call may compress for subscribers one by one. What is more goes compressed once for
+/// all, without reference to what each has heard before.
+const COMPRESSED: usize = 256 << 10;
+
 impl<S: Split> Topic<S> {
-    /// A topic without subscribers.
+    /// A topic without subscribers, and without data of theirs. (With data it is `Topic::default()`.)
     pub fn new() -> Self {
         Self::default()
     }
+}
 
-    /// Subscribes a connection. Where it has no room for a message its
-    /// [policy](crate::net::Config::overflow) decides; [`Overflow::Wait`] counts as
-    /// [`Overflow::DropNewest`] here. What is dropped is [counted](Writer::dropped).
-    ///
-    /// While the connection sends a message [in parts](Writer::feed_part), nothing can go in between (§5.4):
-    /// what is published meanwhile waits until that has ended, and the policy decides only where more than
-    /// [`high_water`](crate::net::Config::high_water) bytes wait.
-    pub fn subscribe(&self, writer: &Writer<S>) -> Subscription<S> {
-        self.subscribe_with(writer, writer.policy())
+impl<S: Split, D: Send + 'static> Topic<S, D> {
+    /// Subscribes a connection, with the [policy](crate::net::Config::overflow) of the connection.
+    pub fn subscribe(&self, writer: &Writer<S>) -> Subscription<S, D>
+    where
+        D: Default,
+    {
+        self.subscribe_as(writer, D::default())
     }
 
     /// Subscribes a connection with a policy of its own for this topic.
-    pub fn subscribe_with(&self, writer: &Writer<S>, policy: Overflow) -> Subscription<S> {
-        let policy = match policy {
-            Overflow::Wait => Overflow::DropNewest,
-            policy => policy,
-        };
-        let mut subscribers = self.lock();
-        let number = subscribers.next;
-        subscribers.next += 1;
-        subscribers.writers.insert(number, (writer.clone(), policy));
+    pub fn subscribe_with(&self, writer: &Writer<S>, policy: Overflow) -> Subscription<S, D>
+    where
+        D: Default,
+    {
+        self.add(writer.recipient(), policy, D::default())
+    }
+
+    /// Subscribes a connection, and keeps data with the subscription.
+    pub fn subscribe_as(&self, writer: &Writer<S>, data: D) -> Subscription<S, D> {
+        let recipient = writer.recipient();
+        let policy = recipient.policy();
+        self.add(recipient, policy, data)
+    }
+
+    fn add(&self, recipient: Recipient<S::Write>, policy: Overflow, data: D) -> Subscription<S, D> {
+        let mut members = self.lock();
+        let number = members.next;
+        members.next += 1;
+        members.all.insert(number, Member { recipient, policy, data, listed: 0 });
         Subscription { topic: self.clone(), number }
     }
 
-    /// Sends a message to all subscribers, and writes what their transports take now. Returns how many
-    /// there are; those whose connection has ended are dropped.
+    /// Sends a message to all subscribers, and returns how many there are. Those whose connection has ended
+    /// are dropped.
     ///
-    /// It never waits. Two messages that are published one behind the other arrive in that order. The
-    /// number counts those too for whom the message waits behind one in parts, or was dropped by their
-    /// [policy](Self::subscribe).
+    /// It never waits; see the [type](Self) for slow subscribers, and for when it is written. The number
+    /// counts those too for whom the message waits, or was dropped by their policy.
     pub fn publish(&self, message: &Prepared) -> usize {
-        self.each(|writer, policy| writer.publish(message, policy, true).is_ok())
+        self.send(message, None, true)
+    }
+
+    /// The same for all subscribers but one: who said it need not hear it. Returns how many the others are.
+    ///
+    /// A subscription of another topic excepts nobody.
+    pub fn publish_except(&self, except: &Subscription<S, D>, message: &Prepared) -> usize {
+        let same = Arc::ptr_eq(&self.0, &except.topic.0);
+        self.send(message, same.then_some(except.number), true)
     }
 
     /// Frames a message for all subscribers, to be written by the next [`flush`](Self::flush) or
-    /// [`publish`](Self::publish): one write for many messages.
+    /// [`publish`](Self::publish).
     pub fn feed(&self, message: &Prepared) -> usize {
-        self.each(|writer, policy| writer.publish(message, policy, false).is_ok())
+        self.send(message, None, false)
     }
 
-    /// Writes what was fed, as far as the subscribers' transports take it now.
+    /// Writes now what was fed and published, as far as the subscribers' transports take it.
     pub fn flush(&self) {
-        self.each(|writer, _| {
-            writer.flush_now();
-            true
-        });
+        let unflushed = self.lock().take_unflushed();
+        unflushed.iter().for_each(Recipient::flush_now);
     }
 
     /// How many subscribe.
     pub fn len(&self) -> usize {
-        self.lock().writers.len()
+        self.lock().all.len()
     }
 
     /// Whether nobody subscribes.
@@ -108,57 +198,127 @@ impl<S: Split> Topic<S> {
         self.len() == 0
     }
 
-    /// Does something with each; keeps those for whom it gives true.
-    fn each(&self, mut tell: impl FnMut(&Writer<S>, Overflow) -> bool) -> usize {
+    /// The data of all subscribers, in the order they came.
+    pub fn subscribers(&self) -> Vec<D>
+    where
+        D: Clone,
+    {
+        self.lock().all.values().map(|member| member.data.clone()).collect()
+    }
+
+    fn send(&self, message: &Prepared, except: Option<u64>, flush: bool) -> usize {
         // The lock is held all along, so that everybody hears everything in one order.
-        let mut subscribers = self.lock();
+        let mut members = self.lock();
+        let Members { all, unflushed, flush: number_of_flush, .. } = &mut *members;
+        let len = message.message().as_bytes().len();
+        let message = &message.alone(len.saturating_mul(all.len()) > COMPRESSED);
         let mut ended = Vec::new();
-        for (number, (writer, policy)) in &subscribers.writers {
-            if !tell(writer, *policy) {
+        for (number, member) in all.iter_mut().filter(|(number, _)| Some(**number) != except) {
+            if member.recipient.publish(message, member.policy).is_err() {
                 ended.push(*number);
+            } else if member.listed != *number_of_flush {
+                member.listed = *number_of_flush;
+                unflushed.push(member.recipient.clone());
             }
         }
-        let left: Vec<_> =
-            ended.iter().filter_map(|number| subscribers.writers.remove(number)).collect();
-        let count = subscribers.writers.len();
-        drop(subscribers);
+        let ended: Vec<_> = ended.iter().filter_map(|number| all.remove(number)).collect();
+        let count = all.len() - except.is_some_and(|number| all.contains_key(&number)) as usize;
+        let spawn = flush && !unflushed.is_empty() && !members.scheduled;
+        members.scheduled |= spawn;
+        drop(members);
         // The end of a connection is no business of the lock's.
-        drop(left);
+        drop(ended);
+        if spawn {
+            let flush = FlushSoon { members: Arc::clone(&self.0), left: Vec::new() };
+            // Where there is no runtime, dropping it flushes.
+            if let Ok(runtime) = Handle::try_current() {
+                runtime.spawn(flush.run());
+            }
+        }
         count
     }
 
-    fn lock(&self) -> MutexGuard<'_, Subscribers<S>> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Members<S::Write, D>> {
+        lock(&self.0)
     }
 }
 
-impl<S: Split> Default for Topic<S> {
+impl<W, D> Members<W, D> {
+    fn take_unflushed(&mut self) -> Vec<Recipient<W>> {
+        self.flush += 1;
+        std::mem::take(&mut self.unflushed)
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static, D> FlushSoon<W, D> {
+    async fn run(mut self) {
+        while self.take() {
+            while !self.left.is_empty() {
+                self.flush(TURN);
+                yield_now().await;
+            }
+        }
+    }
+
+    /// Whether there is more to do; if not, nobody counts on this task any more.
+    fn take(&mut self) -> bool {
+        let mut members = lock(&self.members);
+        self.left = members.take_unflushed();
+        // In the order of the list, from its end.
+        self.left.reverse();
+        members.scheduled = !self.left.is_empty();
+        members.scheduled
+    }
+
+    fn flush(&mut self, most: usize) {
+        let from = self.left.len().saturating_sub(most);
+        self.left.drain(from..).rev().for_each(|recipient| recipient.flush_now());
+    }
+}
+
+impl<W: AsyncWrite + Unpin + Send + 'static, D> Drop for FlushSoon<W, D> {
+    fn drop(&mut self) {
+        self.flush(usize::MAX);
+        if self.take() {
+            self.flush(usize::MAX);
+            lock(&self.members).scheduled = false;
+        }
+    }
+}
+
+impl<S: Split, D> Default for Topic<S, D> {
     fn default() -> Self {
-        Self(Arc::new(Mutex::new(Subscribers { writers: BTreeMap::new(), next: 0 })))
+        Self(Arc::new(Mutex::new(Members {
+            all: BTreeMap::new(),
+            next: 0,
+            unflushed: Vec::new(),
+            flush: 1,
+            scheduled: false,
+        })))
     }
 }
 
-impl<S: Split> Clone for Topic<S> {
+impl<S: Split, D> Clone for Topic<S, D> {
     fn clone(&self) -> Self {
         Self(Arc::clone(&self.0))
     }
 }
 
-impl<S: Split> Drop for Subscription<S> {
+impl<S: Split, D> Drop for Subscription<S, D> {
     fn drop(&mut self) {
-        let left = self.topic.lock().writers.remove(&self.number);
-        // It may be the last hand on its connection, whose end is no business of the lock's.
+        let left = lock(&self.topic.0).all.remove(&self.number);
+        // It may be the last share of its connection, whose end is no business of the lock's.
         drop(left);
     }
 }
 
-impl<S: Split> fmt::Debug for Topic<S> {
+impl<S: Split, D> fmt::Debug for Topic<S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Topic").field("subscribers", &self.len()).finish()
+        f.debug_struct("Topic").field("subscribers", &lock(&self.0).all.len()).finish()
     }
 }
 
-impl<S: Split> fmt::Debug for Subscription<S> {
+impl<S: Split, D> fmt::Debug for Subscription<S, D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Subscription").field("topic", &self.topic).finish()
     }

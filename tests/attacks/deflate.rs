@@ -36,11 +36,11 @@ type Throw = fn(&[u8]) -> Vec<u8>;
 fn s12_a_gigabyte_in_a_megabyte() {
     let bomb = zeros(scale(1 << 30, 64 << 20));
     let ways: [(&str, Throw); 2] = [
-        ("one frame", |bomb| frame(COMPRESSED | 2, bomb)),
+        ("one frame", |bomb| client_frame(COMPRESSED | 2, bomb)),
         ("1,000 fragments", |bomb| {
             let mut parts = bomb.chunks(bomb.len().div_ceil(1000)).map(<[u8]>::to_vec);
-            let mut bytes = frame(0x42, parts.next().unwrap());
-            parts.for_each(|part| bytes.extend(frame(0, part)));
+            let mut bytes = client_frame(0x42, parts.next().unwrap());
+            parts.for_each(|part| bytes.extend(client_frame(0, part)));
             bytes
         }),
     ];
@@ -48,15 +48,15 @@ fn s12_a_gigabyte_in_a_megabyte() {
         let bytes = throw(&bomb);
         let mut tries = Vec::new();
         while tries.len() < 3 && tries.last().is_none_or(|&(grown, _)| grown > MIB + 256 * KIB) {
-            let mut server = Server::with(&["--threads", "1", "--max-message", "1048576"]);
+            let mut server = echo_server_with(&["--threads", "1", "--max-message", "1048576"]);
             // Warm: a message of the largest size, compressed, there and back.
             let (mut warm, mut client) = (Client::tcp(server.port), Client::tcp(server.port));
             for client in [&mut warm, &mut client] {
                 let answer = client.upgrade("Sec-WebSocket-Extensions: permessage-deflate\r\n");
                 assert!(answer.contains("permessage-deflate"), "{answer}");
             }
-            warm.send(&frame(COMPRESSED | 2, zeros(1000)));
-            assert_eq!(warm.frame().unwrap().first, COMPRESSED | 2);
+            warm.send(&client_frame(COMPRESSED | 2, zeros(1000)));
+            assert_eq!(warm.frame().unwrap().first(), COMPRESSED | 2);
 
             server.forget_peak();
             let (before, cpu) = (server.rss().max(server.peak()), server.cpu());
@@ -65,8 +65,8 @@ fn s12_a_gigabyte_in_a_megabyte() {
             assert_eq!(client.close_frame().code(), 1009);
             let (grown, cpu) = (server.peak() - before, server.cpu() - cpu);
             tries.push((grown, cpu));
-            warm.send(&frame(COMPRESSED | 2, zeros(1000)));
-            assert_eq!(warm.frame().unwrap().first, COMPRESSED | 2, "the others go on");
+            warm.send(&client_frame(COMPRESSED | 2, zeros(1000)));
+            assert_eq!(warm.frame().unwrap().first(), COMPRESSED | 2, "the others go on");
             server.assert_alive();
         }
         let (grown, cpu) = tries.into_iter().min().unwrap();
@@ -85,7 +85,7 @@ fn s37_memory_of_idle_connections() {
     let mut wire = vec![0; 2 * text.len()];
     engine.compress(text.as_bytes(), &mut wire, DeflateFlush::SyncFlush).unwrap();
     wire.truncate(engine.total_out() as usize - 4);
-    let message = frame(COMPRESSED | 1, wire);
+    let message = client_frame(COMPRESSED | 1, wire);
 
     let count = scale(10_000, 200);
     for (mode, most) in [
@@ -95,19 +95,19 @@ fn s37_memory_of_idle_connections() {
         ("window=12", 12 * KIB),
         ("full", 360 * KIB),
     ] {
-        let server = Server::with(&["--threads", "1", "--compression", mode]);
+        let server = echo_server_with(&["--threads", "1", "--compression", mode]);
         let open = || {
             let mut client = Client::tcp(server.port);
             let offer = "permessage-deflate; client_max_window_bits";
             let answer = client.upgrade(&format!("Sec-WebSocket-Extensions: {offer}\r\n"));
             assert_eq!(answer.contains("permessage-deflate"), mode != "off", "{answer}");
             if mode == "off" {
-                client.send(&frame(TEXT, &text));
+                client.send(&client_frame(FIN | TEXT, &text));
             } else {
                 client.send(&message);
             }
             let echo = client.frame().unwrap();
-            assert_eq!(echo.first, if mode == "off" { TEXT } else { COMPRESSED | 1 });
+            assert_eq!(echo.first(), if mode == "off" { FIN | TEXT } else { COMPRESSED | 1 });
             client
         };
         let warm: Vec<_> = (0..20).map(|_| open()).collect();

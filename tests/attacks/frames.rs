@@ -29,18 +29,18 @@ fn cpu_each(arena: &Arena, count: u32, mut run: impl FnMut()) -> Duration {
 fn s01_a_declared_length_costs_nothing() {
     let mut arena = Arena::new();
     let lengths = [1 << 30, 1 << 31, 1 << 32, (1 << 32) + 5, i64::MAX as u64];
-    for first in [TEXT, BINARY, TEXT & 0x7F, BINARY & 0x7F] {
+    for first in [FIN | TEXT, FIN | BINARY, TEXT, BINARY] {
         for len in lengths {
             let mut client = arena.open();
-            client.send(&head(first, len));
+            client.send(&header(first, Some(KEY), len));
             client.send(b"0123456789");
             client.closed_with(1009);
         }
     }
     // The header alone is enough: not one byte of payload is waited for.
-    refused(&arena, &head(BINARY, LIMIT + 1), 1009);
+    refused(&arena, &header(FIN | BINARY, Some(KEY), LIMIT + 1), 1009);
     let mut client = arena.open();
-    client.send(&head(BINARY, LIMIT));
+    client.send(&header(FIN | BINARY, Some(KEY), LIMIT));
     client.send(&[0; 10]);
     assert!(!client.is_over_within(Duration::from_millis(200)), "the limit itself is allowed");
     drop(client);
@@ -48,7 +48,10 @@ fn s01_a_declared_length_costs_nothing() {
     assert_growth("S01 declared length 2^63-1, times", (1000, 20), BOUND, |arena, count| {
         for _ in 0..count {
             let mut client = arena.open();
-            client.send(&[head(BINARY, i64::MAX as u64), b"0123456789".to_vec()].concat());
+            client.send(
+                &[header(FIN | BINARY, Some(KEY), i64::MAX as u64), b"0123456789".to_vec()]
+                    .concat(),
+            );
             client.closed_with(1009);
         }
     });
@@ -61,7 +64,9 @@ fn s01_a_declared_length_costs_nothing() {
             let peers: Vec<_> = (0..count)
                 .map(|_| {
                     let mut client = arena.open();
-                    client.send(&[head(BINARY, LIMIT), b"0123456789".to_vec()].concat());
+                    client.send(
+                        &[header(FIN | BINARY, Some(KEY), LIMIT), b"0123456789".to_vec()].concat(),
+                    );
                     client
                 })
                 .collect();
@@ -76,17 +81,17 @@ fn s01_a_declared_length_costs_nothing() {
 fn s02_a_length_with_its_highest_bit_set() {
     let mut arena = Arena::new();
     for len in [1 << 63, u64::MAX] {
-        for first in [TEXT, BINARY, 0x02, 0x80] {
-            refused(&arena, &head_with(first, 127, &len.to_be_bytes()), 1002);
+        for first in [FIN | TEXT, FIN | BINARY, 0x02, 0x80] {
+            refused(&arena, &header_with(first, Some(KEY), 127, &len.to_be_bytes()), 1002);
         }
     }
     assert_growth("S02 length 2^64-1, times", (1000, 20), BOUND, |arena, count| {
         for _ in 0..count {
-            refused(arena, &head_with(BINARY, 127, &[0xFF; 8]), 1002);
+            refused(arena, &header_with(FIN | BINARY, Some(KEY), 127, &[0xFF; 8]), 1002);
         }
     });
     let each = cpu_each(&arena, 50, || {
-        refused(&arena, &head_with(BINARY, 127, &[0xFF; 8]), 1002);
+        refused(&arena, &header_with(FIN | BINARY, Some(KEY), 127, &[0xFF; 8]), 1002);
     });
     println!("S02: {each:?} of processor time for a whole connection");
     assert!(each < if FULL { Duration::from_millis(1) } else { Duration::from_millis(10) });
@@ -96,12 +101,12 @@ fn s02_a_length_with_its_highest_bit_set() {
 #[test]
 fn s03_lengths_not_in_their_shortest_form() {
     let mut arena = Arena::new();
-    for first in [TEXT, BINARY] {
+    for first in [FIN | TEXT, FIN | BINARY] {
         for len in [0_u16, 5, 125] {
-            refused(&arena, &head_with(first, 126, &len.to_be_bytes()), 1002);
+            refused(&arena, &header_with(first, Some(KEY), 126, &len.to_be_bytes()), 1002);
         }
         for len in [0_u64, 5, 125, 126, 65535] {
-            refused(&arena, &head_with(first, 127, &len.to_be_bytes()), 1002);
+            refused(&arena, &header_with(first, Some(KEY), 127, &len.to_be_bytes()), 1002);
         }
     }
     arena.unharmed();
@@ -110,29 +115,29 @@ fn s03_lengths_not_in_their_shortest_form() {
 #[test]
 fn s04_lengths_that_overflow_in_sum() {
     let mut arena = Arena::new();
-    let near = [head(0x02, LIMIT - 1), vec![0; LIMIT as usize - 1]].concat();
+    let near = [header(0x02, Some(KEY), LIMIT - 1), vec![0; LIMIT as usize - 1]].concat();
     for (len, code) in [(i64::MAX as u64, 1009), (2, 1009), (u64::MAX, 1002), (1 << 63, 1002)] {
         let mut client = arena.open();
         client.send(&near);
-        client.send(&head_with(0x80, 127, &len.to_be_bytes()));
+        client.send(&header_with(0x80, Some(KEY), 127, &len.to_be_bytes()));
         // 2 is not in its shortest form this way, which is found first.
         client.closed_with(if len == 2 { 1002 } else { code });
     }
     // Sums that wrap 64 and 32 bits.
     for lens in [[1, u64::MAX >> 1], [5, (1 << 32) - 5], [1 << 20, (1 << 32) - (1 << 20)]] {
         let mut client = arena.open();
-        client.send(&head(0x02, lens[0]));
+        client.send(&header(0x02, Some(KEY), lens[0]));
         client.send(&vec![0; lens[0] as usize]);
-        client.send(&head(0x80, lens[1]));
+        client.send(&header(0x80, Some(KEY), lens[1]));
         client.closed_with(1009);
     }
     let mut client = arena.open();
     client.send(&near);
-    client.send(&frame(0x80, "ab"));
+    client.send(&client_frame(0x80, "ab"));
     client.closed_with(1009);
     let mut client = arena.open();
     client.send(&near);
-    client.send(&frame(0x80, "a"));
+    client.send(&client_frame(0x80, "a"));
     assert_eq!(client.frame().expect("the limit itself passes").payload.len() as u64, LIMIT);
     drop(client);
     arena.unharmed();
@@ -148,8 +153,8 @@ fn s05_tiny_fragments_are_counted() {
         256 * KIB + BOUND,
         |arena, count| {
             let mut client = arena.open();
-            client.send(&frame(0x01, "a"));
-            client.send_many(&frame(0x00, "b"), count);
+            client.send(&client_frame(0x01, "a"));
+            client.send_many(&client_frame(0x00, "b"), count);
             let close = client.close_frame();
             assert_eq!(close.code(), 1008);
             client
@@ -157,9 +162,9 @@ fn s05_tiny_fragments_are_counted() {
     );
     // Below the cap they are a message like any other.
     let mut client = arena.open();
-    client.send(&frame(0x01, "a"));
-    client.send_many(&frame(0x00, "b"), 100_000);
-    client.send(&frame(0x80, "c"));
+    client.send(&client_frame(0x01, "a"));
+    client.send_many(&client_frame(0x00, "b"), 100_000);
+    client.send(&client_frame(0x80, "c"));
     assert_eq!(client.frame().unwrap().payload.len(), 100_002);
     drop(client);
     arena.unharmed();
@@ -174,8 +179,8 @@ fn s06_empty_fragments_are_counted() {
         BOUND,
         |arena, count| {
             let mut client = arena.open();
-            client.send(&frame(0x01, ""));
-            client.send_many(&frame(0x00, ""), count);
+            client.send(&client_frame(0x01, ""));
+            client.send_many(&client_frame(0x00, ""), count);
             assert_eq!(client.close_frame().code(), 1008);
             client
         },
@@ -185,10 +190,13 @@ fn s06_empty_fragments_are_counted() {
     let (messages, fragments) = (scale(100, 5), 100_000);
     let before = arena.server.cpu();
     for _ in 0..messages {
-        client.send(&frame(0x01, ""));
-        client.send_many(&frame(0x00, ""), fragments);
-        client.send(&frame(0x80, ""));
-        assert_eq!(client.frame().unwrap(), Frame { first: TEXT, mask: None, payload: vec![] });
+        client.send(&client_frame(0x01, ""));
+        client.send_many(&client_frame(0x00, ""), fragments);
+        client.send(&client_frame(0x80, ""));
+        assert_eq!(
+            client.frame().unwrap(),
+            Frame { fin: true, rsv: 0, opcode: TEXT, key: None, payload: vec![] }
+        );
     }
     let each = (arena.server.cpu() - before) / (messages * fragments) as u32;
     println!("S06: {each:?} of processor time for each empty fragment, system calls included");
@@ -201,7 +209,7 @@ fn s06_empty_fragments_are_counted() {
 #[test]
 fn s07_continuations_without_end() {
     let mut arena = Arena::new();
-    let piece = frame(0x00, vec![0; 1 << 20]);
+    let piece = client_frame(0x00, vec![0; 1 << 20]);
     assert_growth(
         "S07 continuations of 1 MiB without end",
         (64, 18),
@@ -210,7 +218,7 @@ fn s07_continuations_without_end() {
         LIMIT as i64 + 512 * KIB,
         |arena, count| {
             let mut client = arena.open();
-            client.send(&frame(0x02, ""));
+            client.send(&client_frame(0x02, ""));
             for _ in 0..count {
                 client.send(&piece);
             }
@@ -227,18 +235,18 @@ fn s16_reserved_bits_and_opcodes() {
     let huge = (1_u64 << 40).to_be_bytes();
     for opcode in [0x3, 0x4, 0x5, 0x6, 0x7, 0xB, 0xC, 0xD, 0xE, 0xF] {
         for fin in [0x00, 0x80] {
-            refused(&arena, &head_with(fin | opcode, 127, &huge), 1002);
-            refused(&arena, &head(fin | opcode, 0), 1002);
+            refused(&arena, &header_with(fin | opcode, Some(KEY), 127, &huge), 1002);
+            refused(&arena, &header(fin | opcode, Some(KEY), 0), 1002);
         }
     }
     for rsv in [0x40, 0x20, 0x10, 0x70] {
-        for first in [TEXT, BINARY, PING, PONG, CLOSE] {
-            refused(&arena, &frame(first | rsv, ""), 1002);
+        for first in [FIN | TEXT, FIN | BINARY, FIN | PING, FIN | PONG, FIN | CLOSE] {
+            refused(&arena, &client_frame(first | rsv, ""), 1002);
         }
-        refused(&arena, &head_with(TEXT | rsv, 127, &huge), 1002);
+        refused(&arena, &header_with(FIN | TEXT | rsv, Some(KEY), 127, &huge), 1002);
         let mut client = arena.open();
-        client.send(&frame(0x01, "a"));
-        client.send(&frame(0x80 | rsv, "b"));
+        client.send(&client_frame(0x01, "a"));
+        client.send(&client_frame(0x80 | rsv, "b"));
         client.closed_with(1002);
     }
     assert_growth(
@@ -247,7 +255,7 @@ fn s16_reserved_bits_and_opcodes() {
         BOUND,
         |arena, count| {
             for _ in 0..count {
-                refused(arena, &head_with(0x8B, 127, &huge), 1002);
+                refused(arena, &header_with(0x8B, Some(KEY), 127, &huge), 1002);
             }
         },
     );
@@ -257,37 +265,41 @@ fn s16_reserved_bits_and_opcodes() {
 #[test]
 fn s17_control_frames() {
     let mut arena = Arena::new();
-    for first in [PING, PONG, CLOSE] {
-        refused(&arena, &head(first, 126), 1002);
-        refused(&arena, &head_with(first, 127, &(1_u64 << 40).to_be_bytes()), 1002);
-        refused(&arena, &frame(first & 0x7F, ""), 1002);
+    for first in [FIN | PING, FIN | PONG, FIN | CLOSE] {
+        refused(&arena, &header(first, Some(KEY), 126), 1002);
+        refused(&arena, &header_with(first, Some(KEY), 127, &(1_u64 << 40).to_be_bytes()), 1002);
+        refused(&arena, &client_frame(first & 0x7F, ""), 1002);
     }
-    refused(&arena, &frame(CLOSE, [3]), 1002);
+    refused(&arena, &client_frame(FIN | CLOSE, [3]), 1002);
     for code in [0, 999, 1004, 1005, 1006, 1015, 1016, 2999, 5000, 65535] {
-        refused(&arena, &close(code, ""), 1002);
+        refused(&arena, &client_close(code, ""), 1002);
     }
     for reason in [&b"\xFF"[..], b"\xC3", b"\xED\xA0\x80", b"ok \xC0\xAF"] {
-        refused(&arena, &frame(CLOSE, [&1000_u16.to_be_bytes(), reason].concat()), 1007);
+        refused(
+            &arena,
+            &client_frame(FIN | CLOSE, [&1000_u16.to_be_bytes(), reason].concat()),
+            1007,
+        );
     }
     for code in [1000, 1001, 1003, 1007, 1011, 1014, 3000, 4999] {
         let mut client = arena.open();
-        client.send(&close(code, "so long"));
+        client.send(&client_close(code, "so long"));
         client.closed_with(code);
     }
     let mut client = arena.open();
-    client.send(&frame(CLOSE, ""));
+    client.send(&client_frame(FIN | CLOSE, ""));
     assert_eq!(client.close_frame().payload, b"", "a close without a code is answered in kind");
     client.ends();
 
     // A ping between fragments is answered at once, before the message ends.
     let mut client = arena.open();
-    client.send(&frame(0x01, "a"));
-    client.send(&frame(PING, "now"));
+    client.send(&client_frame(0x01, "a"));
+    client.send(&client_frame(FIN | PING, "now"));
     let pong = client.frame().unwrap();
-    assert_eq!((pong.first, &*pong.payload), (PONG, &b"now"[..]));
-    client.send(&frame(PING, [7; 125]));
+    assert_eq!((pong.first(), &*pong.payload), (FIN | PONG, &b"now"[..]));
+    client.send(&client_frame(FIN | PING, [7; 125]));
     assert_eq!(client.frame().unwrap().payload, [7; 125]);
-    client.send(&frame(0x80, "b"));
+    client.send(&client_frame(0x80, "b"));
     assert_eq!(client.frame().unwrap().payload, b"ab");
     drop(client);
     arena.unharmed();
@@ -308,39 +320,43 @@ fn s18_text_that_is_not_utf8() {
         b"\x80",
     ];
     for bytes in bad {
-        refused(&arena, &frame(TEXT, bytes), 1007);
+        refused(&arena, &client_frame(FIN | TEXT, bytes), 1007);
         // At the first hopeless byte, with neither FIN nor the rest of the frame.
-        refused(&arena, &[head(0x01, 1 << 20), frame(0, bytes)[6..].to_vec()].concat(), 1007);
+        refused(
+            &arena,
+            &[header(0x01, Some(KEY), 1 << 20), client_frame(0, bytes)[6..].to_vec()].concat(),
+            1007,
+        );
         let hopeless = match bytes[0] {
             0xE0 | 0xED | 0xF0 | 0xF4 => 2,
             _ => 1,
         };
         let mut client = arena.open();
-        client.send(&frame(0x01, "가"));
+        client.send(&client_frame(0x01, "가"));
         for &byte in &bytes[..hopeless] {
-            client.send(&frame(0x00, [byte]));
+            client.send(&client_frame(0x00, [byte]));
         }
         client.closed_with(1007);
     }
     // Cut short by the end of the message.
     for bytes in [&b"\xC3"[..], b"\xE2\x82", b"\xF0\x9F\x98"] {
-        refused(&arena, &frame(TEXT, bytes), 1007);
-        refused(&arena, &[frame(0x01, bytes), frame(0x80, "")].concat(), 1007);
+        refused(&arena, &client_frame(FIN | TEXT, bytes), 1007);
+        refused(&arena, &[client_frame(0x01, bytes), client_frame(0x80, "")].concat(), 1007);
     }
     // Bad at byte k of a long text in one-byte frames.
     let len = scale(100_000, 10_000);
     for k in [0, 1, len / 2, len - 1] {
         let mut client = arena.open();
-        client.send(&frame(0x01, ""));
-        client.send_many(&frame(0x00, "a"), k);
-        client.send(&frame(0x00, b"\xFF"));
+        client.send(&client_frame(0x01, ""));
+        client.send_many(&client_frame(0x00, "a"), k);
+        client.send(&client_frame(0x00, b"\xFF"));
         client.closed_with(1007);
     }
     // Half a character and silence: the others notice nothing, and it may yet be finished.
     let mut client = arena.open();
-    client.send(&frame(0x01, b"\xF0\x9F"));
+    client.send(&client_frame(0x01, b"\xF0\x9F"));
     arena.unharmed_but(1);
-    client.send(&frame(0x80, b"\x98\x80"));
+    client.send(&client_frame(0x80, b"\x98\x80"));
     assert_eq!(client.frame().unwrap().payload, "😀".as_bytes());
     drop(client);
     arena.unharmed();
@@ -349,17 +365,17 @@ fn s18_text_that_is_not_utf8() {
 #[test]
 fn s19_what_comes_from_a_client_is_masked() {
     let mut arena = Arena::new();
-    for first in [TEXT, BINARY, PING, PONG, CLOSE] {
-        refused(&arena, &unmasked(first, ""), 1002);
-        refused(&arena, &unmasked(first, "unmasked"), 1002);
+    for first in [FIN | TEXT, FIN | BINARY, FIN | PING, FIN | PONG, FIN | CLOSE] {
+        refused(&arena, &server_frame(first, ""), 1002);
+        refused(&arena, &server_frame(first, "unmasked"), 1002);
     }
-    refused(&arena, &unmasked(0x02, vec![0; 70_000])[..10], 1002);
+    refused(&arena, &server_frame(0x02, vec![0; 70_000])[..10], 1002);
     let mut client = arena.open();
-    client.send(&[&[TEXT, 0x85, 0, 0, 0, 0][..], b"plain"].concat());
+    client.send(&[&[FIN | TEXT, 0x85, 0, 0, 0, 0][..], b"plain"].concat());
     assert_eq!(client.frame().unwrap().payload, b"plain", "a key of zeros is a key");
-    client.send(&frame(TEXT, "masked"));
+    client.send(&client_frame(FIN | TEXT, "masked"));
     let echo = client.frame().unwrap();
-    assert_eq!((echo.mask, &*echo.payload), (None, &b"masked"[..]));
+    assert_eq!((echo.key, &*echo.payload), (None, &b"masked"[..]));
     drop(client);
     arena.unharmed();
 }

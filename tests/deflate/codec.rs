@@ -169,7 +169,7 @@ fn s18_invalid_text_inside() {
     let (_, violation) = receive(&default(), &server_frame(FIN | RSV1 | TEXT, &wire));
     assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 2 }));
     let (_, violation) =
-        receive(&default(), &server_frame(FIN | RSV1 | TEXT, &deflate(b"\xed\x95")));
+        receive(&default(), &server_frame(FIN | RSV1 | TEXT, deflate(b"\xed\x95")));
     assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 0 }));
 }
 
@@ -215,10 +215,10 @@ fn s12_a_bomb_stops_at_the_limit() {
 fn s13_the_limit_is_per_message_and_inflated() {
     for mut config in [default(), alone()] {
         config.limits.max_message_size = 1000;
-        let fits = server_frame(FIN | RSV1 | BINARY, &deflate(&[b'a'; 1000]));
+        let fits = server_frame(FIN | RSV1 | BINARY, deflate(&[b'a'; 1000]));
         let (events, violation) = receive(&config, &fits.repeat(3));
         assert_eq!((events.len(), violation), (3, None));
-        let passes = server_frame(FIN | RSV1 | BINARY, &deflate(&[b'a'; 1001]));
+        let passes = server_frame(FIN | RSV1 | BINARY, deflate(&[b'a'; 1001]));
         let (events, violation) = receive(&config, &[fits.repeat(3), passes].concat());
         assert_eq!(events.len(), 3);
         let code = violation.map(Violation::code);
@@ -235,7 +235,7 @@ fn s13_the_limit_is_per_message_and_inflated() {
             _ => Violation::MessageTooLarge { len: len as u64, limit: 10 },
         };
         let run =
-            run(CLIENT, &config, Way::Recv, [&*server_frame(FIN | RSV1 | TEXT, &deflate(&text))]);
+            run(CLIENT, &config, Way::Recv, [&*server_frame(FIN | RSV1 | TEXT, deflate(&text))]);
         assert_eq!(run.violation, Some(expected), "{len} {at}");
     }
     // What does not shrink may be a little longer on the wire than the limit.
@@ -279,7 +279,7 @@ fn s15_misuse_of_the_window_and_of_blocks() {
     );
     // A megabyte of empty blocks makes nothing, and ends.
     let wire = b"\x00\x00\x00\xff\xff".repeat(200_000);
-    let mut bytes = server_frame(FIN | RSV1 | BINARY, &[&wire[..], &[0]].concat());
+    let mut bytes = server_frame(FIN | RSV1 | BINARY, [&wire[..], &[0]].concat());
     let mut connection = Connection::new(CLIENT, &default(), Instant::now());
     let mut input = &mut bytes[..];
     assert_eq!(connection.recv(&mut input, &mut Vec::new()), Ok(Some(Event::Binary(b""))));

@@ -148,14 +148,14 @@ fn windows_that_cannot_be() {
     }
 }
 
-/// Inflated, a message may lie in a buffer that is far too large for it: then it is copied, if it is
-/// small, and the buffer stays for the next; else what is too much goes back.
+/// Inflated, a message may lie in a buffer that is far too large for it: then it is copied, and the
+/// buffer stays for the next.
 #[test]
-fn what_lies_in_too_much_is_copied_or_cut() {
+fn what_lies_in_too_much_is_copied() {
     const LARGE: usize = 1 << 20;
     let cost = |len: usize| {
         let (mut sender, mut receiver) = pair(&compression(false, 15, false));
-        let mut large = server_frame(FIN | BINARY, &[7; LARGE]);
+        let mut large = server_frame(FIN | BINARY, vec![7; LARGE]);
         let mut wire = Vec::new();
         sender.feed_part(&vec![7; len][..], true, &mut wire).unwrap();
         // The thread's own.
@@ -172,7 +172,8 @@ fn what_lies_in_too_much_is_copied_or_cut() {
         assert!((0..70_000).contains(&(cost(len) - len as i64)), "{len}: {}", cost(len));
     }
     for len in [65_536, 100_000] {
-        assert!(cost(len) < -900_000, "{len}: {}", cost(len));
+        // Of this length a thread keeps the memory of the copy as well.
+        assert!((0..1000).contains(&cost(len)), "{len}: {}", cost(len));
     }
 }
 
@@ -213,8 +214,8 @@ fn both_ends_count() {
     }
 }
 
-/// A thread keeps four engines of a kind for the next, however many were at work at once; and no
-/// buffer that one large message has made.
+/// A thread keeps four engines of a kind for the next, however many were at work at once; and of the
+/// buffers that large messages have made, no more after many than after one.
 #[test]
 fn a_thread_keeps_little() {
     let agreed = compression(false, 15, true);
@@ -251,9 +252,12 @@ fn a_thread_keeps_little() {
     };
     after(100);
     assert!(after(100) == 0, "all that is kept is there");
-    assert!(after(400_000) < 0, "a large buffer is not kept");
-    assert!(after(100) < 300, "but one for what is small");
-    assert!(after(100_000) >= 100_000, "one of a usual size is");
+    assert!((1..1 << 20).contains(&after(400_000)), "a large buffer is kept");
+    for _ in 0..20 {
+        assert!(after(400_000) <= 0, "but one");
+    }
+    assert!(after(100) < 300, "and one for what is small");
+    assert!(after(100_000) >= 100_000, "or of a usual size");
 }
 
 /// What comes uncompressed may be read straight into its message, and counts all the same; what is
@@ -269,15 +273,12 @@ fn straight_into_a_message() {
     assert_eq!(receiver.recv(&mut front), Ok(None));
     let mut rest = &*back;
     while !rest.is_empty() {
-        let read = receiver.read_straight(|room| {
-            let (piece, behind) = rest.split_at(room.remaining_mut().min(rest.len()));
-            room.put_slice(piece);
-            rest = behind;
-        });
-        // What is left is too little.
-        if read.is_none() {
-            break;
-        }
+        // What is left is too little at last.
+        let Some(mut room) = receiver.direct_buffer() else { break };
+        let (piece, behind) = rest.split_at(room.remaining_mut().min(rest.len()));
+        room.put_slice(piece);
+        receiver.advance_direct(piece.len());
+        rest = behind;
     }
     assert!(rest.len() < 64 << 10, "{}", rest.len());
     let mut rest = rest.to_vec();
@@ -289,7 +290,7 @@ fn straight_into_a_message() {
     sender.feed_part(&*noise, true, &mut wire).unwrap();
     assert_eq!(wire[0], 0xC2);
     assert_eq!(receiver.recv(&mut &mut wire[..100_000]), Ok(None));
-    assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
+    assert!(receiver.direct_buffer().is_none());
 }
 
 /// A message as long as the threshold is compressed, a shorter one is not; nor what would not shrink.

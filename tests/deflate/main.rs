@@ -6,11 +6,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-#[cfg(feature = "net")]
+#[cfg(feature = "tokio")]
 mod chat;
 mod codec;
 mod kept;
 mod negotiation;
 mod prepared;
-#[cfg(feature = "net")]
+#[cfg(feature = "tokio")]
 mod sockets;

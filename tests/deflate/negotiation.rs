@@ -16,7 +16,7 @@ fn answer(allows: &DeflateParams, line: &str) -> Option<String> {
     let (agreed, answer) = answer_deflate(&extensions(line), allows)?;
     // What the server says is what it does: a client that offered everything understands the same.
     let offer = DeflateOffer { server_max_window_bits: None, ..DeflateOffer::default() };
-    assert_eq!(check_deflate(&answer, &offer), Ok(agreed), "{line}");
+    assert_eq!(check_deflate(&answer, &[offer]), Ok(agreed), "{line}");
     Some(answer.to_string())
 }
 
@@ -112,7 +112,7 @@ fn s14_bad_parameters() {
     for params in bad {
         let line = format!("permessage-deflate; {params}");
         assert_eq!(answer(&DeflateParams::default(), &line), None, "{line}");
-        assert!(check_deflate(&extensions(&line)[0], &offer).is_err(), "{line}");
+        assert!(check_deflate(&extensions(&line)[0], &[offer]).is_err(), "{line}");
     }
 }
 
@@ -157,7 +157,7 @@ fn a_client_takes_only_what_it_offered() {
         ),
     ] {
         let answer = &extensions(&format!("permessage-deflate{params}"))[0];
-        let found = check_deflate(answer, &offer).ok().map(|p| {
+        let found = check_deflate(answer, &[offer]).ok().map(|p| {
             (
                 p.server_no_context_takeover,
                 p.client_no_context_takeover,
@@ -190,10 +190,45 @@ fn all_offers_under_all_policies() {
                 client_max_window_bits: allows.1,
             };
             let (agreed, answer) = answer_deflate(&extensions(&line), &allows).unwrap();
-            assert_eq!(check_deflate(&answer, &offer), Ok(agreed), "{line} {allows:?}");
+            assert_eq!(check_deflate(&answer, &[offer]), Ok(agreed), "{line} {allows:?}");
             assert!(agreed.server_max_window_bits <= allows.server_max_window_bits);
             assert!(agreed.server_max_window_bits <= s.unwrap_or(15));
             assert!(agreed.client_max_window_bits <= c.unwrap_or(15));
         }
     }
+}
+
+/// RFC 7692 §5.1: offers are alternatives. Which one the server took, its answer tells; where it could be
+/// either, the client keeps both promises.
+#[test]
+fn an_answer_goes_with_one_of_the_offers() {
+    let frugal = DeflateOffer {
+        server_no_context_takeover: true,
+        client_no_context_takeover: true,
+        client_max_window_bits: Some(12),
+        ..DeflateOffer::default()
+    };
+    let offers = [frugal, DeflateOffer::default()];
+    for (params, agreed) in [
+        ("", Ok((false, false, 15, 15))),
+        ("; client_max_window_bits=15", Ok((false, false, 15, 15))),
+        ("; client_no_context_takeover", Ok((false, true, 15, 15))),
+        ("; server_no_context_takeover", Ok((true, true, 15, 12))),
+        ("; server_no_context_takeover; client_max_window_bits=14", Ok((true, false, 15, 14))),
+        ("; server_no_context_takeover; client_max_window_bits=9", Ok((true, true, 15, 9))),
+        ("; client_max_window_bits", Err("client_max_window_bits")),
+        ("; fast", Err("an unknown parameter")),
+    ] {
+        let answer = &extensions(&format!("permessage-deflate{params}"))[0];
+        let found = check_deflate(answer, &offers).map(|p| {
+            (
+                p.server_no_context_takeover,
+                p.client_no_context_takeover,
+                p.server_max_window_bits,
+                p.client_max_window_bits,
+            )
+        });
+        assert_eq!(found, agreed, "{params}");
+    }
+    assert!(check_deflate(&extensions("permessage-deflate")[0], &[]).is_err());
 }

@@ -3,14 +3,15 @@
 use std::time::Duration;
 
 use bowstring::handshake::{
-    BuildError, ClientRequest, DeflateOffer, DeflateParams, HeadLimits, ResponseError,
-    answer_deflate, check_request, check_response, parse_request_head, parse_response_head,
-    write_accept,
+    Agreed, BuildError, ClientRequest, DeflateOffer, DeflateParams, HeadLimits, HeadScanner,
+    ResponseError, answer_deflate, check_request, check_response, parse_request_head,
+    parse_response_head, write_accept,
 };
 use bowstring::net::{Deflate, Incoming, Memory, connect_over};
+use bowstring::proto::Role;
 use bowstring::{Config, Error, Event, WebSocket};
 use http::HeaderMap;
-use tokio::io::DuplexStream;
+use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
 
 const NONCE: [u8; 16] = *b"the sample nonce";
 
@@ -22,7 +23,7 @@ fn request() -> ClientRequest {
 #[test]
 fn agreed_on_in_the_handshake() {
     let offer = DeflateOffer { server_max_window_bits: Some(12), ..DeflateOffer::default() };
-    let request = request().deflate(Some(offer));
+    let request = request().deflate(offer);
     let limits = HeadLimits::default();
     let head = parse_request_head(&request.write(NONCE).unwrap(), &limits).unwrap();
     let upgrade = check_request(&head).unwrap();
@@ -39,7 +40,7 @@ fn agreed_on_in_the_handshake() {
     let error = check(Some(&extension), &self::request()).unwrap_err();
     assert_eq!(error, ResponseError::UnofferedExtension("permessage-deflate".into()));
     let narrow = DeflateOffer { server_max_window_bits: Some(9), ..offer };
-    let error = check(Some(&extension), &self::request().deflate(Some(narrow))).unwrap_err();
+    let error = check(Some(&extension), &self::request().deflate(narrow)).unwrap_err();
     assert_eq!(error, ResponseError::Deflate("server_max_window_bits"));
     assert!(error.to_string().contains("server_max_window_bits"), "{error}");
     let answer = write_accept(&upgrade, None, Some(&extension), &HeaderMap::new()).unwrap();
@@ -62,11 +63,127 @@ fn windows_have_8_to_15_bits() {
                 client_max_window_bits: c,
                 ..DeflateOffer::default()
             };
-            let error = request().deflate(Some(offer)).write(NONCE).unwrap_err();
+            let error = request().deflate(offer).write(NONCE).unwrap_err();
             assert_eq!(error, BuildError::WindowBits(bits));
             assert!(error.to_string().contains("RFC 7692 §7.1.2"), "{error}");
         }
     }
+}
+
+/// A client whose server answers its offers with this, and what it offered.
+async fn answered(
+    request: &ClientRequest,
+    client: Option<Deflate>,
+    answer: &str,
+) -> (Result<WebSocket<DuplexStream>, Error>, String, DuplexStream) {
+    let (near, mut far) = tokio::io::duplex(1 << 16);
+    let mut config = Config::default();
+    config.deflate = client;
+    let serving = async {
+        let (mut scanner, mut bytes) = (HeadScanner::new(&HeadLimits::default()), Vec::new());
+        let asked = loop {
+            far.read_buf(&mut bytes).await.unwrap();
+            if let Some(head) = scanner.scan(&bytes).unwrap() {
+                break head.request().unwrap();
+            }
+        };
+        let upgrade = check_request(&asked).unwrap();
+        let mut head = write_accept(&upgrade, None, None, &HeaderMap::new()).unwrap();
+        head.truncate(head.len() - 2);
+        head.extend(format!("Sec-WebSocket-Extensions: {answer}\r\n\r\n").as_bytes());
+        far.write_all(&head).await.unwrap();
+        asked.headers()["sec-websocket-extensions"].to_str().unwrap().to_owned()
+    };
+    let (opened, offered) = tokio::join!(connect_over(near, request, &config), serving);
+    (opened.map(|(ws, _)| ws), offered, far)
+}
+
+/// What browsers take for an answer, the default client takes as well, in each mode, and it understands
+/// a server whose messages refer back.
+#[tokio::test]
+async fn a_client_opens_on_the_plain_answers_that_browsers_take() {
+    let text = (0..200u32).map(|n| format!("{} ", n * 7919)).collect::<String>();
+    for mode in [Memory::Shared, Memory::Window(9), Memory::Window(12), Memory::Full] {
+        for params in [
+            "",
+            "; client_max_window_bits=15",
+            "; server_max_window_bits=15",
+            "; client_max_window_bits=10",
+            "; client_no_context_takeover",
+        ] {
+            let answer = format!("permessage-deflate{params}");
+            let (opened, offered, far) = answered(&request(), memory(mode), &answer).await;
+            let mut near = opened.unwrap_or_else(|e| panic!("{mode:?} {params}: {e}"));
+            assert!(offered.ends_with("permessage-deflate; client_max_window_bits"), "{offered}");
+
+            // The server keeps a full window for its messages, and reads what the client may send.
+            let mut agreed = DeflateParams::default();
+            if params.contains("client_max_window_bits=10") {
+                agreed.client_max_window_bits = 10;
+            }
+            agreed.client_no_context_takeover = params.contains("client_no_context_takeover");
+            let mut theirs = Config::default();
+            theirs.deflate = memory(Memory::Full);
+            let mut both = Agreed::default();
+            both.deflate = Some(agreed);
+            let mut far = WebSocket::from_agreed(far, Role::Server, [], both, &theirs);
+            for _ in 0..3 {
+                far.send(&*text).await.unwrap();
+                assert_eq!(near.recv().await.unwrap().unwrap().as_text(), Some(&*text));
+                near.send(&*text).await.unwrap();
+                assert_eq!(far.recv().await.unwrap().unwrap().as_text(), Some(&*text));
+            }
+            // It did refer back.
+            let received = near.ratios().1;
+            assert!(received.wire < received.plain / 4, "{mode:?} {params}: {received:?}");
+        }
+    }
+}
+
+/// What a client offers is its own to say: by its configuration, or for one request.
+#[tokio::test]
+async fn the_caller_says_which_offers_are_made() {
+    let plain = "permessage-deflate; client_max_window_bits";
+    let alone = "permessage-deflate; server_no_context_takeover; client_no_context_takeover; \
+                 client_max_window_bits";
+    let small = "permessage-deflate; server_max_window_bits=10; client_max_window_bits=10";
+    let strict = |memory| {
+        let mut deflate = Deflate::default();
+        (deflate.memory, deflate.plain_offer) = (memory, false);
+        Some(deflate)
+    };
+    for (config, expected) in [
+        (memory(Memory::Shared), format!("{alone}, {plain}")),
+        (memory(Memory::Window(10)), format!("{small}, {plain}")),
+        (memory(Memory::Full), plain.to_owned()),
+        (strict(Memory::Shared), alone.to_owned()),
+        (strict(Memory::Window(10)), small.to_owned()),
+        (strict(Memory::Full), plain.to_owned()),
+    ] {
+        let (_, offered, _) = answered(&request(), config, "permessage-deflate").await;
+        assert_eq!(offered, expected);
+    }
+
+    // An answer that goes with no offer fails, and the text names the way out.
+    for config in [strict(Memory::Shared), strict(Memory::Window(10))] {
+        let (opened, ..) = answered(&request(), config, "permessage-deflate").await;
+        let error = opened.unwrap_err();
+        assert!(matches!(error, Error::Response(ResponseError::Deflate(_))), "{error}");
+        for way_out in ["Config::deflate", "ClientRequest::deflate"] {
+            assert!(error.to_string().contains(way_out), "{error}");
+        }
+    }
+
+    // The request's own offers come instead of the configuration's.
+    let own = DeflateOffer { server_max_window_bits: Some(11), ..DeflateOffer::default() };
+    let request = request().deflate(own).deflate(DeflateOffer::default());
+    assert_eq!(request.deflate_offers(), [own, DeflateOffer::default()]);
+    let (opened, offered, _) =
+        answered(&request, strict(Memory::Shared), "permessage-deflate").await;
+    assert!(opened.is_ok());
+    let first = "permessage-deflate; server_max_window_bits=11; client_max_window_bits";
+    assert_eq!(offered, format!("{first}, {plain}"));
+    assert_eq!(request.without_deflate().deflate_offers(), []);
 }
 
 type Pair = (WebSocket<DuplexStream>, WebSocket<DuplexStream>);

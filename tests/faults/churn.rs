@@ -37,14 +37,14 @@ async fn echo_and_close(port: u16, number: usize) {
     let mut stream = connect(port, number).await;
     upgrade(&mut stream).await;
     let text = format!("visitor {number}, with something to echo: {}", "x".repeat(number % 300));
-    stream.write_all(&frame(TEXT, &text)).await.unwrap();
-    let mut echo = vec![0; unmasked(TEXT, &text).len()];
+    stream.write_all(&client_frame(FIN | TEXT, &text)).await.unwrap();
+    let mut echo = vec![0; server_frame(FIN | TEXT, &text).len()];
     stream.read_exact(&mut echo).await.unwrap();
-    assert_eq!(echo, unmasked(TEXT, &text));
-    stream.write_all(&close(1000, "")).await.unwrap();
+    assert_eq!(echo, server_frame(FIN | TEXT, &text));
+    stream.write_all(&client_close(1000, "")).await.unwrap();
     let mut rest = Vec::new();
     stream.read_to_end(&mut rest).await.expect("a clean end");
-    assert_eq!(rest, unmasked(CLOSE, 1000u16.to_be_bytes()));
+    assert_eq!(rest, server_frame(FIN | CLOSE, 1000u16.to_be_bytes()));
 }
 
 /// Reset in one state or another.
@@ -59,12 +59,12 @@ async fn reset(port: u16, number: usize) {
         3 => upgrade(&mut stream).await,
         4 => {
             upgrade(&mut stream).await;
-            stream.write_all(&frame(BINARY, [7; 500])[..number % 500]).await.unwrap();
+            stream.write_all(&client_frame(FIN | BINARY, [7; 500])[..number % 500]).await.unwrap();
         }
         _ => {
             upgrade(&mut stream).await;
             // Its echo is on the way.
-            stream.write_all(&frame(BINARY, [7; 500])).await.unwrap();
+            stream.write_all(&client_frame(FIN | BINARY, [7; 500])).await.unwrap();
         }
     }
 }
@@ -97,7 +97,7 @@ fn come_and_go(port: u16, count: usize) -> [f64; 2] {
 #[test]
 fn s28_s36_connections_that_come_and_go() {
     let _alone = alone();
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let tasks = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
     let (fds, count) = (fds_at_rest(&server), scale(50_000, 1000));
     let mut bystander = Client::open(server.port);
@@ -132,7 +132,7 @@ fn s28_s36_connections_that_come_and_go() {
         "{idle:?} of processor time in 0.5 s with nobody there"
     );
     bystander.echo("all the time");
-    bystander.send(&close(1000, ""));
+    bystander.send(&client_close(1000, ""));
     bystander.closed_with(1000);
     server.signal("TERM");
     let start = Instant::now();

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::task::JoinSet;
 
 use crate::exchange::{Case, DOORS, Sizes, Target, config};
-use crate::harness::{Server, scale};
+use crate::harness::{echo_server_with, scale};
 use crate::proxy::Fault;
 use crate::{alone, run};
 
@@ -14,7 +14,7 @@ use crate::{alone, run};
 fn delivers(name: &str, faults: [Fault; 2], sizes: Sizes, (full, small): (usize, usize)) {
     let _alone = alone();
     let start = Instant::now();
-    let processes = ["off", "full"].map(|mode| Server::with(&["--compression", mode]));
+    let processes = ["off", "full"].map(|mode| echo_server_with(&["--compression", mode]));
     let mut cases = Vec::new();
     for door in DOORS {
         for (compressed, process) in [false, true].into_iter().zip(&processes) {

@@ -91,7 +91,7 @@ impl Visitor {
             Kind::Stuck => {
                 let mut much = Vec::new();
                 for _ in 0..2000 {
-                    much.extend(frame(TEXT, text(this.said)));
+                    much.extend(client_frame(FIN | TEXT, text(this.said)));
                     this.said += 1;
                 }
                 this.unwritten = much;
@@ -103,7 +103,7 @@ impl Visitor {
     }
 
     async fn say(&mut self) {
-        let bytes = frame(TEXT, text(self.said));
+        let bytes = client_frame(FIN | TEXT, text(self.said));
         self.said += 1;
         self.stream.write_all(&bytes).await.expect("the server takes it");
         self.written.fetch_add(bytes.len(), Relaxed);
@@ -124,15 +124,15 @@ impl Visitor {
     /// Takes echoes, which must be in order; `true` at the close frame.
     fn hear(&mut self) -> bool {
         let (mut taken, mut closed) = (0, false);
-        while let Some((len, frame)) = parse(&self.input[taken..])
+        while let Some((frame, len)) = Frame::parse(&self.input[taken..])
             && !closed
         {
             taken += len;
-            closed = frame.first == CLOSE;
+            closed = frame.first() == FIN | CLOSE;
             if closed {
                 assert_eq!(frame.code(), 1001);
             } else {
-                assert_eq!(frame.first, TEXT);
+                assert_eq!(frame.first(), FIN | TEXT);
                 assert_eq!(frame.payload, text(self.heard).as_bytes(), "{:?}", self.kind);
                 self.heard += 1;
             }
@@ -161,7 +161,7 @@ impl Visitor {
         }
         // §5.5.1: the answer. A frame that was begun cannot be ended any more.
         if self.unwritten.is_empty() {
-            self.stream.write_all(&close(1001, "")).await.unwrap();
+            self.stream.write_all(&client_close(1001, "")).await.unwrap();
         }
         self.stream.shutdown().await.unwrap();
         while self.read().await > 0 {}
@@ -192,7 +192,7 @@ fn queued(server: u16) -> HashMap<u16, usize> {
 /// How many messages lie whole in the first `bytes` bytes of what clients say.
 fn whole(bytes: usize) -> u32 {
     let ends = (0..).scan(0, |sum, number| {
-        *sum += frame(TEXT, text(number)).len();
+        *sum += client_frame(FIN | TEXT, text(number)).len();
         Some(*sum)
     });
     ends.take_while(|end| *end <= bytes).count() as u32
@@ -204,7 +204,7 @@ fn ten_thousand_connections_drain() {
     let count = scale(10_000, 300);
     // One here and one in the server, which inherits the limit.
     allow_descriptors(count + 200);
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let port = server.port;
     let (signal, signalled) = watch::channel(false);
     run(async {

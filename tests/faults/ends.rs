@@ -13,7 +13,7 @@ use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
 use crate::exchange::{Case, DOORS, Door, Outcome, Side, Sizes, Target, config, short};
-use crate::harness::{FULL, Server, scale};
+use crate::harness::{FULL, echo_server_with, scale};
 use crate::proxy::{Fault, Proxy};
 use crate::{allow_descriptors, alone, fds_at_rest, run};
 
@@ -109,7 +109,7 @@ impl Tally {
 fn sweep(name: &str, fault: At, step: usize, named: Named) {
     let _alone = alone();
     let start = Instant::now();
-    let processes = ["off", "full"].map(|mode| Server::with(&["--compression", mode]));
+    let processes = ["off", "full"].map(|mode| echo_server_with(&["--compression", mode]));
     let ports = processes.each_ref().map(|process| process.port);
     let fds = processes.each_ref().map(fds_at_rest);
     let mut tally = Tally::default();
@@ -155,7 +155,7 @@ fn reset(error: &Error) -> Option<&'static str> {
         },
         // The kernel tells of a reset once. If that was a writer, the reader sees an end.
         Error::Lost => Some("lost"),
-        Error::Closed => Some("closed"),
+        Error::Closed(_) => Some("closed"),
         _ => None,
     }
 }
@@ -174,7 +174,7 @@ fn expired(error: &Error) -> Option<&'static str> {
         Error::HandshakeTimeout => Some("handshake"),
         Error::Timeout(Expired::Pong) => Some("pong"),
         Error::Timeout(Expired::Close) => Some("close"),
-        Error::Closed => Some("closed"),
+        Error::Closed(_) => Some("closed"),
         _ => None,
     }
 }
@@ -199,7 +199,7 @@ fn s34_silence_at_any_byte_of_a_conversation() {
     // The process has only the keep-alive's deadlines, of 0.5 s too.
     let keep_alive = ["--ping-interval", "0.5", "--pong-timeout", "0.5"];
     let processes = ["off", "full"]
-        .map(|mode| Server::with(&[&["--compression", mode][..], &keep_alive].concat()));
+        .map(|mode| echo_server_with(&[&["--compression", mode][..], &keep_alive].concat()));
     let ports = processes.each_ref().map(|process| process.port);
     run(async {
         // Handshake, keep-alive, close: 2.6 s; and a busy machine.
@@ -233,7 +233,7 @@ fn s34_silence_at_any_byte_of_a_conversation() {
 #[test]
 fn s34_a_silent_peer_costs_the_server_no_descriptor() {
     let _alone = alone();
-    let server = Server::with(&["--ping-interval", "0.3", "--pong-timeout", "0.3"]);
+    let server = echo_server_with(&["--ping-interval", "0.3", "--pong-timeout", "0.3"]);
     let fds = fds_at_rest(&server);
     run(async {
         let address = ([127, 0, 0, 1], server.port).into();
@@ -278,7 +278,7 @@ fn s34_a_silent_peer_costs_the_server_no_descriptor() {
 fn s28_ends_in_a_flood() {
     let _alone = alone();
     let start = Instant::now();
-    let processes = ["off", "full"].map(|mode| Server::with(&["--compression", mode]));
+    let processes = ["off", "full"].map(|mode| echo_server_with(&["--compression", mode]));
     let ports = processes.each_ref().map(|process| process.port);
     let count = scale(100_000, 600) as u32;
     // Those that wait for deadlines do so together.

@@ -73,7 +73,7 @@ impl Series {
     fn publish(self, publisher: &mut Client, subscribers: usize) -> Duration {
         let start = Instant::now();
         for number in self.numbers.0..self.numbers.1 {
-            publisher.send(&frame(BINARY, self.message(number)));
+            publisher.send(&client_frame(FIN | BINARY, self.message(number)));
             assert_eq!(publisher.frame().unwrap().payload, subscribers.to_string().as_bytes());
         }
         start.elapsed()
@@ -81,7 +81,7 @@ impl Series {
 
     async fn heard(self, mut stream: TcpStream) -> TcpStream {
         for number in self.numbers.0..self.numbers.1 {
-            let expected = unmasked(BINARY, self.message(number));
+            let expected = server_frame(FIN | BINARY, self.message(number));
             let mut heard = vec![0; expected.len()];
             stream.read_exact(&mut heard).await.unwrap();
             assert!(heard == expected, "message {number}: {}", heard[..9].escape_ascii());
@@ -162,7 +162,7 @@ fn s41_ten_thousand_hear_what_one_does_not_take() {
         let first = stalled.frame().unwrap();
         assert!(first.payload == before.message(0));
         drop(subscribers);
-        publisher.send(&close(1000, ""));
+        publisher.send(&client_close(1000, ""));
         publisher.closed_with(1000);
     });
     server.assert_alive();

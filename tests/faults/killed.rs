@@ -38,15 +38,15 @@ fn peer(port: u16, bytes: &[u8], answer: usize) -> Child {
 #[test]
 fn s34_a_killed_client_is_known_at_once() {
     let _alone = alone();
-    let mut server = Server::new(2);
+    let mut server = echo_server(2);
     let fds = fds_at_rest(&server);
     let mut slowest = Duration::ZERO;
     // Idle; in the midst of a frame; with echoes that it has not read, which makes it a reset.
-    let unread = frame(TEXT, "not read").repeat(100);
-    for bytes in [vec![], frame(BINARY, [0; 1000])[..500].to_vec(), unread] {
+    let unread = client_frame(FIN | TEXT, "not read").repeat(100);
+    for bytes in [vec![], client_frame(FIN | BINARY, [0; 1000])[..500].to_vec(), unread] {
         for _ in 0..5 {
             let mut client = peer(server.port, &bytes, 0);
-            await_that("the connection", || server.fds() == fds + 1);
+            until("the connection", || server.fds() == fds + 1);
             client.kill().unwrap();
             let killed = Instant::now();
             server.await_fds(fds);
@@ -64,7 +64,7 @@ fn s34_a_killed_server_is_known_at_once() {
     let _alone = alone();
     let mut slowest = Duration::ZERO;
     for round in 0..10 {
-        let server = Server::new(1);
+        let server = echo_server(1);
         let (end, took) = run(async {
             let uri = format!("ws://127.0.0.1:{}/", server.port);
             let (mut ws, _) = bowstring::connect(&uri).await.unwrap();

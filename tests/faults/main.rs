@@ -32,7 +32,7 @@ use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use harness::{Client, Server, await_that};
+use harness::{Client, Server, until};
 
 /// One test at a time: each uses all cores, and some look at the clock.
 pub fn alone() -> MutexGuard<'static, ()> {
@@ -54,7 +54,7 @@ pub fn run<T>(test: impl Future<Output = T>) -> T {
 pub fn fds_at_rest(server: &Server) -> usize {
     Client::open(server.port).echo("a first visitor");
     let mut last = (server.fds(), Instant::now());
-    await_that("the number of file descriptors to stay", || {
+    until("the number of file descriptors to stay", || {
         let now = server.fds();
         if now != last.0 {
             last = (now, Instant::now());

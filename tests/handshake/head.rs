@@ -35,7 +35,7 @@ fn s21_bytes_that_are_ambiguous_are_refused_where_they_show() {
 #[cfg_attr(miri, ignore = "it would take an hour")]
 fn s21_a_head_without_end_is_refused_at_its_bound() {
     let limits = HeadLimits::default();
-    assert_eq!(limits, HeadLimits { max_bytes: 16384, max_headers: 64 });
+    assert_eq!(limits, HeadLimits { max_bytes: 16384, max_headers: 128 });
     let mut endless = b"GET / HTTP/1.1\r\nX: ".to_vec();
     endless.resize(1 << 20, b'a');
     let mut scanner = HeadScanner::new(&limits);
@@ -65,7 +65,7 @@ fn s21_a_head_without_end_is_refused_at_its_bound() {
 #[test]
 fn s21_header_lines_are_counted_whether_they_repeat_or_not() {
     let limits = HeadLimits::default();
-    for (count, ok) in [(64, true), (65, false), (2000, false)] {
+    for (count, ok) in [(128, true), (129, false), (2000, false)] {
         let same: Vec<&[u8]> = vec![b"X: y"; count];
         let names: Vec<String> = (0..count).map(|n| format!("X{n}:")).collect();
         let different: Vec<&[u8]> = names.iter().map(|name| name.as_bytes()).collect();
@@ -76,12 +76,56 @@ fn s21_header_lines_are_counted_whether_they_repeat_or_not() {
                 assert_eq!(request.unwrap().headers().len(), count);
                 assert_eq!(response.unwrap().headers().len(), count);
             } else {
-                assert_eq!(request.unwrap_err(), HeadError::TooManyHeaders(64));
-                assert_eq!(response.unwrap_err(), HeadError::TooManyHeaders(64));
+                assert_eq!(request.unwrap_err(), HeadError::TooManyHeaders(128));
+                assert_eq!(response.unwrap_err(), HeadError::TooManyHeaders(128));
             }
         }
     }
-    refused(&HeadError::TooManyHeaders(64).into(), 431, "64 header lines");
+    refused(&HeadError::TooManyHeaders(128).into(), 431, "128 header lines");
+}
+
+/// RFC 9110 §2.5: a later version of HTTP/1 is understood as HTTP/1.1. Others are told apart from what is
+/// no HTTP.
+#[test]
+fn later_versions_of_http_1_are_taken_as_1_1() {
+    for blank in ["", "\r\n"] {
+        for digit in '2'..='9' {
+            let line = format!("{blank}GET /chat?a=b HTTP/1.{digit}");
+            let found = server(&head(&REQUEST, "GET", &[line.as_bytes()]));
+            assert_eq!(found.unwrap().accept(), ACCEPT.as_bytes(), "{line:?}");
+        }
+    }
+    for digit in '2'..='9' {
+        let line = format!("HTTP/1.{digit} 101 Switching Protocols");
+        assert_eq!(client(&head(&RESPONSE, "HTTP", &[line.as_bytes()]), &ask()), Ok(None));
+    }
+    for version in ["HTTP/0.9", "HTTP/2.0", "HTTP/3.1", "HTTP/9.9"] {
+        let line = format!("GET / {version}");
+        let found = server(&head(&REQUEST, "GET", &[line.as_bytes()])).unwrap_err();
+        assert_eq!(found, HeadError::Version.into(), "{line}");
+        refused(&found, 505, "HTTP version");
+        let found =
+            client(&head(&RESPONSE, "HTTP", &[format!("{version} 101").as_bytes()]), &ask());
+        assert_eq!(found, Err(HeadError::Version.into()), "{version}");
+    }
+    for version in ["HTTP/1.x", "HTTP/1.10", "HTTP/1", "HTTPS/1.1", "http/1.1", "RTSP/1.0"] {
+        let line = format!("GET / {version}");
+        let found = server(&head(&REQUEST, "GET", &[line.as_bytes()])).unwrap_err();
+        assert_eq!(found, HeadError::Malformed("start line").into(), "{line}");
+    }
+}
+
+/// A space in the target is a fault of the target: charge points of OCPP with a space in their name.
+#[test]
+fn a_target_with_a_space_is_a_malformed_target_and_no_other_version() {
+    for target in ["/ocpp/CP 001", "/ /", "/a b c", "/chat HTTP/1.1", "/a "] {
+        for version in ["HTTP/1.1", "HTTP/1.0"] {
+            let line = format!("GET {target} {version}");
+            let found = server(&head(&REQUEST, "GET", &[line.as_bytes()])).unwrap_err();
+            assert_eq!(found, HeadError::Malformed("request target").into(), "{line}");
+            refused(&found, 400, "the request target is malformed");
+        }
+    }
 }
 
 /// Limits that a caller sets too high meet the bounds of the types behind.

@@ -12,7 +12,7 @@ need_python
 need_node
 
 say "building the echo server and the interop client with TLS"
-cargo build --quiet --features rustls-tls-native-roots --bin echo-server --example interop-client
+cargo build --quiet --features rustls-tls,rustls-tls-native-roots --bin echo-server --example interop-client
 target=${CARGO_TARGET_DIR:-target}/debug
 client=$target/examples/interop-client
 

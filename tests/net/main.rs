@@ -4,7 +4,8 @@
 
 #![allow(unreachable_pub, reason = "a test binary has no outside")]
 
-#[allow(dead_code, reason = "shared with the fuzz body")]
+#[path = "../support/scripted.rs"]
+mod scripted;
 mod support;
 
 mod cancel;

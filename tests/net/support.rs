@@ -3,9 +3,6 @@
 //! The transport, the frames and the waiting are those of `crates/testing`, which knows nothing of the
 //! crate under test.
 
-#[path = "../support/scripted.rs"]
-mod stream;
-
 use bowstring::net::masking_key;
 use bowstring::proto::Role;
 use bowstring::{Config, WebSocket};
@@ -17,7 +14,8 @@ pub use bowstring_testing::io::poll::{Wakes, not_yet, now, poll};
 pub use bowstring_testing::io::scripted::{Cut, Op, Peer};
 pub use bowstring_testing::io::wait::{in_time, seconds};
 pub use bowstring_testing::random::Random;
-pub use stream::{Scripted, scripted};
+
+pub use crate::scripted::{Scripted, scripted};
 
 /// A server's socket after its handshake, with no keep-alive unless `config` says so.
 pub fn server(config: &Config) -> (WebSocket<Scripted>, Peer) {

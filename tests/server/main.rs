@@ -6,6 +6,7 @@ mod blame;
 mod drain;
 mod handlers;
 mod hook;
+mod in_memory;
 mod limits;
 mod running;
 mod slow;

@@ -213,19 +213,21 @@ async fn pressure_is_told_when_it_rises_and_when_it_is_over() {
     let (reader, writer): (_, Writer<_>) = server.split();
     read(reader);
     let mut pressure = writer.pressure(2 * KILO);
-    assert!(!*pressure.borrow_and_update());
+    assert!(!pressure.is_high());
     let mut sent = 0;
     while writer.try_send(numbered(sent)).is_ok() {
         sent += 1;
     }
-    assert!(pressure.has_changed().unwrap() && *pressure.borrow_and_update());
+    assert!(pressure.is_high());
+    assert_eq!(pressure.changed().await, Some(true));
     for _ in 0..3 {
         client.recv().await.unwrap();
         tokio::task::yield_now().await;
     }
-    assert!(*pressure.borrow(), "between the marks nothing changes: {}", writer.buffered());
+    assert!(pressure.is_high(), "between the marks nothing changes: {}", writer.buffered());
     arriving(&mut client).await;
-    assert!(!*pressure.borrow_and_update(), "{}", writer.buffered());
+    assert!(!pressure.is_high(), "{}", writer.buffered());
+    assert_eq!(pressure.changed().await, Some(false));
 }
 
 /// Who waits for less pressure is not left waiting when the connection ends; nor does a writer that is
@@ -245,8 +247,12 @@ async fn pressure_falls_when_the_connection_ends() {
                 writer.feed(numbered(each)).await.unwrap();
             }
         }
-        assert!(*pressure.borrow());
-        timeout(Duration::from_secs(60), pressure.wait_for(|full| !*full)).await.unwrap().unwrap();
+        assert!(pressure.is_high());
+        assert_eq!(pressure.changed().await, Some(true));
+        let fallen = timeout(Duration::from_secs(60), pressure.changed()).await.unwrap();
+        assert_eq!((fallen, pressure.is_high()), (Some(false), false));
+        assert_eq!(pressure.changed().await, None, "it has ended");
+        assert_eq!(writer.pressure(KILO).changed().await, None);
         assert_eq!(writer.buffered(), 0);
         assert!(writer.send("more").await.is_err());
         // The other end sees the end, though a writer is kept.

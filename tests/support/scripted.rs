@@ -1,5 +1,7 @@
 //! The scripted transport of `crates/testing`, which cannot know [`Split`]: here it does.
 
+#![allow(unreachable_pub, reason = "a test binary has no outside")]
+
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll};

@@ -95,6 +95,11 @@ pub fn close_payload(code: u16, reason: &str) -> Vec<u8> {
     [&code.to_be_bytes(), reason.as_bytes()].concat()
 }
 
+/// A close frame with a code, as a client sends it.
+pub fn client_close(code: u16, reason: &str) -> Vec<u8> {
+    client_frame(FIN | CLOSE, close_payload(code, reason))
+}
+
 /// The same frames as a client sends them, from what a server sends. Illegal and unfinished frames
 /// are masked too, as far as they go.
 pub fn masked(mut stream: &[u8]) -> Vec<u8> {

@@ -8,9 +8,11 @@
 //! | [`frames`] | frames as bytes: written, read, checked |
 //! | [`literal`] | [`bytes!`]: bytes from numbers and strings |
 //! | [`random`] | random numbers from a seed |
-//! | `io` | transports that follow a script, futures polled by hand, waiting with a limit (feature `tokio`) |
+//! | [`handshake`] | an opening handshake as bytes |
+//! | `io` | transports that follow a script, futures polled by hand, waiting with a limit, processes (feature `tokio`) |
 
 pub mod frames;
+pub mod handshake;
 #[cfg(feature = "tokio")]
 pub mod io;
 pub mod literal;

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 
 use crate::proto::{AsEvent, Event, Message, Prepared};
 
-/// Messages that wait to be framed, while what is framed is too much. Boxed in its connection, for
+/// Messages that wait to be framed, while what is framed is too much. Boxed in its connection, because
 /// most have none.
 #[derive(Debug, Default)]
 pub(in crate::net) struct Backlog {
@@ -13,11 +13,14 @@ pub(in crate::net) struct Backlog {
     bytes: usize,
     /// How many messages were dropped, from here or before they came here.
     pub(in crate::net) dropped: u64,
+    /// How many messages have come here, and how many have left.
+    pushed: u64,
+    popped: u64,
     /// The connection was closed because there was no room.
     pub(in crate::net) overflowed: bool,
 }
 
-/// A message that costs nothing to keep where it is prepared: then its bytes are everybody's.
+/// A message that waits. A prepared one costs nothing to keep, because many share its bytes.
 #[derive(Debug)]
 pub(in crate::net) enum QueuedMessage {
     Message(Message),
@@ -38,6 +41,16 @@ impl Backlog {
         self.bytes + self.messages.len() * OVERHEAD
     }
 
+    /// How many messages have come here.
+    pub(in crate::net) fn pushed(&self) -> u64 {
+        self.pushed
+    }
+
+    /// Whether one of the first so many is still here.
+    pub(in crate::net) fn holds(&self, pushed: u64) -> bool {
+        self.popped < pushed
+    }
+
     /// Adds a message, and drops old ones until no more than `limit` bytes are left, or it alone.
     pub(in crate::net) fn push(&mut self, event: &impl AsEvent, limit: usize) {
         let message = match event.as_prepared() {
@@ -46,6 +59,7 @@ impl Backlog {
         };
         self.bytes += message.len();
         self.messages.push_back(message);
+        self.pushed += 1;
         while self.messages.len() > 1 && self.cost() > limit {
             self.pop();
             self.dropped += 1;
@@ -56,6 +70,7 @@ impl Backlog {
     pub(in crate::net) fn pop(&mut self) -> Option<QueuedMessage> {
         let message = self.messages.pop_front()?;
         self.bytes -= message.len();
+        self.popped += 1;
         if self.messages.is_empty() {
             self.messages = VecDeque::new();
         }
@@ -65,6 +80,7 @@ impl Backlog {
     /// Drops everything: the connection has ended.
     pub(in crate::net) fn clear(&mut self) {
         self.dropped += self.messages.len() as u64;
+        self.popped = self.pushed;
         self.messages = VecDeque::new();
         self.bytes = 0;
     }
@@ -96,5 +112,5 @@ impl AsEvent for QueuedMessage {
     }
 }
 
-/// What a message that waits costs beside its payload, in bytes: its place, and what is allocated.
+/// What a message that waits costs beside its payload, in bytes: its slot, and what is allocated.
 const OVERHEAD: usize = 128;

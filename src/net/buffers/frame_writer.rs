@@ -7,14 +7,14 @@ use std::task::{Context, Poll, ready};
 use tokio::io::AsyncWrite;
 
 use super::backlog::Backlog;
+use super::offer::{Offered, WhenFull};
 use super::write_buffer::WriteBuffer;
 use crate::net::config::Config;
-use crate::net::error::Error;
 use crate::net::overflow::Overflow;
 use crate::proto::{AsEvent, Close, CloseCode, Misuse, Replies, Sender};
 
-/// See the module. The stream itself is lent to each call, for it may be shared with the reading
-/// direction or not.
+/// See the module. The stream itself is lent to each call, because it may be shared with the reading
+/// direction.
 #[derive(Debug)]
 pub(in crate::net) struct FrameWriter {
     pub(in crate::net) sender: Sender,
@@ -23,7 +23,7 @@ pub(in crate::net) struct FrameWriter {
     high_water: u32,
     policy: Overflow,
     /// What must wait to be framed, and what was dropped, if anything ever was.
-    backlog: Option<Box<Backlog>>,
+    pub(super) backlog: Option<Box<Backlog>>,
 }
 
 impl FrameWriter {
@@ -33,81 +33,98 @@ impl FrameWriter {
         Self { sender, write_buffer, high_water, policy, backlog: None }
     }
 
-    /// Frames an event.
+    /// Frames an event, room or not.
     #[inline]
     pub(in crate::net) fn feed(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
         if self.backlog.is_some() && !event.as_event().is_ping_or_pong() {
-            // Nothing overtakes what was said before it, and no close frame makes it be lost.
+            // Nothing overtakes what was sent before it, and no close frame makes it be lost.
             self.frame_backlog(usize::MAX);
         }
         frame(&mut self.sender, &mut self.write_buffer, &event)
     }
 
     /// What becomes of messages for which there is no room.
+    #[inline]
     pub(in crate::net) fn policy(&self) -> Overflow {
         self.policy
     }
 
-    /// Does with an event what a policy says, given that there is no room. `None`: it has to wait.
-    #[cold]
-    pub(in crate::net) fn overflow(
+    /// Frames an event if there is room; else does what the caller wants then. All calls that send come
+    /// through here.
+    #[inline]
+    pub(in crate::net) fn offer(
         &mut self,
         event: &impl AsEvent,
-        policy: Overflow,
-    ) -> Option<Result<(), Error>> {
-        if event.as_event().is_control() {
-            return Some(self.feed(event).map_err(Error::from));
+        when_full: WhenFull,
+        stream: Pin<&mut impl AsyncWrite>,
+    ) -> Result<Offered, Misuse> {
+        if self.is_full() {
+            return self.offer_full(event, when_full);
         }
+        self.feed_borrowed(event, stream)?;
+        Ok(Offered::Queued)
+    }
+
+    #[cold]
+    fn offer_full(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Misuse> {
+        // §5.5.1, §5.4: that is no want of room, so no policy hides it.
         if self.sender.has_closed() {
-            return Some(Err(Misuse::Closed.into()));
+            self.feed(event)?;
+            return Ok(Offered::Queued);
         }
-        if self.sender.is_unfinished() {
-            // That is no want of room, and so no business of the policy's.
-            return Some(Err(Misuse::Unfinished.into()));
+        let control = event.as_event().is_control();
+        if self.sender.is_unfinished() && !control {
+            return Err(Misuse::Unfinished);
         }
-        if policy == Overflow::Wait {
-            return None;
+        match when_full {
+            WhenFull::Wait => Ok(Offered::Full),
+            _ if control => self.feed(event).map(|()| Offered::Queued),
+            _ => self.without_room(event, when_full),
         }
-        Some(self.without_room(event, policy))
     }
 
-    /// Keeps a message for behind the one that is under way in parts (§5.4), for somebody who knows nothing
-    /// of that. Without room the policy decides, which is not to wait.
-    #[cold]
-    pub(in crate::net) fn queue(
+    /// Whether something may be framed; what may not be framed at all is told at once.
+    pub(in crate::net) fn has_room(&self) -> Offered {
+        let full = self.is_full() && !self.sender.has_closed();
+        if full { Offered::Full } else { Offered::Queued }
+    }
+
+    /// Frames the next part of a message if there is room.
+    pub(in crate::net) fn offer_part(
+        &mut self,
+        part: impl AsEvent,
+        fin: bool,
+    ) -> Result<Offered, Misuse> {
+        // A part has no policy, because a message cannot do without it.
+        if self.has_room() == Offered::Full {
+            return Ok(Offered::Full);
+        }
+        self.feed_part(part, fin).map(|()| Offered::Queued)
+    }
+
+    pub(super) fn without_room(
         &mut self,
         event: &impl AsEvent,
-        policy: Overflow,
-    ) -> Result<(), Error> {
-        if !self.may_queue() {
-            return self.without_room(event, policy);
-        }
-        self.backlog.get_or_insert_default().push(event, usize::MAX);
-        Ok(())
-    }
-
-    /// Whether there is room behind a message that is under way in parts.
-    pub(in crate::net) fn may_queue(&self) -> bool {
-        let queued = self.backlog.as_ref().map_or(0, |backlog| backlog.cost());
-        self.write_buffer.len() + queued <= self.high_water()
-    }
-
-    fn without_room(&mut self, event: &impl AsEvent, policy: Overflow) -> Result<(), Error> {
-        match policy {
-            Overflow::DropOldest => {
+        when_full: WhenFull,
+    ) -> Result<Offered, Misuse> {
+        match when_full {
+            WhenFull::Wait | WhenFull::Return => Ok(Offered::Full),
+            WhenFull::DropNewest => {
+                self.backlog.get_or_insert_default().dropped += 1;
+                Ok(Offered::Dropped)
+            }
+            WhenFull::DropOldest => {
                 let limit = self.high_water();
                 self.backlog.get_or_insert_default().push(event, limit);
+                Ok(Offered::Queued)
             }
-            Overflow::Close(code) => {
+            WhenFull::Close(code) => {
                 let code = if code.may_be_sent() { code } else { CloseCode::POLICY_VIOLATION };
-                let close = Close { code, reason: "messages are taken too slowly" };
-                self.feed(close)?;
+                self.feed(Close { code, reason: "messages are taken too slowly" })?;
                 self.backlog.get_or_insert_default().overflowed = true;
-                return Err(Error::Overflow);
+                Ok(Offered::Closing)
             }
-            _ => self.backlog.get_or_insert_default().dropped += 1,
         }
-        Ok(())
     }
 
     /// Drops everything: nothing can be written any more.
@@ -142,6 +159,17 @@ impl FrameWriter {
         self.backlog.as_ref().is_some_and(|backlog| !backlog.is_empty())
     }
 
+    /// How many messages have waited to be framed.
+    pub(in crate::net) fn backlogged(&self) -> u64 {
+        self.backlog.as_ref().map_or(0, |backlog| backlog.pushed())
+    }
+
+    /// Whether one of the first so many waits still, and not for the end of a message in parts.
+    pub(in crate::net) fn holds_backlog(&self, backlogged: u64) -> bool {
+        !self.sender.is_unfinished()
+            && self.backlog.as_ref().is_some_and(|backlog| backlog.holds(backlogged))
+    }
+
     /// Frames messages of the backlog until `limit` bytes are framed. Whether there were any that could be.
     fn frame_backlog(&mut self, limit: usize) -> bool {
         let Self { sender, write_buffer, backlog, .. } = self;
@@ -153,7 +181,7 @@ impl FrameWriter {
             return false;
         }
         if sender.is_unfinished() {
-            // §5.4: they come behind the message that is under way in parts.
+            // §5.4: they come after the message that is under way in parts.
             return false;
         }
         while write_buffer.len() <= limit
@@ -165,7 +193,7 @@ impl FrameWriter {
         true
     }
 
-    /// Frames an event, and writes it at once if it is large, lest it be copied.
+    /// Frames an event, and writes it at once if it is large, so that it is not copied.
     #[inline]
     pub(in crate::net) fn feed_borrowed(
         &mut self,
@@ -180,7 +208,7 @@ impl FrameWriter {
             self.write_buffer.sent.message();
         }
         if !payload.is_empty() && self.write_buffer.write_apart(payload, stream) {
-            self.sender.wrote();
+            self.sender.note_written();
         }
         Ok(())
     }
@@ -204,9 +232,9 @@ impl FrameWriter {
 
     /// Frames what is owed to the peer, as far as there is room.
     #[inline]
-    pub(in crate::net) fn settle(&mut self, replies: &mut Replies) {
+    pub(in crate::net) fn queue_replies(&mut self, replies: &mut Replies) {
         if !replies.is_empty() {
-            self.sender.settle(replies, self.write_buffer.buffer());
+            self.sender.queue_replies(replies, self.write_buffer.buffer());
         }
     }
 
@@ -238,7 +266,7 @@ impl FrameWriter {
 
     /// Whether the stream took bytes that had to wait, since this was last asked.
     pub(in crate::net) fn took_bytes(&mut self) -> bool {
-        std::mem::take(&mut self.write_buffer.took)
+        self.write_buffer.take_progress()
     }
 
     /// Writes and flushes what is framed.
@@ -255,7 +283,7 @@ impl FrameWriter {
             let waited = self.write_buffer.len();
             let polled = self.write_buffer.poll_write(stream.as_mut(), cx);
             if self.write_buffer.len() < waited {
-                self.sender.wrote();
+                self.sender.note_written();
             }
             // What was waiting for room comes next; if the stream takes no more, it waits on there.
             if !self.frame_backlog(self.high_water()) || polled.is_pending() {
@@ -270,11 +298,11 @@ impl FrameWriter {
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
     ) -> Poll<()> {
-        if !self.write_buffer.shut {
+        if !self.write_buffer.is_shut() {
             // What cannot be written, or shut down, is as shut as it gets.
             let _ = ready!(self.poll_write(stream.as_mut(), cx));
             let _ = ready!(stream.poll_shutdown(cx));
-            self.write_buffer.shut = true;
+            self.write_buffer.shut();
         }
         Poll::Ready(())
     }

@@ -8,11 +8,13 @@
 //!           pool              buffers that the sockets of a thread share
 //! ```
 //!
-//! `traffic` counts messages and bytes.
+//! `offer` has the words for back-pressure; `published` frames messages for many. `traffic` counts messages and bytes.
 
 pub(in crate::net) mod backlog;
 pub(in crate::net) mod frame_writer;
+pub(in crate::net) mod offer;
 pub(in crate::net) mod pool;
+pub(in crate::net) mod published;
 pub(in crate::net) mod read_buffer;
 #[cfg_attr(not(feature = "metrics"), path = "traffic_off.rs")]
 pub(in crate::net) mod traffic;

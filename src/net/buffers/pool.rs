@@ -1,63 +1,24 @@
-//! Memory that a thread's sockets lend each other.
+//! Memory that the sockets of a thread lend each other.
 //!
-//! A socket needs a large buffer to read into for the moment between a read and the parsing of what
-//! came, and one to write from until the kernel has taken it. Between those moments it owns
-//! neither: ten thousand idle connections share what one busy one needs.
+//! A socket needs a large block to read into, from a read until what came is parsed. It needs a buffer
+//! to write from, until the transport has taken what is in it. Between those moments it owns neither:
+//! ten thousand idle connections share what one busy one needs.
+//!
+//! The blocks are a thread-local, because a socket may be polled by another thread each time. The
+//! buffers are those of [`memory`](crate::proto::memory), which messages use as well.
 
-use std::cell::{Cell, RefCell};
+pub(in crate::net) use crate::proto::memory::{give as give_buffer, reserve, take as take_buffer};
 
-/// Read blocks are this large: one read takes as much as is there, up to this many bytes.
+use crate::proto::free_list::FreeList;
+
+/// The length of a read block in bytes: one read takes at most as much.
 pub(in crate::net) const BLOCK: usize = 256 << 10;
 
-/// How many blocks and how many buffers a thread keeps for the next who asks.
+/// How many blocks a thread keeps.
 const KEPT: usize = 4;
 
-/// Buffers that grew past this are not kept.
-const LARGE: usize = BLOCK;
-
 thread_local! {
-    static BLOCKS: FreeList = const { FreeList::new() };
-    static BUFFERS: FreeList = const { FreeList::new() };
-}
-
-/// Vectors that wait. Mostly there is one, which comes and goes with each message: it has a place of
-/// its own.
-struct FreeList {
-    first: Cell<Vec<u8>>,
-    more: RefCell<Vec<Vec<u8>>>,
-}
-
-impl FreeList {
-    const fn new() -> Self {
-        Self { first: Cell::new(Vec::new()), more: RefCell::new(Vec::new()) }
-    }
-
-    #[inline]
-    fn take(&self) -> Option<Vec<u8>> {
-        let first = self.first.take();
-        if first.capacity() > 0 { Some(first) } else { self.take_more() }
-    }
-
-    #[cold]
-    fn take_more(&self) -> Option<Vec<u8>> {
-        self.more.borrow_mut().pop()
-    }
-
-    #[inline]
-    fn give(&self, vec: Vec<u8>) {
-        let first = self.first.replace(vec);
-        if first.capacity() > 0 {
-            self.give_more(first);
-        }
-    }
-
-    #[cold]
-    fn give_more(&self, vec: Vec<u8>) {
-        let mut more = self.more.borrow_mut();
-        if more.len() < KEPT - 1 {
-            more.push(vec);
-        }
-    }
+    static BLOCKS: FreeList<Vec<u8>> = const { FreeList::new(KEPT * BLOCK) };
 }
 
 /// A read block: `BLOCK` bytes, initialised once in its life, with whatever was in it before.
@@ -72,19 +33,4 @@ pub(in crate::net) fn give_block(block: Vec<u8>) {
     debug_assert_eq!(block.len(), BLOCK);
     // A thread that ends keeps nothing.
     let _ = BLOCKS.try_with(|blocks| blocks.give(block));
-}
-
-/// An empty buffer, perhaps with room.
-#[inline]
-pub(in crate::net) fn take_buffer() -> Vec<u8> {
-    BUFFERS.try_with(FreeList::take).ok().flatten().unwrap_or_default()
-}
-
-/// Gives a buffer back, whatever is in it.
-#[inline]
-pub(in crate::net) fn give_buffer(mut buffer: Vec<u8>) {
-    if buffer.capacity() > 0 && buffer.capacity() <= LARGE {
-        buffer.clear();
-        let _ = BUFFERS.try_with(|buffers| buffers.give(buffer));
-    }
 }

@@ -5,7 +5,7 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker, ready};
+use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
 use tokio::io::AsyncWrite;
@@ -19,23 +19,45 @@ pub(in crate::net) struct WriteBuffer {
     bytes: Vec<u8>,
     /// `bytes[..written]` has been taken by the stream.
     written: usize,
-    /// The rest of a frame that others write as well; it comes behind `bytes`. Boxed, for it is rare.
+    /// The rest of a frame that others write as well; it comes after `bytes`. Boxed, because it is rare.
     shared: Option<Box<SharedFrame>>,
-    /// The stream took bytes that it may still buffer itself.
-    unflushed: bool,
-    /// The stream was full when it was last asked.
-    waiting: bool,
-    /// It was not done flushing when it was last asked.
-    flushing: bool,
-    /// FrameWriter failed: what is framed now goes nowhere.
-    broken: bool,
-    /// The stream took bytes that had to wait, since somebody last asked: then the peer has taken
+    state: State,
+    /// The stream took bytes that had to wait, since somebody last asked. Then the peer has taken
     /// some before them.
-    pub(in crate::net) took: bool,
-    /// The stream was shut down.
-    pub(in crate::net) shut: bool,
+    progressed: bool,
+    /// How many bytes the stream took since somebody last asked, modulo 2^32.
+    taken: u32,
     /// What was framed into it, and what the stream took.
     pub(in crate::net) sent: Count,
+}
+
+/// How writing fares.
+///
+/// ```text
+///           bytes were taken            no more is taken
+///   Open ────────────────────▶ Taken ─────────────────────▶ Full
+///    ▲                        │ ▲  ▲                          │
+///    └─────── flushed ────────┤ │  └────── bytes were taken ──┘
+///                             ▼ │
+///                           Flushing       any ──▶ Shut, or Broken ──▶ Ended
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// The stream has flushed what it took.
+    #[default]
+    Open,
+    /// The stream took bytes that it may still buffer itself.
+    Taken,
+    /// The stream had no room when it was last asked. It may buffer bytes as well.
+    Full,
+    /// The stream was not done flushing when it was last asked.
+    Flushing,
+    /// The writing direction was ended.
+    Shut,
+    /// Writing failed or was given up: what is framed now goes nowhere.
+    Broken,
+    /// The same, and the direction was ended.
+    Ended,
 }
 
 /// See [`WriteBuffer::put`].
@@ -44,7 +66,7 @@ struct SharedFrame {
     /// Never empty.
     frame: Bytes,
     /// What was framed since.
-    behind: Vec<u8>,
+    after: Vec<u8>,
 }
 
 impl WriteBuffer {
@@ -53,27 +75,54 @@ impl WriteBuffer {
     pub(in crate::net) fn len(&self) -> usize {
         let shared = self.shared.as_ref();
         self.bytes.len() - self.written
-            + shared.map_or(0, |shared| shared.frame.len() + shared.behind.len())
+            + shared.map_or(0, |shared| shared.frame.len() + shared.after.len())
     }
 
     /// Whether everything is written, as far as the stream can tell.
     pub(in crate::net) fn is_clear(&self) -> bool {
-        self.len() == 0 && !self.unflushed
+        self.len() == 0 && !matches!(self.state, State::Taken | State::Full | State::Flushing)
     }
 
+    /// Whether nothing can be written any more.
+    #[inline]
     pub(in crate::net) fn is_broken(&self) -> bool {
-        self.broken
+        matches!(self.state, State::Broken | State::Ended)
+    }
+
+    /// Whether the writing direction was ended.
+    pub(in crate::net) fn is_shut(&self) -> bool {
+        matches!(self.state, State::Shut | State::Ended)
+    }
+
+    /// Notes that the writing direction was ended.
+    pub(in crate::net) fn shut(&mut self) {
+        self.state = if self.is_broken() { State::Ended } else { State::Shut };
+    }
+
+    /// Whether the stream took bytes that had to wait, since this was last asked.
+    pub(in crate::net) fn take_progress(&mut self) -> bool {
+        std::mem::take(&mut self.progressed)
+    }
+
+    /// How many bytes the stream took since this was last asked.
+    pub(in crate::net) fn take_taken(&mut self) -> u32 {
+        std::mem::take(&mut self.taken)
+    }
+
+    /// Whether the stream has flushed all that it took, as far as it can tell.
+    pub(in crate::net) fn is_flushed(&self) -> bool {
+        matches!(self.state, State::Open | State::Shut)
     }
 
     /// Where to append frames.
     #[inline]
     pub(in crate::net) fn buffer(&mut self) -> &mut Vec<u8> {
-        if self.broken {
+        if self.is_broken() {
             self.bytes.clear();
             return &mut self.bytes;
         }
         match &mut self.shared {
-            Some(shared) => &mut shared.behind,
+            Some(shared) => &mut shared.after,
             None => {
                 if self.bytes.capacity() == 0 {
                     self.bytes = pool::take_buffer();
@@ -83,19 +132,19 @@ impl WriteBuffer {
         }
     }
 
-    /// Puts a frame behind what waits, where it is not copied but for another that comes behind it.
+    /// Puts a frame after what waits. It is not copied, unless another such frame follows.
     pub(in crate::net) fn put(&mut self, frame: Bytes) {
         self.own();
-        if !self.broken && !frame.is_empty() {
-            self.shared = Some(Box::new(SharedFrame { frame, behind: Vec::new() }));
+        if !self.is_broken() && !frame.is_empty() {
+            self.shared = Some(Box::new(SharedFrame { frame, after: Vec::new() }));
         }
     }
 
-    /// Copies the shared frame: something else comes behind it that is not to be copied.
+    /// Copies the shared frame: something else follows that is not to be copied.
     fn own(&mut self) {
         if let Some(shared) = self.shared.take() {
             self.bytes.extend_from_slice(&shared.frame);
-            self.bytes.extend_from_slice(&shared.behind);
+            self.bytes.extend_from_slice(&shared.after);
         }
     }
 
@@ -111,7 +160,7 @@ impl WriteBuffer {
     ) -> bool {
         self.own();
         let mut took = false;
-        while !payload.is_empty() && !self.broken && !self.waiting && !self.flushing {
+        while !payload.is_empty() && matches!(self.state, State::Open | State::Taken) {
             let waits = &self.bytes[self.written..];
             let slices = [IoSlice::new(waits), IoSlice::new(payload)];
             let cx = &mut Context::from_waker(Waker::noop());
@@ -120,25 +169,26 @@ impl WriteBuffer {
                     let old = len.min(waits.len());
                     self.written += old;
                     payload = &payload[len - old..];
-                    self.unflushed = true;
+                    self.note_taken(len);
                     took = true;
-                    self.sent.bytes(len);
                 }
                 Poll::Ready(_) => break,
-                Poll::Pending => self.waiting = true,
+                Poll::Pending => self.state = State::Full,
             }
         }
         if payload.is_empty() {
             self.compact();
         } else {
-            self.buffer().extend_from_slice(payload);
+            let buffer = self.buffer();
+            pool::reserve(buffer, payload.len());
+            buffer.extend_from_slice(payload);
         }
         took
     }
 
     /// What waits.
     pub(in crate::net) fn into_rest(mut self) -> Vec<u8> {
-        if self.broken {
+        if self.is_broken() {
             // What was framed since goes nowhere.
             return Vec::new();
         }
@@ -154,31 +204,48 @@ impl WriteBuffer {
         mut stream: Pin<&mut impl AsyncWrite>,
         cx: &mut Context<'_>,
     ) -> Poll<io::Result<()>> {
-        while self.len() > 0 && !self.broken {
+        let flushing = self.state == State::Flushing;
+        while self.len() > 0 && !self.is_broken() {
             let polled = stream.as_mut().poll_write(cx, self.next());
-            let waited = std::mem::replace(&mut self.waiting, polled.is_pending());
-            match ready!(polled) {
-                Ok(0) => return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into()))),
-                Ok(len) => {
-                    self.took |= waited;
-                    self.unflushed = true;
-                    self.sent.bytes(len);
+            match polled {
+                Poll::Ready(Ok(0)) => {
+                    return Poll::Ready(Err(self.fail(io::ErrorKind::WriteZero.into())));
+                }
+                Poll::Ready(Ok(len)) => {
+                    self.progressed |= self.state == State::Full;
+                    self.note_taken(len);
                     self.forget(len);
                 }
-                Err(error) => return Poll::Ready(Err(self.fail(error))),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(self.fail(error))),
+                Poll::Pending => {
+                    self.state = State::Full;
+                    return Poll::Pending;
+                }
             }
         }
-        if self.unflushed && !self.broken {
-            let polled = stream.poll_flush(cx);
-            let flushing = std::mem::replace(&mut self.flushing, polled.is_pending());
-            // Encryption takes at once what the peer takes later.
-            self.took |= flushing && polled.is_ready();
-            if let Err(error) = ready!(polled) {
-                return Poll::Ready(Err(self.fail(error)));
-            }
-            self.unflushed = false;
+        if self.is_clear() || self.is_broken() {
+            return Poll::Ready(Ok(()));
         }
-        Poll::Ready(Ok(()))
+        match stream.poll_flush(cx) {
+            Poll::Ready(Ok(())) => {
+                // Encryption takes at once what the peer takes later.
+                self.progressed |= flushing;
+                self.state = State::Open;
+                Poll::Ready(Ok(()))
+            }
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.fail(error))),
+            Poll::Pending => {
+                self.state = State::Flushing;
+                Poll::Pending
+            }
+        }
+    }
+
+    #[inline]
+    fn note_taken(&mut self, len: usize) {
+        self.state = State::Taken;
+        self.taken = self.taken.wrapping_add(len as u32);
+        self.sent.bytes(len);
     }
 
     /// What is to be written next: some of what waits, if anything does.
@@ -201,7 +268,7 @@ impl WriteBuffer {
             if shared.frame.is_empty() {
                 pool::give_buffer(std::mem::replace(
                     &mut self.bytes,
-                    std::mem::take(&mut shared.behind),
+                    std::mem::take(&mut shared.after),
                 ));
                 self.written = 0;
                 self.shared = None;
@@ -211,9 +278,10 @@ impl WriteBuffer {
 
     /// Drops everything: nothing can be written any more.
     pub(in crate::net) fn abandon(&mut self) {
-        let Self { took, shut, .. } = *self;
+        let state = if self.is_shut() { State::Ended } else { State::Broken };
+        let Self { progressed, taken, .. } = *self;
         let sent = std::mem::take(&mut self.sent);
-        *self = Self { broken: true, took, shut, sent, ..Self::default() };
+        *self = Self { state, progressed, taken, sent, ..Self::default() };
     }
 
     fn fail(&mut self, error: io::Error) -> io::Error {

@@ -7,12 +7,11 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::head::{PIECE, no_delay, read_head, read_some, within, write_last};
-#[cfg(feature = "deflate")]
-use crate::handshake::answer_deflate;
 use crate::handshake::{
     Agreed, Head, RequestError, Upgrade, check_request, wants_upgrade, write_accept, write_refusal,
     write_response_head,
 };
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
@@ -54,7 +53,7 @@ where
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Error> {
 /// let incoming = Incoming::read(stream, &Config::default()).await?;
 /// // In the clear, from pages of the same host: else any site acts in its visitors' names.
-/// if !Origins::same_host().allow(incoming.request().headers(), false) {
+/// if !Origins::same_host().allow(incoming.request(), false) {
 ///     let mut response = http::Response::new("not from that page\n");
 ///     *response.status_mut() = http::StatusCode::FORBIDDEN;
 ///     return incoming.respond(response).await;
@@ -82,7 +81,10 @@ pub struct Incoming<S> {
 /// A checked acceptance: the 101 for one request, and what it agrees on. [`Incoming::check`] makes it,
 /// [`Incoming::accept_checked`] sends it.
 #[derive(Debug)]
-pub struct Acceptance {
+pub struct Acceptance(Box<Checked>);
+
+#[derive(Debug)]
+struct Checked {
     /// The whole head of the 101.
     head: Vec<u8>,
     agreed: Agreed,
@@ -158,20 +160,11 @@ where
     /// if the client did not offer the subprotocol, or a header field is the handshake's own.
     pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<Acceptance, Error> {
         let upgrade = self.upgrade.as_ref().map_err(Clone::clone)?;
-        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
-        let mut agreed = Agreed { protocol: protocol.map(str::to_owned), deflate: None };
-        #[cfg(feature = "deflate")]
-        let extension = self.config.deflate.and_then(|deflate| {
-            let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
-            answer.map(|(params, extension)| {
-                agreed.deflate = Some(params);
-                extension
-            })
-        });
-        #[cfg(not(feature = "deflate"))]
-        let extension = None;
+        let answer = compression::answer(self.config.deflate, upgrade.extensions());
+        let (deflate, extension) = answer.unzip();
+        let agreed = Agreed { protocol: protocol.map(str::to_owned), deflate };
         let head = write_accept(upgrade, protocol, extension.as_ref(), headers)?;
-        Ok(Acceptance { head, agreed, config: self.config.clone() })
+        Ok(Acceptance(Box::new(Checked { head, agreed, config: self.config.clone() })))
     }
 
     /// Resolves when the peer has ended the connection, or its sending direction. An application that
@@ -247,9 +240,11 @@ where
         protocol: Option<&str>,
         headers: &HeaderMap,
     ) -> Result<WebSocket<S>, Error> {
-        match self.check(protocol, headers) {
-            Ok(acceptance) => self.accept_checked(acceptance).await,
-            Err(Error::Request(error)) => Err(refuse(self.stream, error, &self.config).await),
+        let checked = self.check(protocol, headers);
+        let Self { stream, early, config, .. } = self;
+        match checked {
+            Ok(acceptance) => send(stream, early, acceptance).await,
+            Err(Error::Request(error)) => Err(refuse(stream, error, &config).await),
             Err(error) => Err(error),
         }
     }
@@ -260,14 +255,7 @@ where
     ///
     /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed.
     pub async fn accept_checked(self, acceptance: Acceptance) -> Result<WebSocket<S>, Error> {
-        let Self { mut stream, early, .. } = self;
-        let Acceptance { head, agreed, config } = acceptance;
-        within(config.handshake_timeout, async {
-            stream.write_all(&head).await?;
-            Ok(stream.flush().await?)
-        })
-        .await?;
-        Ok(WebSocket::from_agreed(stream, Role::Server, early, agreed, &config))
+        send(self.stream, self.early, acceptance).await
     }
 
     /// Answers anything else than 101, and ends the connection: a page, a health check, a 401.
@@ -285,6 +273,24 @@ where
         };
         write_last(self.stream, head, body, self.config.handshake_timeout).await
     }
+}
+
+/// Sends a 101. What it takes along is small, because each handshake of a server reserves it.
+async fn send<S>(
+    mut stream: S,
+    early: Vec<u8>,
+    Acceptance(checked): Acceptance,
+) -> Result<WebSocket<S>, Error>
+where
+    S: AsyncRead + AsyncWrite + Unpin + 'static,
+{
+    within(checked.config.handshake_timeout, async {
+        stream.write_all(&checked.head).await?;
+        Ok(stream.flush().await?)
+    })
+    .await?;
+    let Checked { agreed, config, .. } = *checked;
+    Ok(WebSocket::from_agreed(stream, Role::Server, early, agreed, &config))
 }
 
 /// Answers a request that is no opening handshake. Why it is none is the error, whether the answer

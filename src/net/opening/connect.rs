@@ -4,29 +4,31 @@ use std::sync::Arc;
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::head::{no_delay, read_head, read_some, within};
+use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
     check_response,
 };
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::keys::{masking_key, nonce};
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
-/// How much of the body of a refusal is kept.
+/// How many bytes of the body of a refusal are kept.
 const MAX_BODY: usize = 16 << 10;
 
 /// Connects to a `ws://` or `wss://` address, with the defaults of [`Config`].
 ///
-/// Gives the connection and the server's answer. Nothing is remembered between calls, so the one
-/// connection per host that may be connecting at a time (§4.1) is the caller's to keep. Redirects are reported, not followed: see
-/// [`Error::Status`].
+/// Gives the connection and the server's answer. Redirects are not followed: see [`Error::Status`].
+///
+/// §4.1 allows one connection per host that is connecting at a time. Nothing is remembered between calls, so it
+/// is up to you to keep that rule.
 ///
 /// ```no_run
 /// # async fn hello() -> Result<(), bowstring::Error> {
@@ -44,20 +46,19 @@ const MAX_BODY: usize = 16 << 10;
 ///
 /// # Errors
 ///
-/// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
-/// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed; for `wss://`
-/// `Tls`, or [`NeedsTls`](Error::NeedsTls) without the features for it.
+/// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
+/// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed. For `wss://` also `Tls`, or
+/// [`NeedsTls`](Error::NeedsTls) in a build without TLS.
 pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     let uri: Uri = uri.parse()?;
     connect_with(&ClientRequest::new(uri), &Config::default()).await
 }
 
-/// Connects with a request of one's own: header fields, subprotocols.
+/// Connects with a request of yours (header fields, subprotocols) and a configuration of yours.
 ///
-/// For `wss://` the feature `rustls-tls-native-roots` trusts whom the system trusts, read once per
-/// process, and `rustls-tls-webpki-roots` whom Mozilla does. With both the system comes first, and
-/// Mozilla's list serves where the system has none. To trust somebody else, or to show a certificate of
-/// one's own, there is `connect_tls`.
+/// `wss://` needs a feature. `rustls-tls-native-roots` trusts the certificates that the system trusts, read once
+/// per process. `rustls-tls-webpki-roots` trusts Mozilla's list. With both, Mozilla's list is used only if the
+/// system has none. For other certificates, or to show one of yours, use `connect_tls`.
 ///
 /// ```no_run
 /// # use bowstring::{Config, handshake::{ClientRequest, Uri}};
@@ -72,7 +73,7 @@ pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), 
 ///
 /// # Errors
 ///
-/// As for [`connect`], and [`Build`](Error::Build) if the request is not legal: nothing was sent.
+/// As for [`connect`], and [`Build`](Error::Build) if the request is not legal. Nothing was sent then.
 pub async fn connect_with(
     request: &ClientRequest,
     config: &Config,
@@ -103,14 +104,8 @@ pub(super) async fn connect_secure(
     answer.await?.read(config).await
 }
 
-async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-    no_delay(&stream);
-    Ok(stream.into())
-}
-
-/// Makes the opening handshake over a transport that is already there: TLS, a Unix socket, a proxy's
-/// tunnel.
+/// Makes the opening handshake over a transport of yours: TLS by another library, a Unix socket, the tunnel of
+/// a proxy.
 ///
 /// # Errors
 ///
@@ -161,13 +156,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let nonce = nonce();
-    #[cfg(feature = "deflate")]
-    let request = &match request.deflate_offer() {
-        Some(_) => request.clone(),
-        None => request.clone().deflate(config.deflate.map(|deflate| deflate.offer())),
-    };
-    #[cfg(not(feature = "deflate"))]
-    let request = &request.clone().deflate(None);
+    let request = &compression::offer(config.deflate, request);
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;

@@ -1,4 +1,4 @@
-//! A client that says whom it trusts.
+//! A client with a TLS configuration of the caller.
 
 use std::sync::Arc;
 
@@ -13,8 +13,9 @@ use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::tls_error::TlsError;
 
-/// Connects to a `wss://` address with a TLS configuration of one's own: other roots, a client
-/// certificate. If it offers protocols (ALPN), `http/1.1` should be among them.
+/// Connects to a `wss://` address with a TLS configuration of yours: other roots, a client certificate.
+///
+/// If the configuration offers protocols (ALPN), `http/1.1` should be among them.
 ///
 /// ```no_run
 /// # use std::sync::Arc;
@@ -35,7 +36,8 @@ use crate::net::tls_error::TlsError;
 ///
 /// # Errors
 ///
-/// As for [`connect_with`](crate::net::connect_with). A `ws://` address is [`Scheme`](crate::net::TlsError::Scheme): nothing was sent.
+/// As for [`connect_with`](crate::net::connect_with). For a `ws://` address it is
+/// [`Scheme`](crate::net::TlsError::Scheme), and nothing was sent.
 pub async fn connect_tls(
     request: &ClientRequest,
     config: &Config,

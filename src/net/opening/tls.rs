@@ -1,10 +1,9 @@
 //! TLS (§4.1 item 5), by rustls with ring: a client's handshake, and what both ends learn from one.
 //!
-//! A server's certificate is always verified: its chain up to a root that is trusted, its time, and that
-//! it is for the host of the URI, a name or an IP address. There is no switch for that. Whom to trust is
-//! the caller's [`ClientConfig`], or by the features: `rustls-tls-native-roots`, whom the system trusts;
-//! `rustls-tls-webpki-roots`, whom Mozilla trusted when that crate was made. With both, the second
-//! serves where the system trusts nobody. Revocation is not looked up.
+//! A server's certificate is always verified: its chain up to a trusted root, its time, and that it is for the
+//! host of the URI. There is no switch for that. The roots are those of the caller's [`ClientConfig`], or of
+//! the features: the system's (`rustls-tls-native-roots`) or Mozilla's (`rustls-tls-webpki-roots`). With both
+//! features, Mozilla's are used if the system has none. Revocation is not looked up.
 
 use std::sync::Arc;
 
@@ -21,15 +20,15 @@ use crate::net::tls_error::TlsError;
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct TlsInfo {
-    /// The host that the client asked for (SNI, RFC 6066 §3), in lower case; known to servers. Clients
-    /// that connect to an IP address ask for none.
+    /// The host that the client asked for (SNI, RFC 6066 §3), in lower case. Only servers know it. A client
+    /// that connects to an IP address asks for none.
     pub server_name: Option<String>,
     /// The protocol that was agreed on (ALPN, RFC 7301): `http/1.1`, if any.
     pub alpn: Option<Vec<u8>>,
     /// The version of TLS.
     pub version: Option<ProtocolVersion>,
-    /// The peer's certificate and those that came with it, which were verified. A server has one only
-    /// if its configuration asks for it.
+    /// The peer's certificate and those that came with it. They were verified. A server has them only if its
+    /// configuration asks for a client certificate.
     pub peer_certificates: Vec<CertificateDer<'static>>,
 }
 

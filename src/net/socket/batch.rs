@@ -1,9 +1,4 @@
-//! The door for throughput: one read, many events, one write.
-//!
-//! [`WebSocket::batch`] waits for bytes and lends both directions at once: [`Events`] gives what lies
-//! in those bytes, from where it lies, and [`Outgoing`] frames answers. Everything framed is written
-//! when the next batch has to wait, in as few writes as possible; what is too large to be copied is
-//! written at once. Nothing is allocated per message.
+//! Many messages at once: one read, many events, one write.
 
 use std::future::poll_fn;
 
@@ -18,8 +13,11 @@ use crate::net::error::Error;
 use crate::proto::{AsEvent, Event, Misuse, Part, Receiver};
 
 impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
-    /// Waits for bytes; gives the events in them, and the way to answer. `None` when the connection
-    /// has ended with a closing handshake (§7.1.4), and ever after.
+    /// Waits for bytes, and gives the events in them and a way to answer. `None` means that the connection has
+    /// ended with a closing handshake (§7.1.4).
+    ///
+    /// This is the fastest way to receive and send: nothing is allocated for a message, and all answers to one
+    /// read are written with one write.
     ///
     /// ```no_run
     /// # async fn echo(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) -> Result<(), bowstring::Error> {
@@ -32,31 +30,30 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// # }
     /// ```
     ///
-    /// The answer to a close frame goes out with the next batch, so go on until `None`.
+    /// Go on until `None`: the answer to a close frame goes out with the next batch.
     ///
-    /// A batch may hold no event: then the bytes were part of a longer message. It ends behind a
-    /// ping (or a pong), so that a pong that is owed goes out before the answers to what follows (§5.5.2).
+    /// A batch may be empty, if the bytes were part of a longer message. A batch ends after a ping or a pong, so
+    /// that the pong goes out before the answers to what follows (§5.5.2).
     ///
     /// # Cancel safety
     ///
-    /// Safe at any time: no event is lost, and what a dropped [`Events`] still held comes with the
-    /// next batch.
+    /// Safe at any time: no event is lost. What a dropped [`Events`] still held comes with the next batch.
     ///
     /// # Errors
     ///
-    /// How the connection failed, once; then `None`. If the peer breaks a rule, [`Events`] ends,
-    /// and the next batch tells the peer and then the caller.
+    /// How the connection failed, once; then `None`. If the peer breaks a rule, [`Events`] ends. The next batch
+    /// tells the peer and gives the error.
     pub async fn batch(&mut self) -> Result<Option<(Events<'_>, Outgoing<'_, S>)>, Error> {
         if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
-        let Driver { receiver, input, report_pings, received, link, .. } = &mut self.driver;
-        let events = Events::of(receiver, input, *report_pings, received);
+        let Driver { lifecycle, input, report_pings, received, link, .. } = &mut self.driver;
+        let events = Events::of(lifecycle.receiver_mut(), input, *report_pings, received);
         Ok(Some((events, Outgoing { link })))
     }
 }
 
-/// The events of one batch, lent one at a time.
+/// The events of one batch, lent one at a time; see [`WebSocket::batch`].
 #[derive(Debug)]
 pub struct Events<'a> {
     receiver: &'a mut Receiver,
@@ -69,8 +66,8 @@ pub struct Events<'a> {
 
 impl<'a> Events<'a> {
     pub(in crate::net) fn new<L>(driver: &'a mut Driver<L>) -> Self {
-        let Driver { receiver, input, report_pings, received, .. } = driver;
-        Self::of(receiver, input, *report_pings, received)
+        let Driver { lifecycle, input, report_pings, received, .. } = driver;
+        Self::of(lifecycle.receiver_mut(), input, *report_pings, received)
     }
 
     fn of(
@@ -84,7 +81,7 @@ impl<'a> Events<'a> {
 }
 
 impl Events<'_> {
-    /// The next event; `None` when the batch is exhausted.
+    /// The next event. `None` at the end of the batch.
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
@@ -101,12 +98,10 @@ impl Events<'_> {
         (*report_pings || !*pinged).then_some(event)
     }
 
-    /// The next piece of a message as it arrived, or a control frame; `None` when the batch is
-    /// exhausted. So a message of any length passes without being gathered; the limits on its
-    /// length hold all the same.
+    /// The next piece of a message as it arrived, or a control frame. `None` at the end of the batch.
     ///
-    /// A message is received either whole or in parts: see
-    /// [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
+    /// So a long message passes without being joined in memory. The limits on its length still apply. Receive
+    /// a message either whole or in parts: see [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
     pub fn next_part(&mut self) -> Option<Part<'_>> {
         let Self { receiver, input, report_pings, received, pinged } = self;
         if *pinged {
@@ -127,7 +122,10 @@ impl Drop for Events<'_> {
     }
 }
 
-/// Frames answers to a batch; they are written before the next, large ones at once.
+/// Frames the answers to a batch; see [`WebSocket::batch`].
+///
+/// They are written when the next batch has to wait. An answer too large to be copied is written at once, as
+/// far as the transport takes it.
 #[derive(Debug)]
 pub struct Outgoing<'a, S> {
     link: &'a mut OwnedLink<S>,
@@ -136,22 +134,22 @@ pub struct Outgoing<'a, S> {
 impl<S: AsyncWrite + Unpin> Outgoing<'_, S> {
     /// Frames a message, a ping, a pong or a close frame.
     ///
-    /// It never waits, so a batch can frame without bound; the next batch reads nothing before less
-    /// than [`high_water`](crate::net::Config::high_water) bytes are left to write.
+    /// It never waits, so the answers to one batch have no bound. The next batch reads nothing until less than
+    /// [`high_water`](crate::net::Config::high_water) bytes are left to write.
     ///
     /// # Errors
     ///
-    /// What the protocol does not allow; nothing was framed.
+    /// What the protocol does not allow. Nothing was framed then.
     #[inline]
     pub fn feed(&mut self, event: impl AsEvent) -> Result<(), Misuse> {
         self.link.feed(&event)
     }
 
-    /// Frames the next part of a message (§5.4); `fin` ends the message.
+    /// Frames the next part of a message (§5.4). `fin` ends the message.
     ///
     /// # Errors
     ///
-    /// As for [`feed`](Self::feed), and where text and binary are mixed.
+    /// As for [`feed`](Self::feed), and if text and binary are mixed.
     pub fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Misuse> {
         self.link.frame_writer.feed_part(part, fin)
     }

@@ -9,19 +9,23 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::driver::Driver;
+use super::driver::{Driver, ReadMode};
 use super::handle::Handle;
 use super::link::{Link, OwnedLink, at_once};
+use super::timer::now;
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
-use crate::net::overflow::Overflow;
-#[cfg(feature = "deflate")]
+use crate::net::overflow::Outcome;
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Message, Receiver, Role, Sender, State};
+use crate::proto::{
+    AsEvent, Close, CloseCode, Connection, Event, Message, Misuse, ProtocolConfig, Role, State,
+};
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
 ///
@@ -103,18 +107,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         agreed: Agreed,
         config: &Config,
     ) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = {
-            let compression = agreed
-                .deflate
-                .map(|params| config.deflate.unwrap_or_default().compression(role, &params));
-            let compression = compression.as_ref();
-            (receiver.with_compression(compression), sender.with_compression(compression))
-        };
+        let compression = compression::agreed(config.deflate, role, agreed.deflate);
+        let Config { limits, timeouts, .. } = *config;
+        let protocol = ProtocolConfig { limits, timeouts, compression };
+        let (lifecycle, sender) = Connection::new(role, &protocol, now()).split();
         let link = OwnedLink { stream, frame_writer: FrameWriter::new(sender, config) };
         let input = ReadBuffer::new(unread.into());
-        let mut driver = Driver::new(link, receiver, role, config, input);
+        let mut driver = Driver::new(link, lifecycle, config, input);
         if let Some(name) = agreed.protocol {
             driver.keep(Handle::new(Some(name.into_boxed_str())));
         }
@@ -136,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// How the connection failed, once; then `None`. A [`Violation`](Error::Violation) is reported
     /// when the peer was told, which takes until it ends TCP or the close deadline.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
 
     /// Sends a message, a ping, a pong or a close frame, and writes it now, together with whatever
@@ -158,9 +157,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
-        match self.driver.link.frame_writer.policy() {
-            Overflow::Wait => self.flush().await,
-            // Whoever lets messages be dropped waits for nobody.
+        match WhenFull::of(self.driver.link.frame_writer.policy()) {
+            WhenFull::Wait => self.flush().await,
+            // Who lets messages be dropped waits for nobody.
             _ => {
                 poll_fn(|cx| match self.poll_flushed(cx) {
                     Poll::Pending => Poll::Ready(Ok(())),
@@ -171,33 +170,35 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         }
     }
 
-    /// Sends a message if there is room, and writes what the transport takes now. Never waits,
-    /// whatever [`Config::overflow`] says.
+    /// Sends a message without waiting, and does what [`Config::overflow`] says if there is no room. This is
+    /// the call for a loop over many connections: no slow peer holds up the others, and none makes memory
+    /// grow.
+    ///
+    /// What the transport takes now is written. The policy [`Wait`](crate::net::Overflow::Wait) counts as
+    /// [`DropNewest`](crate::net::Overflow::DropNewest) here. Dropped messages are [counted](Self::dropped).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send); and [`Overflow`](Error::Overflow) if there was no room, and the policy is
+    /// to close the connection.
+    pub fn send_now(&mut self, event: impl AsEvent) -> Result<Outcome, Error> {
+        let when_full = WhenFull::at_once(self.driver.link.frame_writer.policy());
+        self.offer_now(&event, when_full)?.outcome()
+    }
+
+    /// Sends a message if there is room, and writes what the transport takes now. Never waits and drops
+    /// nothing, whatever [`Config::overflow`] says.
     ///
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full) if more than [`high_water`](Config::high_water) bytes wait, with
     /// the message; else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&mut self, message: M) -> Result<(), TrySendError<M>> {
-        self.driver.settle();
-        if self.driver.link.frame_writer.is_full() {
-            self.write_now();
+        match self.offer_now(&message, WhenFull::Return) {
+            Ok(Offered::Full) => Err(TrySendError::Full(message)),
+            Ok(_) => Ok(()),
+            Err(error) => Err(TrySendError::Failed(message, error)),
         }
-        if let Err(error) = self.check() {
-            return Err(TrySendError::Failed(message, error));
-        }
-        let frame_writer = &self.driver.link.frame_writer;
-        if frame_writer.is_full()
-            && !frame_writer.sender.has_closed()
-            && !message.as_event().is_control()
-        {
-            return Err(TrySendError::Full(message));
-        }
-        if let Err(misuse) = self.driver.link.feed(&message) {
-            return Err(TrySendError::Failed(message, misuse.into()));
-        }
-        self.write_now();
-        Ok(())
     }
 
     /// Frames a message, a ping, a pong or a close frame. It is written later, many with one write: at the
@@ -217,7 +218,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&mut self, event: impl AsEvent) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_feed(cx, &event)).await
+        let when_full = WhenFull::of(self.driver.link.frame_writer.policy());
+        poll_fn(|cx| self.poll_offer(cx, |link| link.offer(&event, when_full))).await
     }
 
     /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message. All parts
@@ -241,8 +243,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed_part(&mut self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
-        poll_fn(|cx| self.poll_room(cx)).await?;
-        Ok(self.driver.link.frame_writer.feed_part(part, fin)?)
+        poll_fn(|cx| self.poll_offer(cx, |link| link.frame_writer.offer_part(part.as_event(), fin)))
+            .await
     }
 
     /// Writes everything that is framed.
@@ -273,11 +275,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        if !self.driver.is_finished() {
-            self.driver.settle();
+        if !self.driver.is_ended() {
+            self.driver.queue_replies();
             self.driver.link.frame_writer.feed(Close { code: code.into(), reason })?;
         }
-        poll_fn(|cx| self.poll_closed(cx)).await
+        poll_fn(|cx| self.driver.poll_close(cx)).await
     }
 
     /// A handle for other tasks: to close the connection, ping the peer, and learn how it ended. It stays
@@ -288,15 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How far the connection is from its end.
     pub fn state(&self) -> State {
-        if self.driver.is_finished() {
-            State::Closed
-        } else if self.driver.link.frame_writer.sender.has_closed()
-            || self.driver.receiver.is_done()
-        {
-            State::Closing
-        } else {
-            State::Open
-        }
+        self.driver.lifecycle.state(self.driver.link.frame_writer.sender.has_closed())
     }
 
     /// Whether it is the peer that ends the connection.
@@ -322,9 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How much compression has saved: of what was sent, and of what was received. All zero if the peer did
     /// not agree to compress.
-    #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
-        (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
+        (self.driver.link.frame_writer.sender.ratio(), self.driver.lifecycle.receiver().ratio())
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.
@@ -338,74 +331,89 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         Parts { stream, unread: input.into_rest(), unwritten: frame_writer.into_rest() }
     }
 
-    /// Waits until something may be framed. What is owed to the peer goes before it.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.settle();
+    /// Makes an offer, and waits as long as it is answered with [`Full`](Offered::Full). What is owed to the
+    /// peer goes before it.
+    #[inline]
+    fn poll_offer(
+        &mut self,
+        cx: &mut Context<'_>,
+        mut offer: impl FnMut(&mut OwnedLink<S>) -> Result<Offered, Misuse>,
+    ) -> Poll<Result<(), Error>> {
+        self.driver.queue_replies();
         loop {
             self.check()?;
-            let frame_writer = &self.driver.link.frame_writer;
-            // Behind a close frame nothing may be framed, which is said at once.
-            if !frame_writer.is_full() || frame_writer.sender.has_closed() {
-                return Poll::Ready(Ok(()));
-            }
-            match self.driver.link.poll_write(cx)? {
-                Poll::Pending if self.driver.link.is_full() => {
-                    ready!(self.driver.poll_deadline(cx))?
-                }
-                _ => {}
+            let written = if self.driver.link.is_full() {
+                self.driver.poll_write(cx)?
+            } else {
+                Poll::Ready(())
+            };
+            let offered = offer(&mut self.driver.link);
+            match offered.map_err(|misuse| self.driver.explain(misuse.into()))? {
+                Offered::Full if written.is_pending() => ready!(self.driver.poll_deadline(cx))?,
+                Offered::Full => {}
+                offered => return Poll::Ready(offered.outcome().map(drop)),
             }
         }
     }
 
-    /// Frames an event once there is room, or does what the policy says.
-    fn poll_feed(&mut self, cx: &mut Context<'_>, event: &impl AsEvent) -> Poll<Result<(), Error>> {
-        if self.driver.link.frame_writer.policy() != Overflow::Wait {
-            self.driver.settle();
-            self.check()?;
-            if self.driver.link.frame_writer.is_full() {
-                let _ = self.driver.link.poll_write(cx)?;
-            }
-            let frame_writer = &mut self.driver.link.frame_writer;
-            if frame_writer.is_full()
-                && let Some(done) = frame_writer.overflow(event, frame_writer.policy())
-            {
-                return Poll::Ready(done);
-            }
+    fn offer_now(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Error> {
+        self.driver.queue_replies();
+        if self.driver.link.is_full() {
+            self.write_now();
         }
-        ready!(self.poll_room(cx))?;
-        Poll::Ready(Ok(self.driver.link.feed(event)?))
+        self.check()?;
+        let offered = self.driver.link.offer(event, when_full);
+        let offered = offered.map_err(|misuse| self.driver.explain(misuse.into()))?;
+        self.write_now();
+        Ok(offered)
     }
 
     /// Writes what the transport takes now.
     fn write_now(&mut self) {
         // Whoever waits next asks the transport again, and is woken by it.
         let cx = &mut Context::from_waker(Waker::noop());
-        let _ = at_once(cx, |cx| self.driver.link.poll_write(cx));
+        let _ = at_once(cx, |cx| self.driver.poll_write(cx));
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
-            self.driver.settle();
-            if self.driver.link.poll_write(cx)?.is_ready() {
+            self.driver.queue_replies();
+            if self.driver.poll_write(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.driver.poll_deadline(cx))?;
         }
     }
 
-    fn waker(&mut self, side: Side, cx: &Context<'_>) -> Waker {
-        self.both.get_or_insert_default().waker(side, cx.waker())
+    /// Polls as one of two tasks: what one of them finds, the other may be waiting for.
+    fn poll_as<T>(
+        &mut self,
+        side: Side,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
+    ) -> T {
+        let waker = self.both.get_or_insert_default().waker(side, cx.waker());
+        let before = self.may_send();
+        let polled = poll(self, &mut Context::from_waker(&waker));
+        if self.may_send() != before
+            && let Some(both) = &self.both
+        {
+            both.wake_other(side);
+        }
+        polled
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.poll_drain(cx)
+    /// Whether nothing keeps messages from being sent but want of room.
+    fn may_send(&self) -> bool {
+        self.driver.is_reading() && !self.driver.link.frame_writer.sender.has_closed()
     }
 
     fn check(&self) -> Result<(), Error> {
-        let ended =
-            self.driver.is_finished() || self.driver.link.frame_writer.write_buffer.is_broken();
-        if ended { Err(Error::Closed) } else { Ok(()) }
+        if self.driver.is_ended() || self.driver.link.frame_writer.write_buffer.is_broken() {
+            return Err(self.driver.explain(Error::closed_abnormally()));
+        }
+        Ok(())
     }
 }
 
@@ -413,9 +421,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Stream, cx);
-        this.driver.poll_recv(&mut Context::from_waker(&waker)).map(Result::transpose)
+        let poll = |this: &mut Self, cx: &mut Context<'_>| {
+            // The task that polls the `Sink` waits for room itself.
+            this.driver.poll_recv(cx, ReadMode::Always)
+        };
+        self.get_mut().poll_as(Side::Stream, cx, poll).map(Result::transpose)
     }
 }
 
@@ -424,42 +434,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
     /// Waits for room, unless [`Config::overflow`] says what becomes of messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        let cx = &mut Context::from_waker(&waker);
-        match this.driver.link.frame_writer.policy() {
-            Overflow::Wait => this.poll_room(cx),
-            _ => Poll::Ready(this.check()),
-        }
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
+            match WhenFull::of(this.driver.link.frame_writer.policy()) {
+                WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
+                _ => Poll::Ready(this.check()),
+            }
+        })
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let link = &mut self.get_mut().driver.link;
-        if link.frame_writer.is_full()
-            && let Some(done) = link.frame_writer.overflow(&message, link.frame_writer.policy())
-        {
-            return done;
-        }
-        Ok(link.feed(&message)?)
+        let Self { driver, .. } = self.get_mut();
+        let link = &mut driver.link;
+        let offered = match WhenFull::of(link.frame_writer.policy()) {
+            WhenFull::Wait => link.feed(&message).map(|()| Offered::Queued),
+            when_full => link.offer(&message, when_full),
+        };
+        offered.map_err(|misuse| driver.explain(misuse.into()))?.outcome().map(drop)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        this.poll_flushed(&mut Context::from_waker(&waker))
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| this.poll_flushed(cx))
     }
 
     /// Closes with 1000 (§7.4.1) if nobody did before.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        let cx = &mut Context::from_waker(&waker);
-        if !this.driver.is_finished() {
-            this.driver.settle();
-            this.driver
-                .link
-                .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
-        }
-        this.poll_closed(cx)
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
+            if !this.driver.is_ended() {
+                this.driver.queue_replies();
+                let close = Close { code: CloseCode::NORMAL, reason: "" };
+                this.driver.link.frame(Event::Close(Some(close)));
+            }
+            this.driver.poll_sink_close(cx)
+        })
     }
 }

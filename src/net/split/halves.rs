@@ -7,8 +7,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -17,20 +15,22 @@ use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadHalf, WriteHalf};
 use tokio::net::TcpStream;
 use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
-use tokio::sync::watch;
 
-use super::shared_writer::SharedWriter;
+use super::pressure::Pressure;
+use super::shared_writer::{Framed, PartsBegun, SharedWriter};
 use super::split_link::SplitLink;
 use super::stall_timeout::StallTimeout;
+use super::waker_set::Waiter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::error::{Error, TrySendError};
-use crate::net::overflow::Overflow;
+use crate::net::overflow::Outcome;
 use crate::net::socket::batch::Events;
-use crate::net::socket::driver::Driver;
+use crate::net::socket::driver::{Driver, ReadMode};
 use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
+use crate::net::sync::Arc;
 use crate::net::unix::{self, UnixStream};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
@@ -80,12 +80,12 @@ impl<S: Split> WebSocket<S> {
     pub fn split(self) -> (Reader<S>, Writer<S>) {
         // A reader that is polled is first, and says why.
         let stall_timeout = self.driver.stall_timeout().map(|time| time + Duration::from_secs(1));
-        let began = AtomicBool::new(self.driver.link.frame_writer.sender.is_unfinished());
+        let began = PartsBegun::new(self.driver.link.frame_writer.sender.is_unfinished());
         let driver = self.driver.relink(|OwnedLink { stream, frame_writer }| {
             let (reading, stream) = stream.split();
             SplitLink::new(reading, stream, frame_writer, stall_timeout)
         });
-        let writer = Writer { shared: Arc::clone(driver.link.shared()), began };
+        let writer = Writer::new(driver.link.shared(), began);
         (Reader { driver }, writer)
     }
 }
@@ -135,7 +135,21 @@ pub struct Reader<S: Split> {
 pub struct Writer<S: Split> {
     shared: Arc<SharedWriter<S::Write>>,
     /// Whether the message that is under way in parts is this writer's.
-    began: AtomicBool,
+    began: PartsBegun,
+    /// For those who poll it as a `Sink`.
+    sink: Option<Box<SinkState>>,
+}
+
+/// How a [`Writer`] waits that is polled as a `Sink`, and up to where it flushes.
+struct SinkState {
+    waiter: Waiter,
+    flushing: Option<Framed>,
+}
+
+impl Default for SinkState {
+    fn default() -> Self {
+        Self { waiter: Waiter::of_sink(), flushing: None }
+    }
 }
 
 impl<S: Split> Reader<S> {
@@ -149,7 +163,7 @@ impl<S: Split> Reader<S> {
     ///
     /// How the connection failed, once; then `None`. Writers get [`Error::Closed`] from then on.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
 
     /// The events in the next bytes; see [`WebSocket::batch`].
@@ -180,12 +194,12 @@ impl<S: Split> Reader<S> {
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        if !self.driver.is_finished() {
-            self.driver.settle();
+        if !self.driver.is_ended() {
+            self.driver.queue_replies();
             let close = Close { code: code.into(), reason };
             self.driver.link.shared().frame(Event::Close(Some(close)))?;
         }
-        poll_fn(|cx| self.driver.poll_drain(cx)).await
+        poll_fn(|cx| self.driver.poll_close(cx)).await
     }
 
     /// Whether it is the peer that ends the connection.
@@ -193,87 +207,104 @@ impl<S: Split> Reader<S> {
         self.driver.is_leaving()
     }
 
-    /// A hand on the connection for other tasks; see [`WebSocket::handle`].
+    /// A handle for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()
     }
 
-    /// How much compression has spared of what was received.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
-        self.driver.receiver.ratio()
+        self.driver.lifecycle.receiver().ratio()
     }
 }
 
 impl<S: Split> Writer<S> {
+    pub(super) fn shared(&self) -> &Arc<SharedWriter<S::Write>> {
+        &self.shared
+    }
+
+    fn new(shared: &Arc<SharedWriter<S::Write>>, began: PartsBegun) -> Self {
+        Self { shared: Arc::clone(shared), began, sink: None }
+    }
+
     /// Sends a message, a ping, a pong or a close frame, and writes it now.
     ///
-    /// Waits first while more than [`high_water`](crate::net::Config::high_water) bytes are waiting to
-    /// be written; the reader goes on reading meanwhile.
+    /// While more than [`high_water`](crate::net::Config::high_water) bytes wait to be written there is no
+    /// room, and [`Config::overflow`](crate::net::Config::overflow) decides. By default this waits, after those
+    /// writers that began to wait before it. The reader goes on reading meanwhile.
+    ///
+    /// It is done when the transport has taken this message and all that was framed before it. What other
+    /// writers frame later it does not wait for.
     ///
     /// # Cancel safety
     ///
-    /// A message is framed whole or not at all. If the future is dropped while it waits for room,
-    /// nothing is framed; if it is dropped later, the rest is written with whatever is sent next,
-    /// or when the reader next wakes.
+    /// A message is framed whole or not at all. If the future is dropped while it waits for room, nothing is
+    /// framed. If it is dropped later, the rest is written with what is sent next, or when the reader next
+    /// waits.
     ///
     /// # Errors
     ///
-    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed. So it is too
-    /// behind a close frame of the reader's (§5.5.1), be it an answer, or because the peer broke a rule
-    /// or fell silent. [`Timeout`](Error::Timeout) if the peer took nothing and said nothing for
-    /// [`keep_alive` and `pong`](crate::proto::Timeouts) together: that ends the connection, and the
-    /// reader is told the same. Else how writing failed, or [`Closed`](Error::Closed) if it had before.
+    /// - [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed. That is so after a
+    ///   close frame (§5.5.1) as well.
+    /// - [`Timeout`](Error::Timeout) if the peer took nothing and said nothing for
+    ///   [`keep_alive` and `pong`](crate::proto::Timeouts) together. That ends the connection, and the reader
+    ///   gets the same error.
+    /// - [`Overflow`](Error::Overflow) if there was no room, and the policy is to close the connection.
+    /// - How writing failed; or [`Closed`](Error::Closed) if the connection had ended before.
     pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
-        match self.shared.policy {
-            Overflow::Wait => {
+        match WhenFull::of(self.shared.policy) {
+            WhenFull::Wait => {
                 self.feed(event).await?;
                 self.flush().await
             }
-            // Whoever lets messages be dropped waits for nobody.
-            policy => self.shared.push(&event, policy, true).map(drop),
+            // Who lets messages be dropped waits for nobody.
+            when_full => self.shared.offer(&event, when_full, true)?.outcome().map(drop),
         }
     }
 
-    /// Sends a message if there is room, and writes what the transport takes now; the reader writes
-    /// the rest. Never waits, whatever [`Config::overflow`](crate::net::Config::overflow) says.
+    /// Sends a message without waiting, and does what [`Config::overflow`](crate::net::Config::overflow) says
+    /// if there is no room. This is the call for a loop over many connections: no slow peer holds up the
+    /// others, and none makes memory grow.
+    ///
+    /// ```
+    /// # use bowstring::net::{Split, Writer};
+    /// /// Tells everybody, and keeps those whose connections go on.
+    /// fn tell<S: Split>(members: &mut Vec<Writer<S>>, news: &str) {
+    ///     members.retain(|writer| writer.send_now(news).is_ok());
+    /// }
+    /// ```
+    ///
+    /// What the transport takes now is written; the reader writes the rest. The policy
+    /// [`Wait`](crate::net::Overflow::Wait) counts as [`DropNewest`](crate::net::Overflow::DropNewest) here. Dropped messages are
+    /// [counted](Self::dropped).
+    ///
+    /// # Errors
+    ///
+    /// As for [`send`](Self::send), but never [`Timeout`](Error::Timeout).
+    pub fn send_now(&self, event: impl AsEvent) -> Result<Outcome, Error> {
+        self.shared.offer(&event, WhenFull::at_once(self.shared.policy), true)?.outcome()
+    }
+
+    /// Sends a message if there is room, and gives it back if there is none. Never waits and drops nothing,
+    /// whatever [`Config::overflow`](crate::net::Config::overflow) says.
+    ///
+    /// What the transport takes now is written; the reader writes the rest. To tell many, use
+    /// [`send_now`](Self::send_now): messages that come back from here are counted nowhere.
     ///
     /// # Errors
     ///
     /// [`Full`](TrySendError::Full) if more than [`high_water`](crate::net::Config::high_water) bytes wait,
-    /// with the message; else as for [`send`](Self::send).
+    /// with the message. Else as for [`send`](Self::send).
     pub fn try_send<M: AsEvent>(&self, message: M) -> Result<(), TrySendError<M>> {
-        match self.shared.push(&message, Overflow::Wait, true) {
-            Ok(true) => Ok(()),
-            Ok(false) => Err(TrySendError::Full(message)),
+        match self.shared.offer(&message, WhenFull::Return, true) {
+            Ok(Offered::Full) => Err(TrySendError::Full(message)),
+            Ok(_) => Ok(()),
             Err(error) => Err(TrySendError::Failed(message, error)),
         }
     }
 
-    /// Frames a message for one of many, and writes what the transport takes now, if `write` says so. Amid a
-    /// message in parts it waits for the end of that. If there is no room, this policy decides, which is
-    /// not to wait.
-    pub(crate) fn publish(
-        &self,
-        event: &impl AsEvent,
-        policy: Overflow,
-        write: bool,
-    ) -> Result<(), Error> {
-        self.shared.publish(event, policy, write)
-    }
-
-    /// What becomes of messages for which there is no room.
-    pub(crate) fn policy(&self) -> Overflow {
-        self.shared.policy
-    }
-
-    /// Writes what the transport takes now; the reader writes the rest.
-    pub(crate) fn flush_now(&self) {
-        self.shared.flush_now();
-    }
-
-    /// Frames a message, a ping, a pong or a close frame; it is written by the next
-    /// [`flush`](Self::flush) or [`send`](Self::send) of any writer, or when the reader next waits.
+    /// Frames a message, a ping, a pong or a close frame. It is written by the next [`flush`](Self::flush) or
+    /// [`send`](Self::send) of any writer, or when the reader next waits.
     ///
     /// # Cancel safety
     ///
@@ -283,20 +314,26 @@ impl<S: Split> Writer<S> {
     ///
     /// As for [`send`](Self::send).
     pub async fn feed(&self, event: impl AsEvent) -> Result<(), Error> {
-        self.patiently(|cx| self.shared.poll_feed(cx, &event)).await
+        match WhenFull::of(self.shared.policy) {
+            WhenFull::Wait => {
+                let mut waiting = StallTimeout::new(&self.shared);
+                waiting.wait(|cx, waiter| self.shared.poll_feed(cx, waiter, &event)).await
+            }
+            when_full => self.shared.offer(&event, when_full, false)?.outcome().map(drop),
+        }
     }
 
-    /// Frames the next part of a message whose length is not known before (§5.4), like
-    /// [`feed`](Self::feed); `fin` ends the message, and the first part begins the next. All parts are
-    /// text, or all are binary. Pings, pongs and close frames go out whole, whatever `fin` says.
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message; the next
+    /// part begins another. All parts are text, or all are binary. Control frames are always whole.
     ///
-    /// A connection can send one message at a time, so until this one has ended no writer can send another,
-    /// whole or in parts; pings, pongs and close frames may go in between. It is this very writer's, and
-    /// clones cannot add to it: give each task a clone of its own, for parts that tasks send through one
-    /// writer they share are parts of one message.
+    /// A connection can send one message at a time. Until this one has ended, no writer can send another, whole
+    /// or in parts. Pings, pongs and close frames may go in between.
     ///
-    /// To give up a message that has begun is to give up the connection, for nothing else tells the peer
-    /// that it is not whole: [close](Self::close) it, or drop the writer, which closes it with 1011.
+    /// The message belongs to this writer, and clones cannot add to it. So give each task a clone of its own:
+    /// parts that two tasks send through one writer are parts of one message.
+    ///
+    /// A message that has begun cannot be given up alone, because nothing tells the peer that it is not whole.
+    /// [Close](Self::close) the connection, or drop the writer, which closes it with 1011.
     ///
     /// # Cancel safety
     ///
@@ -308,10 +345,13 @@ impl<S: Split> Writer<S> {
     /// under way. Else as for [`send`](Self::send).
     pub async fn feed_part(&self, part: impl AsEvent, fin: bool) -> Result<(), Error> {
         let part = part.as_event();
-        self.patiently(|cx| self.shared.poll_part(cx, part, fin, &self.began)).await
+        StallTimeout::new(&self.shared)
+            .wait(|cx, waiter| self.shared.poll_part(cx, waiter, part, fin, &self.began))
+            .await
     }
 
-    /// Writes everything that is framed.
+    /// Writes everything that is framed. It is done when the transport has taken what was framed before the
+    /// call; what other writers frame later it does not wait for.
     ///
     /// # Cancel safety
     ///
@@ -321,14 +361,21 @@ impl<S: Split> Writer<S> {
     ///
     /// As for [`send`](Self::send), but never [`Misuse`](Error::Misuse).
     pub async fn flush(&self) -> Result<(), Error> {
-        self.patiently(|cx| self.shared.poll_flush(cx)).await
+        self.flush_up_to(None).await
     }
 
-    /// Starts the closing handshake (§7.1.2): sends a close frame and writes it. The [`Reader`]
-    /// receives what still comes, then the peer's close frame, and ends within
-    /// [`Timeouts::close`](crate::proto::Timeouts::close).
+    async fn flush_up_to(&self, mut framed: Option<Framed>) -> Result<(), Error> {
+        StallTimeout::new(&self.shared)
+            .wait(|cx, waiter| self.shared.poll_flush(cx, waiter, &mut framed))
+            .await
+    }
+
+    /// Starts the closing handshake (§7.1.2): sends a close frame and writes it. It is done when the transport
+    /// has taken the close frame. The [`Reader`] receives what still comes, then the peer's close frame, and
+    /// ends within [`Timeouts::close`](crate::proto::Timeouts::close).
     ///
-    /// Calling it again, or after the peer has closed, finishes what is left to write.
+    /// If a close frame was framed before, no other is sent, and this waits until that one is written. It may be
+    /// another writer's, or the answer to the peer's. So a connection that has ended well gives `Ok`.
     ///
     /// # Cancel safety
     ///
@@ -337,24 +384,10 @@ impl<S: Split> Writer<S> {
     /// # Errors
     ///
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
-    /// 123 bytes. Else as for [`send`](Self::send).
+    /// 123 bytes. Else as for [`send`](Self::send), if the close frame could not be written.
     pub async fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        self.shared.frame(Event::Close(Some(Close { code: code.into(), reason })))?;
-        self.flush().await
-    }
-
-    /// Waits for the transport, but no longer than a peer may do nothing: its reader may be waiting for
-    /// this very writer, and then looks at no clock.
-    async fn patiently(
-        &self,
-        mut poll: impl FnMut(&mut Context<'_>) -> Poll<Result<(), Error>>,
-    ) -> Result<(), Error> {
-        let mut stall_timeout = StallTimeout::new(&self.shared);
-        poll_fn(|cx| match poll(cx) {
-            Poll::Pending => stall_timeout.poll(cx).map(Err),
-            done => done,
-        })
-        .await
+        let framed = self.shared.close(Close { code: code.into(), reason })?;
+        self.flush_up_to(Some(framed)).await
     }
 
     /// How many bytes wait to be written.
@@ -363,22 +396,20 @@ impl<S: Split> Writer<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`](crate::net::Config::overflow). These are messages, and the
-    /// connection goes on; a server's report counts connections.
+    /// [`Config::overflow`](crate::net::Config::overflow). A server's report counts dropped *connections*
+    /// instead.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }
 
-    /// Whether much waits to be written: `true` from when more than
-    /// [`high_water`](crate::net::Config::high_water) bytes wait until no more than `low_water` do. Changes
-    /// can be waited for. The first call sets the lower mark for all. (Borrow it briefly: who sends while
-    /// holding the borrow waits for themselves.)
-    pub fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
+    /// Whether much waits to be written, and how to wait for that to change: see [`Pressure`]. It is high from
+    /// when more than [`high_water`](crate::net::Config::high_water) bytes wait until no more than `low_water`
+    /// do. The first call sets the lower mark for all writers of the connection.
+    pub fn pressure(&self, low_water: usize) -> Pressure {
         self.shared.pressure(low_water)
     }
 
-    /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was sent.
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }
@@ -386,21 +417,24 @@ impl<S: Split> Writer<S> {
 
 impl<S: Split> Clone for Writer<S> {
     fn clone(&self) -> Self {
-        Self { shared: Arc::clone(&self.shared), began: AtomicBool::new(false) }
+        Self::new(&self.shared, PartsBegun::new(false))
     }
 }
 
 impl<S: Split> Drop for Writer<S> {
     fn drop(&mut self) {
-        if *self.began.get_mut() {
+        if self.began.get() {
             self.shared.leave_unfinished();
+        }
+        if let Some(sink) = &mut self.sink {
+            self.shared.waiting.leave(&mut sink.waiter);
         }
     }
 }
 
 impl<S: Split> std::fmt::Debug for Reader<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("receiver", &self.driver.receiver).finish_non_exhaustive()
+        f.debug_struct("Reader").field("lifecycle", &self.driver.lifecycle).finish_non_exhaustive()
     }
 }
 
@@ -414,37 +448,47 @@ impl<S: Split> Stream for Reader<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+        self.get_mut().driver.poll_recv(cx, ReadMode::UntilFull).map(Result::transpose)
     }
 }
 
 impl<S: Split> Sink<Message> for Writer<S> {
     type Error = Error;
 
-    /// Waits for room, unless [`Config::overflow`](crate::net::Config::overflow) says what becomes of
-    /// messages without.
+    /// Waits for room, if [`Config::overflow`](crate::net::Config::overflow) is to wait.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        match self.shared.policy {
-            Overflow::Wait => self.shared.poll_frame(cx, |_| Ok(())),
+        let Self { shared, sink, .. } = self.get_mut();
+        match WhenFull::of(shared.policy) {
+            WhenFull::Wait => shared.poll_room(cx, &mut sink.get_or_insert_default().waiter),
             _ => Poll::Ready(Ok(())),
         }
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        match self.shared.policy {
-            Overflow::Wait => Ok(self.shared.frame(message.as_event())?),
-            policy => self.shared.push(&message, policy, false).map(drop),
+        let this = self.get_mut();
+        if let Some(sink) = &mut this.sink {
+            sink.flushing = None;
+        }
+        match WhenFull::of(this.shared.policy) {
+            WhenFull::Wait => this.shared.frame(message.as_event()),
+            when_full => this.shared.offer(&message, when_full, false)?.outcome().map(drop),
         }
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.shared.poll_flush(cx)
+        let Self { shared, sink, .. } = self.get_mut();
+        let SinkState { waiter, flushing } = &mut **sink.get_or_insert_default();
+        let polled = shared.poll_flush(cx, waiter, flushing);
+        if polled.is_ready() {
+            *flushing = None;
+        }
+        polled
     }
 
     /// Sends a close frame with 1000 (§7.4.1) if none was sent.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let close = Close { code: CloseCode::NORMAL, reason: "" };
-        self.shared.frame(Event::Close(Some(close)))?;
-        self.shared.poll_flush(cx)
+        let Self { shared, sink, .. } = self.get_mut();
+        let framed = shared.close(Close { code: CloseCode::NORMAL, reason: "" })?;
+        shared.poll_flush(cx, &mut sink.get_or_insert_default().waiter, &mut Some(framed))
     }
 }

@@ -8,9 +8,11 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf, ReadHalf, WriteHalf};
 
 use super::halves::Split;
 
-/// A transport whose directions take turns behind a lock, so that a
-/// [`WebSocket`](crate::net::WebSocket) over it can be [split](crate::net::WebSocket::split): for types of other
-/// crates, for which [`Split`] cannot be implemented.
+/// A transport of another crate, so that a [`WebSocket`](crate::net::WebSocket) over it can be
+/// [split](crate::net::WebSocket::split).
+///
+/// You cannot implement [`Split`] for a type of another crate; this does it. The two directions take turns
+/// with a lock.
 ///
 /// ```
 /// # use bowstring::{Config, WebSocket, net::Locked, proto::Role};

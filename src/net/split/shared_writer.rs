@@ -1,59 +1,84 @@
 //! The writing direction between tasks.
 //!
 //! [`SharedWriter`] is the lock: held for framing, and for a write that does not block, never across an
-//! `await`.
+//! `await`. Nobody is woken before it is free again.
+//!
+//! Bytes have positions, counted from when the socket was split. Who flushes waits for the position up
+//! to which bytes are framed at that moment, and not for those that others frame later.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
-use std::task::{Context, Poll, Wake, Waker, ready};
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
 use tokio::io::AsyncWrite;
-use tokio::sync::watch;
 
-use super::waker_set::WakerSet;
+use super::pressure::{Gauge, Pressure};
+use super::waker_set::{News, Waiter, WakeLater, WakerSet};
 use crate::net::buffers::frame_writer::FrameWriter;
+use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::error::Error;
 use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
-#[cfg(feature = "deflate")]
+use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::net::sync::{Arc, Mutex, MutexGuard, lock};
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, CloseFrame, Event, Misuse};
 
 /// The writing direction, shared.
 pub(in crate::net) struct SharedWriter<W> {
     inner: Mutex<Inner<W>>,
     pub(in crate::net) waiting: Arc<WakerSet>,
-    /// The transport took bytes; for the reader's clock.
-    pub(in crate::net) took: AtomicBool,
     /// How often the peer was heard.
+    ///
+    /// Relaxed is enough: a writer gives the peer up if this has not changed for seconds, and nothing
+    /// else is read because of it. That a change is seen a moment late does not matter.
     heard: AtomicU32,
-    /// A close frame was sent, which starts the reader's clock.
-    pub(in crate::net) closed: AtomicBool,
-    /// A writer has given the peer up; the reader ends the connection.
-    pub(in crate::net) given_up: AtomicBool,
     /// What becomes of messages for which there is no room.
     pub(in crate::net) policy: Overflow,
     /// How long a peer may take nothing before a writer that waits gives it up.
     pub(in crate::net) stall_timeout: Option<Duration>,
-    /// Whom it is told when much waits to be written, and when little does.
-    pressure: OnceLock<Box<Pressure>>,
 }
 
 pub(in crate::net) struct Inner<W> {
-    /// `None` once it was given up: whoever still holds a writer holds no descriptor.
+    /// `None` once it was given up: who still holds a writer holds no descriptor.
     stream: Option<W>,
     pub(in crate::net) frame_writer: FrameWriter,
-    /// How often the transport took something.
-    taken: u32,
+    /// Up to which position the transport has taken bytes, and flushed them.
+    taken: u64,
+    flushed: u64,
+    /// Where the close frame ends, once it is framed.
+    closed: Option<u64>,
+    /// Boxed, because until the end there is none.
+    end: Option<Box<End>>,
+    /// Boxed, because most connections have none.
+    gauge: Option<Box<Gauge>>,
 }
 
-/// Two marks, so that what happens between them is told to nobody.
-struct Pressure {
-    low_water: usize,
-    full: watch::Sender<bool>,
+/// What each direction learns of the end from the other.
+#[derive(Default)]
+struct End {
+    /// How writing has failed, for the reader. With [`News::Failed`] and without an error, the peer was
+    /// given up.
+    failure: Option<io::Error>,
+    /// How the connection ends, for the writers: then it is not the caller's fault that nothing can be
+    /// sent.
+    ending: Option<CloseFrame>,
+}
+
+/// What is framed at some moment.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::net) struct Framed {
+    position: u64,
+    /// Messages that wait to be framed, counted as the backlog counts them.
+    backlogged: u64,
+}
+
+/// The lock, and those to be woken once it is free.
+pub(super) struct Held<'a, W> {
+    // Dropped first.
+    pub(super) inner: MutexGuard<'a, Inner<W>>,
+    wakes: WakeLater,
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
@@ -63,180 +88,210 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         stall_timeout: Option<Duration>,
     ) -> Arc<Self> {
         let waiting = WakerSet::default();
-        waiting.pending.store(true, Ordering::Relaxed);
+        waiting.raise(News::Pending);
+        let policy = frame_writer.policy();
+        let mut inner = Inner {
+            stream: Some(stream),
+            taken: 0,
+            flushed: 0,
+            closed: None,
+            end: None,
+            gauge: None,
+            frame_writer,
+        };
+        // Positions are counted from here.
+        inner.frame_writer.write_buffer.take_taken();
+        if inner.frame_writer.sender.has_closed() {
+            inner.closed = Some(inner.framed().position);
+            waiting.raise(News::Closed);
+        }
         Arc::new(Self {
-            closed: AtomicBool::new(frame_writer.sender.has_closed()),
-            policy: frame_writer.policy(),
-            inner: Mutex::new(Inner { stream: Some(stream), frame_writer, taken: 0 }),
+            inner: Mutex::new(inner),
             waiting: Arc::new(waiting),
-            took: AtomicBool::new(false),
             heard: AtomicU32::new(0),
-            given_up: AtomicBool::new(false),
+            policy,
             stall_timeout,
-            pressure: OnceLock::new(),
         })
     }
 
-    pub(in crate::net) fn lock(&self) -> MutexGuard<'_, Inner<W>> {
-        // Nothing is left half done by a panic: what is framed is framed whole.
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
+    pub(in crate::net) fn look<T>(&self, look: impl FnOnce(&mut Inner<W>) -> T) -> T {
+        look(&mut lock(&self.inner))
     }
 
-    /// Frames something once there is room.
-    pub(in crate::net) fn poll_frame(
-        self: &Arc<Self>,
-        cx: &mut Context<'_>,
-        frame: impl FnOnce(&mut Inner<W>) -> Result<(), Misuse>,
-    ) -> Poll<Result<(), Error>> {
-        let inner = &mut self.lock();
-        ready!(self.poll_room(inner, cx))?;
-        Poll::Ready(Ok(self.with(inner, frame)?))
+    pub(super) fn hold(&self) -> Held<'_, W> {
+        Held { inner: lock(&self.inner), wakes: WakeLater::default() }
     }
 
-    /// Waits until something may be framed.
-    fn poll_room(
-        self: &Arc<Self>,
-        inner: &mut Inner<W>,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        inner.check()?;
-        if inner.frame_writer.is_full()
-            && self.poll_write(inner, cx)?.is_pending()
-            && inner.frame_writer.is_full()
-        {
-            return Poll::Pending;
-        }
-        Poll::Ready(Ok(()))
-    }
-
-    /// Frames an event once there is room, or does what the connection's policy says.
+    /// Frames an event once there is room.
     pub(in crate::net) fn poll_feed(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
         event: &impl AsEvent,
     ) -> Poll<Result<(), Error>> {
-        match self.policy {
-            Overflow::Wait => self.poll_frame(cx, |inner| inner.feed(event)),
-            policy => Poll::Ready(self.push(event, policy, false).map(drop)),
-        }
+        self.poll_with(cx, waiter, |inner| inner.offer(event, WhenFull::Wait))
     }
 
-    /// Frames an event at once, or does what this policy says; where that is to wait, nothing. Whether
-    /// anything was done. What the transport takes now is written, if `write` says so.
-    pub(in crate::net) fn push(
+    /// Waits for room, and frames nothing.
+    pub(in crate::net) fn poll_room(
         self: &Arc<Self>,
-        event: &impl AsEvent,
-        policy: Overflow,
-        write: bool,
-    ) -> Result<bool, Error> {
-        self.push_to(&mut self.lock(), event, policy, write)
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+    ) -> Poll<Result<(), Error>> {
+        self.poll_with(cx, waiter, |inner| Ok(inner.frame_writer.has_room()))
     }
 
-    /// The same for somebody who knows nothing of a message that may be under way in parts: behind that it
-    /// waits.
-    pub(in crate::net) fn publish(
-        self: &Arc<Self>,
-        event: &impl AsEvent,
-        policy: Overflow,
-        write: bool,
-    ) -> Result<(), Error> {
-        let inner = &mut self.lock();
-        if inner.frame_writer.sender.is_unfinished() {
-            if !inner.frame_writer.may_queue() {
-                self.write_now(inner);
-            }
-            inner.check()?;
-            let queued = self.with(inner, |inner| inner.frame_writer.queue(event, policy));
-            if write {
-                self.write_now(inner);
-            }
-            return queued;
-        }
-        self.push_to(inner, event, policy, write).map(drop)
-    }
-
-    fn push_to(
-        self: &Arc<Self>,
-        inner: &mut Inner<W>,
-        event: &impl AsEvent,
-        policy: Overflow,
-        write: bool,
-    ) -> Result<bool, Error> {
-        if inner.frame_writer.is_full() {
-            self.write_now(inner);
-        }
-        inner.check()?;
-        let pushed = if inner.frame_writer.is_full() {
-            self.with(inner, |inner| inner.frame_writer.overflow(event, policy))
-        } else {
-            Some(self.with(inner, |inner| inner.feed(event)).map_err(Error::from))
-        };
-        if write {
-            self.write_now(inner);
-        }
-        pushed.map_or(Ok(false), |pushed| pushed.map(|()| true))
-    }
-
-    /// Frames the next part of a message once there is room. `began` says whether the message under way
-    /// is this writer's, and is used under the lock alone.
+    /// Offers the next part of a message, and waits for room. `began` says whether the message under
+    /// way is this writer's.
     pub(in crate::net) fn poll_part(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
         part: Event<'_>,
         fin: bool,
-        began: &AtomicBool,
+        began: &PartsBegun,
     ) -> Poll<Result<(), Error>> {
-        let inner = &mut self.lock();
-        ready!(self.poll_room(inner, cx))?;
-        self.with(inner, |Inner { frame_writer, .. }| {
+        let polled = self.poll_with(cx, waiter, |Inner { frame_writer, .. }| {
             if part.is_control() {
-                return frame_writer.feed_part(part, fin);
+                return frame_writer.offer_part(part, fin);
             }
             // §5.4: fragments of one message MUST NOT be interleaved with another's.
-            if frame_writer.sender.is_unfinished() && !began.load(Ordering::Relaxed) {
+            if frame_writer.sender.is_unfinished() && !began.get() {
                 return Err(Misuse::Unfinished);
             }
-            frame_writer.feed_part(part, fin)?;
-            began.store(!fin, Ordering::Relaxed);
-            Ok(())
-        })?;
-        if fin && inner.frame_writer.has_backlog() {
+            let offered = frame_writer.offer_part(part, fin)?;
+            if offered == Offered::Queued {
+                began.set(!fin);
+            }
+            Ok(offered)
+        });
+        if polled.is_ready() && fin {
             // What was published meanwhile was to be written at once, and waited for this alone.
-            self.write_now(inner);
+            let held = &mut self.hold();
+            if held.inner.frame_writer.has_backlog() {
+                self.write_now(held);
+            }
         }
-        Poll::Ready(Ok(()))
+        polled
     }
 
-    /// Closes the connection, for the writer has gone that alone could end the message under way. Nothing
-    /// is written here, where a task may be falling apart: the reader is woken for it.
+    /// Makes an offer until it is not answered with [`Full`](Offered::Full).
+    fn poll_with(
+        self: &Arc<Self>,
+        cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+        mut offer: impl FnMut(&mut Inner<W>) -> Result<Offered, Misuse>,
+    ) -> Poll<Result<(), Error>> {
+        self.waiting.arrive(waiter);
+        let held = &mut self.hold();
+        held.inner.check()?;
+        // §5.5.1: after a close frame nothing may be framed, which is said at once.
+        let closed = held.inner.frame_writer.sender.has_closed();
+        if !closed && !waiter.has_waited() && self.waiting.is_room_awaited() {
+            // Others were here before. If there is room, they are told once more, because a writer
+            // that was woken may be a future that nobody polls at the moment.
+            let room = !held.inner.frame_writer.is_full();
+            self.waiting.release(held.inner.flushed, room, &mut held.wakes);
+            self.waiting.wait_for_room(waiter, cx.waker());
+            return Poll::Pending;
+        }
+        if !closed && held.inner.frame_writer.is_full() {
+            let written = self.write(held);
+            held.inner.check_write(written)?;
+        }
+        let mut offered = self.framing(held, &mut offer);
+        if matches!(offered, Ok(Offered::Full)) {
+            // The transport is asked once more, because it may have had room before this was told.
+            self.waiting.wait_for_room(waiter, cx.waker());
+            let written = self.write(held);
+            held.inner.check_write(written)?;
+            if held.inner.frame_writer.is_full() {
+                return Poll::Pending;
+            }
+            offered = self.framing(held, &mut offer);
+        }
+        let waited = waiter.has_waited();
+        self.waiting.done(waiter);
+        if waited && self.waiting.is_room_awaited() {
+            if !closed && held.inner.frame_writer.is_full() {
+                // The next waits for the transport, so that must know.
+                let _ = self.write(held);
+            } else {
+                self.waiting.release(held.inner.flushed, true, &mut held.wakes);
+            }
+        }
+        Poll::Ready(offered.map(drop).map_err(|misuse| held.inner.explain(misuse)))
+    }
+
+    /// Offers an event for which nobody waits. What the transport takes now is written, if `write` says
+    /// so.
+    pub(in crate::net) fn offer(
+        self: &Arc<Self>,
+        event: &impl AsEvent,
+        when_full: WhenFull,
+        write: bool,
+    ) -> Result<Offered, Error> {
+        let held = &mut self.hold();
+        if held.inner.frame_writer.is_full() {
+            self.write_now(held);
+        }
+        held.inner.check()?;
+        let offered = self.framing(held, |inner| inner.offer(event, when_full));
+        if write {
+            self.write_now(held);
+        }
+        offered.map_err(|misuse| held.inner.explain(misuse))
+    }
+
+    /// Closes the connection, because the writer has gone that alone could end the message under way.
+    /// Nothing is written here, where a task may be falling apart: the reader is woken for it.
     #[cold]
     pub(in crate::net) fn leave_unfinished(&self) {
-        let inner = &mut self.lock();
+        let held = &mut self.hold();
         // What nobody hears any more, or was closed since, has ended otherwise.
-        if inner.check().is_ok() && inner.frame_writer.sender.is_unfinished() {
+        if held.inner.check().is_ok() && held.inner.frame_writer.sender.is_unfinished() {
             let close =
                 Close { code: CloseCode::INTERNAL_ERROR, reason: "a message was left unfinished" };
-            let framed = self.with(inner, |inner| inner.frame_writer.feed(close));
+            let framed = self.framing(held, |inner| inner.frame_writer.feed(close));
             debug_assert_eq!(framed, Ok(()));
         }
     }
 
     /// Gives the transport up, and tells everybody who waits.
     pub(in crate::net) fn abandon(&self) {
-        let mut inner = self.lock();
-        inner.frame_writer.abandon();
-        self.gauge(&inner);
-        let stream = inner.stream.take();
-        drop(inner);
+        let mut held = self.hold();
+        held.inner.frame_writer.abandon();
+        held.inner.gauge();
+        held.inner.gauge = None;
+        let stream = held.inner.stream.take();
+        self.waiting.wake_all(&mut held.wakes);
+        drop(held);
+        // Its end is no business of the lock's.
         drop(stream);
-        self.waiting.wake_by_ref();
-        self.waiting.wake_reader();
     }
 
     /// Gives the peer up; the reader ends the connection.
     pub(in crate::net) fn give_up(&self) {
-        self.given_up.store(true, Ordering::Relaxed);
+        self.waiting.raise(News::Failed);
         self.abandon();
+    }
+
+    /// Whether a writer has given the peer up.
+    pub(in crate::net) fn is_given_up(&self) -> bool {
+        self.waiting.has(News::Failed) && self.look(|inner| inner.failure().is_none())
+    }
+
+    /// How writing has failed, for the reader.
+    pub(in crate::net) fn failure(&self) -> io::Error {
+        let error = self.look(|inner| inner.failure().map(copy));
+        error.unwrap_or(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Notes how the connection ends.
+    pub(in crate::net) fn note_ending(&self, close: &CloseFrame) {
+        self.look(|inner| {
+            inner.end.get_or_insert_default().ending.get_or_insert_with(|| close.clone());
+        });
     }
 
     /// Notes that bytes came from the peer.
@@ -246,142 +301,289 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// Changes whenever the peer takes or says something. A kernel with megabytes of room tells only
     /// now and then that something was taken, so that a slow peer may have to speak for itself.
-    pub(in crate::net) fn signs_of_life(&self) -> u32 {
-        self.lock().taken.wrapping_add(self.heard.load(Ordering::Relaxed))
-    }
-
-    /// Writes what the transport takes now. The reader is woken when it takes more.
-    pub(in crate::net) fn flush_now(self: &Arc<Self>) {
-        self.write_now(&mut self.lock());
+    pub(in crate::net) fn signs_of_life(&self) -> u64 {
+        self.look(|inner| inner.taken).wrapping_add(self.heard.load(Ordering::Relaxed).into())
     }
 
     /// Frames an event at once.
-    pub(in crate::net) fn frame(&self, event: Event<'_>) -> Result<(), Misuse> {
-        self.with(&mut self.lock(), |inner| inner.frame_writer.feed(event))
+    pub(in crate::net) fn frame(&self, event: Event<'_>) -> Result<(), Error> {
+        let held = &mut self.hold();
+        let framed = self.framing(held, |inner| inner.frame_writer.feed(event));
+        framed.map_err(|misuse| held.inner.explain(misuse))
+    }
+
+    /// Frames what is owed to the peer, and the like.
+    pub(in crate::net) fn with(&self, frame: impl FnOnce(&mut FrameWriter)) {
+        self.framing(&mut self.hold(), |inner| frame(&mut inner.frame_writer));
+    }
+
+    /// Frames a close frame, unless one is framed. Gives what is framed then.
+    pub(in crate::net) fn close(&self, close: Close<'_>) -> Result<Framed, Error> {
+        let held = &mut self.hold();
+        if held.inner.closed.is_none() {
+            held.inner.check()?;
+        }
+        self.framing(held, |inner| inner.frame_writer.feed(close))?;
+        let framed = held.inner.framed();
+        Ok(Framed { position: held.inner.closed.unwrap_or(framed.position), ..framed })
     }
 
     /// How many bytes wait to be written, and how many messages were dropped for want of room.
     pub(in crate::net) fn load(&self) -> (usize, u64) {
-        let frame_writer = &self.lock().frame_writer;
-        (frame_writer.buffered(), frame_writer.dropped())
+        self.look(|inner| (inner.frame_writer.buffered(), inner.frame_writer.dropped()))
     }
 
     /// Tells from now on whether much waits to be written.
-    pub(in crate::net) fn pressure(&self, low_water: usize) -> watch::Receiver<bool> {
-        let inner = self.lock();
-        let full = inner.frame_writer.is_full();
-        let pressure = self
-            .pressure
-            .get_or_init(|| Box::new(Pressure { low_water, full: watch::Sender::new(full) }));
-        pressure.full.subscribe()
+    pub(in crate::net) fn pressure(&self, low_water: usize) -> Pressure {
+        self.look(|inner| {
+            let is_high = inner.frame_writer.is_full();
+            if inner.check().is_err() {
+                return Gauge::new(low_water, false).pressure();
+            }
+            let gauge = || Box::new(Gauge::new(low_water, is_high));
+            inner.gauge.get_or_insert_with(gauge).pressure()
+        })
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub(in crate::net) fn ratio(&self) -> Ratio {
-        self.lock().frame_writer.sender.ratio()
+        self.look(|inner| inner.frame_writer.sender.ratio())
     }
 
-    pub(in crate::net) fn with<T>(
-        &self,
-        inner: &mut Inner<W>,
-        frame: impl FnOnce(&mut Inner<W>) -> T,
-    ) -> T {
-        let framed = frame(inner);
-        self.waiting.pending.store(true, Ordering::Relaxed);
-        if inner.frame_writer.sender.has_closed() && !self.closed.swap(true, Ordering::Relaxed) {
-            self.waiting.wake_reader();
-        }
-        self.gauge(inner);
-        framed
-    }
-
-    /// Looks at the marks.
-    fn gauge(&self, inner: &Inner<W>) {
-        let Some(pressure) = self.pressure.get() else { return };
-        let buffered = inner.frame_writer.buffered();
-        pressure.full.send_if_modified(|full| {
-            let was = *full;
-            *full =
-                buffered > inner.frame_writer.high_water() || was && buffered > pressure.low_water;
-            was != *full
-        });
-    }
-
-    /// Writes everything that is framed.
+    /// Waits until all is written that was framed at some moment; without one, that is now.
     pub(in crate::net) fn poll_flush(
         self: &Arc<Self>,
         cx: &mut Context<'_>,
+        waiter: &mut Waiter,
+        framed: &mut Option<Framed>,
     ) -> Poll<Result<(), Error>> {
-        let mut inner = self.lock();
-        inner.check()?;
-        self.poll_write(&mut inner, cx).map_err(Error::from)
+        self.waiting.arrive(waiter);
+        let held = &mut self.hold();
+        let framed = match framed {
+            Some(framed) => framed,
+            None => {
+                held.inner.check()?;
+                framed.insert(held.inner.framed())
+            }
+        };
+        let mut enlisted = false;
+        loop {
+            if held.inner.is_written(framed) {
+                break;
+            }
+            held.inner.check()?;
+            match self.write(held) {
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::from_transport(error))),
+                Poll::Ready(Ok(())) => break,
+                Poll::Pending if held.inner.is_written(framed) => break,
+                Poll::Pending if enlisted => return Poll::Pending,
+                Poll::Pending => {
+                    // The transport is asked once more, because it may have had room before this was
+                    // told.
+                    enlisted = true;
+                    self.waiting.wait_for(framed.position, waiter, cx.waker());
+                }
+            }
+        }
+        self.waiting.done(waiter);
+        Poll::Ready(Ok(()))
     }
 
-    /// Writes what is framed; the task is woken when the transport takes more.
-    pub(in crate::net) fn poll_write(
-        self: &Arc<Self>,
-        inner: &mut Inner<W>,
-        cx: &mut Context<'_>,
-    ) -> Poll<io::Result<()>> {
-        self.ask(inner, Some(cx.waker()), FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())))
+    /// Writes what is framed, for the reader.
+    pub(in crate::net) fn poll_write(self: &Arc<Self>) -> Poll<io::Result<()>> {
+        self.write(&mut self.hold())
     }
 
-    /// Ends the writing direction, once everything is written.
-    pub(in crate::net) fn poll_shutdown(self: &Arc<Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let inner = &mut self.lock();
-        self.ask(inner, Some(cx.waker()), FrameWriter::poll_shutdown).unwrap_or(Poll::Ready(()))
+    /// Ends the writing direction, once everything is written; for the reader.
+    pub(in crate::net) fn poll_shutdown(self: &Arc<Self>) -> Poll<()> {
+        let held = &mut self.hold();
+        self.ask(held, FrameWriter::poll_shutdown).unwrap_or(Poll::Ready(()))
     }
 
-    fn write_now(self: &Arc<Self>, inner: &mut Inner<W>) {
-        self.ask(inner, None, |frame_writer, mut stream, cx| {
-            at_once(cx, |cx| frame_writer.poll_write(stream.as_mut(), cx))
-        });
+    /// Writes what is framed, on behalf of everybody who waits.
+    fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
+        let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
+        if let Poll::Ready(Err(error)) = &polled {
+            held.inner.end.get_or_insert_default().failure.get_or_insert_with(|| copy(error));
+            self.waiting.raise(News::Failed);
+            self.waiting.wake_all(&mut held.wakes);
+        }
+        polled
     }
 
-    /// Polls the transport, to write all or to end, on behalf of everybody who waits for it, and of this
-    /// waker if there is one. `None`: it was given up.
+    /// Writes what the transport takes now, whatever the runtime still grants this task.
+    pub(super) fn write_now(self: &Arc<Self>, held: &mut Held<'_, W>) {
+        // An error is the reader's to tell.
+        let _ = at_once(&mut Context::from_waker(Waker::noop()), |_| self.write(held));
+    }
+
+    /// Frames something.
+    pub(super) fn framing<T>(
+        &self,
+        held: &mut Held<'_, W>,
+        frame: impl FnOnce(&mut Inner<W>) -> T,
+    ) -> T {
+        let framed = frame(&mut held.inner);
+        // A large message may have been written in part already.
+        held.inner.note_taken();
+        self.waiting.raise(News::Pending);
+        if held.inner.frame_writer.sender.has_closed() && held.inner.closed.is_none() {
+            held.inner.closed = Some(held.inner.framed().position);
+            self.waiting.raise(News::Closed);
+            self.waiting.wake_reader(&mut held.wakes);
+            // Those that wait for room wait in vain.
+            self.waiting.release(held.inner.flushed, true, &mut held.wakes);
+        }
+        held.inner.gauge();
+        framed
+    }
+
+    /// Polls the transport, to write all or to end, on behalf of everybody who waits for it. `None`: it
+    /// was given up.
     fn ask<T>(
         self: &Arc<Self>,
-        inner: &mut Inner<W>,
-        waker: Option<&Waker>,
+        held: &mut Held<'_, W>,
         poll: impl FnOnce(&mut FrameWriter, Pin<&mut W>, &mut Context<'_>) -> Poll<T>,
     ) -> Option<Poll<T>> {
-        let Inner { stream, frame_writer, taken } = inner;
-        let stream = Pin::new(stream.as_mut()?);
-        let enlisted = waker.filter(|waker| self.waiting.enlist(waker));
+        let Inner { stream, frame_writer, .. } = &mut *held.inner;
+        let mut stream = Pin::new(stream.as_mut()?);
         let everybody = Waker::from(Arc::clone(&self.waiting));
-        let polled = poll(frame_writer, stream, &mut Context::from_waker(&everybody));
+        let cx = &mut Context::from_waker(&everybody);
+        let polled = poll(frame_writer, stream.as_mut(), cx);
         if frame_writer.took_bytes() {
-            *taken = taken.wrapping_add(1);
-            self.took.store(true, Ordering::Relaxed);
+            self.waiting.raise(News::Took);
         }
         if polled.is_ready() {
-            self.waiting.pending.store(false, Ordering::Relaxed);
-            // Another future of this task may have waited before.
-            if let Some(waker) = enlisted {
-                self.waiting.dismiss(waker);
-            }
-            everybody.wake();
+            self.waiting.lower(News::Pending);
         }
-        self.gauge(inner);
+        held.inner.note_taken();
+        let Inner { stream, taken, flushed, .. } = &mut *held.inner;
+        if polled.is_pending()
+            && taken > flushed
+            && self.waiting.is_awaited(*taken)
+            && let Some(stream) = stream
+            // An error comes again with the next write.
+            && let Poll::Ready(Ok(())) = Pin::new(stream).poll_flush(cx)
+        {
+            *flushed = *taken;
+        }
+        held.inner.gauge();
+        let room = !held.inner.frame_writer.is_full();
+        self.waiting.release(held.inner.flushed, room, &mut held.wakes);
         Some(polled)
     }
 }
 
 impl<W: AsyncWrite + Unpin> Inner<W> {
-    /// Frames an event, and writes it at once if it is large, lest it be copied: nobody waits for the
-    /// transport then, for the write buffer tries only where it was not full.
-    fn feed(&mut self, event: &impl AsEvent) -> Result<(), Misuse> {
-        match &mut self.stream {
-            Some(stream) => self.frame_writer.feed_borrowed(event, Pin::new(stream)),
-            None => self.frame_writer.feed(event),
-        }
+    fn offer(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Misuse> {
+        self.with_stream(|frame_writer, stream| frame_writer.offer(event, when_full, stream))
+    }
+
+    /// Large messages are written at once, so that they are not copied. Nobody waits for the transport
+    /// then, because the write buffer tries only where it was not full.
+    pub(super) fn with_stream<T>(
+        &mut self,
+        frame: impl FnOnce(&mut FrameWriter, Pin<&mut W>) -> Result<T, Misuse>,
+    ) -> Result<T, Misuse> {
+        // Who is here has checked that it was not given up.
+        let Some(stream) = &mut self.stream else { return Err(Misuse::Closed) };
+        frame(&mut self.frame_writer, Pin::new(stream))
     }
 }
 
 impl<W> Inner<W> {
-    fn check(&self) -> Result<(), Error> {
-        if self.frame_writer.write_buffer.is_broken() { Err(Error::Closed) } else { Ok(()) }
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if !self.frame_writer.write_buffer.is_broken() {
+            return Ok(());
+        }
+        Err(match self.ending() {
+            Some(close) => Error::Closed(close.clone()),
+            None => Error::closed_abnormally(),
+        })
+    }
+
+    fn failure(&self) -> Option<&io::Error> {
+        self.end.as_ref()?.failure.as_ref()
+    }
+
+    fn ending(&self) -> Option<&CloseFrame> {
+        self.end.as_ref()?.ending.as_ref()
+    }
+
+    /// Why nothing was framed: how the peer has ended the connection, if it was the peer.
+    #[cold]
+    fn explain(&self, misuse: Misuse) -> Error {
+        match (misuse, self.ending()) {
+            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
+            (misuse, _) => misuse.into(),
+        }
+    }
+
+    /// The same for one who has just tried to write, and is told how that failed.
+    fn check_write(&self, written: Poll<io::Result<()>>) -> Result<(), Error> {
+        if let Poll::Ready(Err(error)) = written {
+            return Err(Error::from_transport(error));
+        }
+        self.check()
+    }
+
+    fn note_taken(&mut self) {
+        let write_buffer = &mut self.frame_writer.write_buffer;
+        self.taken += u64::from(write_buffer.take_taken());
+        if write_buffer.is_flushed() {
+            self.flushed = self.taken;
+        }
+    }
+
+    fn framed(&self) -> Framed {
+        let position = self.taken + self.frame_writer.write_buffer.len() as u64;
+        Framed { position, backlogged: self.frame_writer.backlogged() }
+    }
+
+    /// Whether all of that is written.
+    fn is_written(&self, framed: &mut Framed) -> bool {
+        if self.frame_writer.holds_backlog(framed.backlogged) {
+            return false;
+        }
+        if framed.backlogged > 0 {
+            // What waited to be framed is framed now, or was dropped.
+            *framed = Framed { backlogged: 0, ..self.framed() };
+        }
+        self.flushed >= framed.position
+    }
+
+    fn gauge(&mut self) {
+        if let Some(gauge) = &self.gauge {
+            gauge.look(self.frame_writer.buffered(), self.frame_writer.high_water());
+        }
+    }
+}
+
+/// The same error again: a writer is told of it, and the reader.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
+    }
+}
+
+/// Whether the message that is under way in parts is a writer's own.
+///
+/// It is looked at and changed under the lock of the writing direction alone, and where the writer is
+/// dropped, when nobody else has it. So relaxed is enough: the lock orders it.
+#[derive(Debug)]
+pub(in crate::net) struct PartsBegun(AtomicBool);
+
+impl PartsBegun {
+    pub(in crate::net) fn new(begun: bool) -> Self {
+        Self(AtomicBool::new(begun))
+    }
+
+    pub(in crate::net) fn get(&self) -> bool {
+        self.0.load(Ordering::Relaxed)
+    }
+
+    fn set(&self, begun: bool) {
+        self.0.store(begun, Ordering::Relaxed);
     }
 }

@@ -1,23 +1,22 @@
-//! What the reading task of a split socket has: its own direction, and a hand on the shared one that it
-//! uses only where it owes the peer something, or where writers who do not wait have left something to
-//! be written.
+//! What the reading task of a split socket has: its own direction, and a share of the other. It uses that
+//! where it owes the peer something, and where writers have left something to be written.
 
 use std::io;
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
 use super::shared_writer::SharedWriter;
+use super::waker_set::News;
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::traffic::Seen;
 use crate::net::socket::link::Link;
-use crate::proto::{Event, Replies};
+use crate::net::sync::Arc;
+use crate::proto::{CloseFrame, Event, Replies};
 
-/// The reading direction, and a hand on the writing one.
+/// The reading direction, and a share of the writing one.
 pub(in crate::net) struct SplitLink<R, W> {
     reading: R,
     shared: Arc<SharedWriter<W>>,
@@ -52,10 +51,12 @@ where
         Pin::new(&mut self.reading)
     }
 
-    fn settle(&mut self, replies: &mut Replies) {
-        if !replies.is_empty() {
-            self.shared.with(&mut self.shared.lock(), |inner| inner.frame_writer.settle(replies));
-        }
+    fn queue_replies(&mut self, replies: &mut Replies) {
+        self.shared.with(|frame_writer| frame_writer.queue_replies(replies));
+    }
+
+    fn note_ending(&mut self, close: &CloseFrame) {
+        self.shared.note_ending(close);
     }
 
     fn frame(&mut self, event: Event<'_>) {
@@ -63,61 +64,63 @@ where
     }
 
     fn rest(&mut self) {
-        self.shared.lock().frame_writer.sender.rest();
+        self.shared.look(|inner| inner.frame_writer.sender.rest());
     }
 
-    /// Only where something is pending: what writers wait for they write themselves.
+    /// Only where something is pending: what writers wait for they write themselves. And if writing has
+    /// failed, this task learns it here.
     fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         // First, so that what becomes pending from here on wakes this task.
         self.shared.waiting.set_reader(cx.waker());
-        if self.is_given_up() {
-            return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+        if self.shared.waiting.has(News::Failed) {
+            return Poll::Ready(Err(self.shared.failure()));
         }
-        if self.shared.waiting.pending.load(Ordering::Relaxed) {
-            self.shared.poll_write(&mut self.shared.lock(), cx)
+        if self.shared.waiting.has(News::Pending) || self.shared.waiting.is_room_awaited() {
+            self.shared.poll_write()
         } else {
             Poll::Ready(Ok(()))
         }
     }
 
     fn poll_shutdown(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        self.shared.poll_shutdown(cx)
+        self.shared.waiting.set_reader(cx.waker());
+        self.shared.poll_shutdown()
     }
 
-    /// Writers wait; the reader never does, lest two peers wait for each other.
+    /// Writers wait; the reader never does, or two peers could wait for each other.
     fn is_full(&self) -> bool {
         false
     }
 
-    /// What it is answered with is for the writers to see to; but a reader that is busy elsewhere should
-    /// not hold more than one that writes.
+    /// The writers see to what it is answered with. But a reader that is busy elsewhere should not hold
+    /// more than one that writes.
     fn room(&self) -> usize {
         self.most
     }
 
-    /// FrameWriter, which comes before, has left word whom to wake.
+    /// [`poll_write`](Self::poll_write), which comes before, has left this task's waker.
     fn poll_closed(&mut self, _: &mut Context<'_>) -> bool {
-        self.shared.closed.load(Ordering::Relaxed)
+        self.shared.waiting.has(News::Closed)
     }
 
     fn took_bytes(&mut self) -> bool {
-        self.shared.took.load(Ordering::Relaxed) && self.shared.took.swap(false, Ordering::Relaxed)
+        self.shared.waiting.lower(News::Took)
     }
 
-    fn heard(&mut self) {
+    fn note_received(&mut self) {
         self.shared.heard();
     }
 
     fn is_given_up(&self) -> bool {
-        self.shared.given_up.load(Ordering::Relaxed)
+        self.shared.is_given_up()
     }
 
     fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T {
-        look(&self.shared.lock().frame_writer)
+        self.shared.look(|inner| look(&inner.frame_writer))
     }
 
     fn show(&mut self, sent: &Seen) {
-        self.shared.lock().frame_writer.write_buffer.sent.show(sent);
+        self.shared.look(|inner| inner.frame_writer.write_buffer.sent.show(sent));
     }
 
     fn abandon(&mut self) {

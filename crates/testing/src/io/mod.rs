@@ -1,5 +1,8 @@
-//! What needs tokio: transports that follow a script, futures polled by hand, waiting with a limit.
+//! What needs tokio: transports that follow a script, futures polled by hand, waiting with a limit;
+//! servers as processes, and a peer for them.
 
+pub mod client;
 pub mod poll;
+pub mod process;
 pub mod scripted;
 pub mod wait;

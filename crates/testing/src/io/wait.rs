@@ -28,12 +28,8 @@ pub fn until(what: &str, mut done: impl FnMut() -> bool) -> Duration {
 }
 
 /// Waits by the clock, no longer than [`LIMIT`].
-pub fn soon<T>(what: &str, work: impl Future<Output = T>) -> impl Future<Output = T> {
-    async move {
-        timeout(LIMIT, work)
-            .await
-            .unwrap_or_else(|_| panic!("waited {LIMIT:?} in vain for: {what}"))
-    }
+pub async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
+    timeout(LIMIT, work).await.unwrap_or_else(|_| panic!("waited {LIMIT:?} in vain for: {what}"))
 }
 
 /// Waits in virtual time, no longer than an hour of it: nothing in a test takes that long.
