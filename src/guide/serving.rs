@@ -63,8 +63,8 @@
 //! # }
 //! ```
 //!
-//! A hook or handler that needs state of yours is a closure that clones it for each call:
-//! `move |request| { let state = state.clone(); async move { … } }`.
+//! A hook or handler that needs state of yours is a closure that clones it for each call, as in the next
+//! example.
 //!
 //! # One message to many
 //!
@@ -94,15 +94,19 @@
 //! ```
 //!
 //! `publish` never waits. What happens to a member who reads too slowly is decided by
-//! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). The example
-//! `chat` is a chat with rooms.
+//! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). A topic can keep data of
+//! its subscribers, and publish to all but one. The example `chat` is a chat with rooms.
 //!
 //! # The end
 //!
 //! A server drains when the future given to [`drain_on`](crate::server::Server::drain_on) resolves, or when
 //! a [`ServerHandle`](crate::server::ServerHandle) says so. It accepts nobody from then on, writes what is
 //! framed, and sends 1001 to everybody. After [`drain_within`](crate::server::Server::drain_within)
-//! (10 s) the rest is cut off. The example `drain` shows it with signals.
+//! (10 s) the rest is cut off. [`drain_close`](crate::server::Server::drain_close) sets another close frame. The
+//! example `drain` shows it with signals.
+//!
+//! [`serve`](crate::server::Server::serve) returns a [`Report`](crate::server::Report): how connections have ended, and
+//! why requests were refused. A `ServerHandle` gives it at any time.
 //!
 //! # Several threads
 //!

@@ -7,7 +7,6 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use super::auth::{Basic, Cookies, bearer};
 use super::listener::Peer;
 use crate::handshake::{Protocols, RequestError, Upgrade, check_request, wants_upgrade};
-#[cfg(feature = "rustls-tls")]
 use crate::net::TlsInfo;
 
 /// A request that was read and is not answered yet. It reads like an [`http::Request`]: method, URI,
@@ -60,7 +59,6 @@ pub struct Request {
     peer: Peer,
     wants_upgrade: bool,
     protocols: Protocols,
-    #[cfg(feature = "rustls-tls")]
     tls: Option<TlsInfo>,
 }
 
@@ -92,18 +90,15 @@ impl Request {
             protocols: upgrade.map(|upgrade| upgrade.protocols().clone()).unwrap_or_default(),
             head,
             peer,
-            #[cfg(feature = "rustls-tls")]
             tls: None,
         }
     }
 
-    #[cfg(feature = "rustls-tls")]
     pub(super) fn with_tls(self, tls: Option<TlsInfo>) -> Self {
         Self { tls, ..self }
     }
 
     /// What was agreed on in the TLS handshake; `None` if it came in the clear.
-    #[cfg(feature = "rustls-tls")]
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_ref()
     }

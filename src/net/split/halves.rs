@@ -207,12 +207,12 @@ impl<S: Split> Reader<S> {
         self.driver.is_leaving()
     }
 
-    /// A hand on the connection for other tasks; see [`WebSocket::handle`].
+    /// A handle for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()
     }
 
-    /// How much compression has spared of what was received.
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
         self.driver.receiver.ratio()
     }
@@ -303,8 +303,8 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames a message, a ping, a pong or a close frame; it is written by the next
-    /// [`flush`](Self::flush) or [`send`](Self::send) of any writer, or when the reader next waits.
+    /// Frames a message, a ping, a pong or a close frame. It is written by the next [`flush`](Self::flush) or
+    /// [`send`](Self::send) of any writer, or when the reader next waits.
     ///
     /// # Cancel safety
     ///
@@ -323,17 +323,17 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames the next part of a message whose length is not known before (§5.4), like
-    /// [`feed`](Self::feed); `fin` ends the message, and the first part begins the next. All parts are
-    /// text, or all are binary. Pings, pongs and close frames go out whole, whatever `fin` says.
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message; the next
+    /// part begins another. All parts are text, or all are binary. Control frames are always whole.
     ///
-    /// A connection can send one message at a time, so until this one has ended no writer can send another,
-    /// whole or in parts; pings, pongs and close frames may go in between. It is this very writer's, and
-    /// clones cannot add to it: give each task a clone of its own, for parts that tasks send through one
-    /// writer they share are parts of one message.
+    /// A connection can send one message at a time. Until this one has ended, no writer can send another, whole
+    /// or in parts. Pings, pongs and close frames may go in between.
     ///
-    /// To give up a message that has begun is to give up the connection, for nothing else tells the peer
-    /// that it is not whole: [close](Self::close) it, or drop the writer, which closes it with 1011.
+    /// The message belongs to this writer, and clones cannot add to it. So give each task a clone of its own:
+    /// parts that two tasks send through one writer are parts of one message.
+    ///
+    /// A message that has begun cannot be given up alone, because nothing tells the peer that it is not whole.
+    /// [Close](Self::close) the connection, or drop the writer, which closes it with 1011.
     ///
     /// # Cancel safety
     ///
@@ -374,8 +374,8 @@ impl<S: Split> Writer<S> {
     /// has taken the close frame. The [`Reader`] receives what still comes, then the peer's close frame, and
     /// ends within [`Timeouts::close`](crate::proto::Timeouts::close).
     ///
-    /// If a close frame was sent before, by this call, by another writer or as the answer to the peer's, none is
-    /// sent; then this waits until that one has gone. So a connection that has ended well gives `Ok`.
+    /// If a close frame was framed before, no other is sent, and this waits until that one is written. It may be
+    /// another writer's, or the answer to the peer's. So a connection that has ended well gives `Ok`.
     ///
     /// # Cancel safety
     ///
@@ -396,8 +396,8 @@ impl<S: Split> Writer<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`](crate::net::Config::overflow). These are messages, and the
-    /// connection goes on; a server's report counts connections.
+    /// [`Config::overflow`](crate::net::Config::overflow). A server's report counts dropped *connections*
+    /// instead.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }
@@ -409,7 +409,7 @@ impl<S: Split> Writer<S> {
         self.shared.pressure(low_water)
     }
 
-    /// How much compression has spared of what was sent.
+    /// How much compression has saved of what was sent.
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }
