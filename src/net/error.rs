@@ -2,9 +2,11 @@
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, Expired, Misuse, Violation};
@@ -74,8 +76,14 @@ pub enum Error {
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     Tls(TlsError),
-    /// The address is not a `ws://` URI (§3).
+    /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
+    /// The host of the address does not exist, or has no IP address, says the system's resolver. Here is
+    /// its name.
+    ///
+    /// A resolver that does not answer is [`Io`](Self::Io) instead. Some systems, macOS among them, say
+    /// that no host exists while they have no network.
+    NoSuchHost(Box<str>),
     /// The request or the answer to be sent is not legal; nothing was sent.
     Build(BuildError),
     /// A client's request was not a legal opening handshake; it was refused (§4.2.1).
@@ -120,6 +128,27 @@ impl Error {
     }
 }
 
+impl Error {
+    /// How long the server asks to be left alone: `Retry-After` of a [`Status`](Self::Status)
+    /// (RFC 9110 §10.2.3). `None` if it does not say, or not so that it can be read.
+    ///
+    /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bowstring::Error;
+    /// let answer = http::Response::builder().status(503).header("Retry-After", "120");
+    /// let error = Error::Status(Box::new(answer.body(bytes::Bytes::new()).unwrap()));
+    /// assert!(error.is_transient());
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Status(response) = self else { return None };
+        let value = response.headers().get(http::header::RETRY_AFTER)?;
+        retry_after::parse(value.to_str().ok()?, SystemTime::now())
+    }
+}
+
 impl fmt::Display for Error {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -139,6 +168,7 @@ impl fmt::Display for Error {
             ),
             Self::Tls(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
+            Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),

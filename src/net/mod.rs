@@ -44,6 +44,7 @@ mod keys;
 mod never;
 mod opening;
 mod overflow;
+mod retry_after;
 mod socket;
 mod split;
 #[cfg_attr(bowstring_loom, path = "sync_loom.rs")]

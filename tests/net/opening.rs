@@ -447,3 +447,36 @@ fn what_may_go_well_at_another_time() {
     }
     assert!(Error::NeedsTls.to_string().contains("rustls-tls-native-roots"));
 }
+
+/// A mistyped host is not worth another try; a resolver that is away is.
+#[tokio::test]
+async fn a_host_that_does_not_exist_is_typed_and_not_transient() {
+    // No resolver is needed to know that: a label has at most 63 bytes (RFC 1035 §2.3.4).
+    let host = format!("{}.example", "a".repeat(64));
+    let error = connect(&format!("ws://{host}:9/")).await.unwrap_err();
+    assert!(matches!(&error, Error::NoSuchHost(name) if **name == *host), "{error:?}");
+    assert!(!error.is_transient());
+    assert_eq!(error.to_string(), format!("there is no host named {host}"));
+    assert_eq!(error.close_code(), None);
+}
+
+/// Names of this machine are found, and so are addresses; nobody listens is worth another try.
+#[tokio::test]
+async fn names_and_addresses_are_connected_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut ws = accept(stream).await.unwrap();
+            while ws.recv().await.unwrap().is_some() {}
+        }
+    });
+    for host in ["localhost", "127.0.0.1"] {
+        let (mut ws, _) = connect(&format!("ws://{host}:{port}/")).await.unwrap();
+        ws.close(1000, "").await.unwrap();
+    }
+    serving.await.unwrap();
+    let error = connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(matches!(error, Error::Io(_)) && error.is_transient(), "{error:?}");
+}

@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::head::{no_delay, read_head, read_some, within};
+use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
@@ -46,7 +46,7 @@ const MAX_BODY: usize = 16 << 10;
 ///
 /// # Errors
 ///
-/// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
+/// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed. For `wss://` also `Tls`, or
 /// [`NeedsTls`](Error::NeedsTls) in a build without TLS.
 pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
@@ -102,12 +102,6 @@ pub(super) async fn connect_secure(
         open(stream, request, config).await.map_err(tls::explain)
     });
     answer.await?.read(config).await
-}
-
-async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-    no_delay(&stream);
-    Ok(stream.into())
 }
 
 /// Makes the opening handshake over a transport of yours: TLS by another library, a Unix socket, the tunnel of
