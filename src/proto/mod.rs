@@ -45,6 +45,8 @@ mod frame;
 mod framed;
 pub(crate) mod free_list;
 mod header;
+#[cfg(feature = "deflate")]
+mod history;
 mod mask;
 pub(crate) mod memory;
 mod message;
