@@ -3,7 +3,12 @@
 //! # One call
 //!
 //! A [`Server`](crate::server::Server) accepts connections, makes the opening handshake, and gives each
-//! connection to your handler in a task of its own. It needs the feature `server`.
+//! connection to your handler in a task of its own.
+//!
+//! ```sh
+//! cargo add bowstring --features server
+//! cargo add tokio --features macros,rt-multi-thread,signal,time
+//! ```
 //!
 //! ```no_run
 //! use bowstring::{Error, server::{Server, ServerConnection}};
@@ -100,8 +105,8 @@
 //! # The end
 //!
 //! A server drains when the future given to [`drain_on`](crate::server::Server::drain_on) resolves, or when
-//! a [`ServerHandle`](crate::server::ServerHandle) says so. It accepts nobody from then on, writes what is
-//! framed, and sends 1001 to everybody. After [`drain_within`](crate::server::Server::drain_within)
+//! a [`ServerHandle`](crate::server::ServerHandle) says so. From then on it accepts no connection. It writes what
+//! is framed, and sends 1001 to all peers. After [`drain_within`](crate::server::Server::drain_within)
 //! (10 s) the rest is cut off. [`drain_close`](crate::server::Server::drain_close) sets another close frame. The
 //! example `drain` shows it with signals.
 //!

@@ -8,9 +8,9 @@ use crate::proto::{Compression, Context, Role};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Deflate {
-    /// What a connection may cost.
+    /// How much memory a connection may cost.
     pub memory: Memory,
-    /// How hard to try: 1 (fast) to 9 (small). Default 3.
+    /// The effort: 1 (fast) to 9 (small). Default 3.
     pub level: u8,
     /// Messages of fewer bytes are sent as they are. Default 128.
     pub threshold: usize,
@@ -24,21 +24,18 @@ pub struct Deflate {
     pub plain_offer: bool,
 }
 
-/// What the compression of a connection may cost in memory (RFC 7692 §7.1). The README has the
-/// figures.
+/// How much memory the compression of a connection may cost (RFC 7692 §7.1). The README has the figures.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Memory {
-    /// Each message stands alone, and the engines are lent from a pool of the thread while one is
-    /// under way: an idle connection costs nothing. A client's may cost a window, see
-    /// [`plain_offer`](Deflate::plain_offer).
+    /// Each message is compressed alone. The engines are the thread's and are lent for one message, so an idle
+    /// connection costs nothing. A client's may cost a window: see [`plain_offer`](Deflate::plain_offer).
     Shared,
-    /// Messages refer back to earlier ones within a window of so many bits, 9–15, in both
-    /// directions: a connection keeps the two windows, of 512 bytes to 32 KiB each, and is lent the
-    /// engines for each message.
+    /// Messages refer back to earlier ones, within a window of so many bits, 9–15. A connection keeps two windows
+    /// of 512 bytes to 32 KiB, one for each direction. The engines are lent for each message.
     Window(u8),
-    /// Messages refer back within the largest window, and a connection keeps its engines: the
-    /// smallest messages and the most memory. A compressor that was not used for one to two
+    /// Messages refer back within the largest window, and a connection keeps its engines. Messages are smallest
+    /// so, and memory is largest. A compressor that is not used for one to two
     /// [keep-alive](crate::proto::Timeouts::keep_alive) intervals is given up.
     Full,
 }

@@ -1,8 +1,4 @@
-//! What a socket allows, and how long it waits.
-//!
-//! Whom a server lets in is not said here: at [`accept`](fn@super::accept) and
-//! [`Incoming`](super::Incoming) pages of all sites may connect (§10.2), until the caller asks
-//! [`Origins`](crate::handshake::Origins).
+//! The settings of a socket.
 
 use std::time::Duration;
 
@@ -11,42 +7,50 @@ use super::overflow::Overflow;
 use crate::handshake::HeadLimits;
 use crate::proto::{Limits, Timeouts};
 
-/// How a [`WebSocket`](super::WebSocket) behaves. Every value has a default that is safe to put on
-/// the internet. Which sites' pages may connect to a server is no part of it (§10.2): see
-/// [`Origins`](crate::handshake::Origins).
+/// The settings of a [`WebSocket`](super::WebSocket): limits, deadlines, back-pressure, compression.
 ///
 /// ```
+/// use std::time::Duration;
+///
 /// let mut config = bowstring::Config::default();
-/// config.limits.max_message_size = 1 << 20;
-/// config.timeouts.keep_alive = None;
+/// config.limits.max_message_size = 1024 * 1024;
+/// config.timeouts.keep_alive = Some(Duration::from_secs(60));
 /// ```
+///
+/// All defaults are safe on the internet. Which pages may connect to a server is not set here (§10.2): see
+/// [`Origins`](crate::handshake::Origins).
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Config {
-    /// What is taken from the peer: messages of up to 16 MiB.
+    /// What is accepted from the peer: by default messages of up to 16 MiB.
     pub limits: Limits,
-    /// How long the peer is waited for: a ping when it is quiet for 20 s, 20 s for its answer, 5 s
-    /// for the closing handshake. They run while the socket is being polled: a task that waits for
-    /// something else does not notice that its peer is gone.
+    /// How long to wait for the peer: by default a ping after 20 s of silence, 20 s for the answer, and 5 s for
+    /// the closing handshake.
+    ///
+    /// These deadlines run while a task polls the socket. A task that waits for something else does not notice
+    /// that its peer is gone.
     pub timeouts: Timeouts,
-    /// How long each step of the opening handshake may take. A client's is everything from looking
-    /// up the name to the server's answer; a server's are TLS, reading the request, and writing the
-    /// answer. A refusal waits as long again for the peer to take it and leave. Default 10 s.
+    /// How long each step of the opening handshake may take. Default 10 s.
+    ///
+    /// For a client it is one step, from looking up the name to the server's answer. For a server the steps are
+    /// TLS, reading the request, and writing the answer. After a refusal the peer has as long again to leave.
     pub handshake_timeout: Duration,
-    /// How long the head of the peer's request or response may be: 16 KiB and 128 fields.
+    /// How long the head of the peer's request or response may be. Default 16 KiB and 128 fields.
     pub head: HeadLimits,
-    /// How many bytes may wait to be written before sending waits, and reading stops (but that of
-    /// a [split](crate::WebSocket::split) socket, whose writers wait alone). One message may go beyond
-    /// it. Default 64 KiB.
+    /// How many bytes may wait to be written before there is no room. One message may go beyond it. Default
+    /// 64 KiB.
+    ///
+    /// Without room, [`overflow`](Self::overflow) decides what happens to the next message, and the socket stops
+    /// reading. A [split](crate::WebSocket::split) socket goes on reading.
     pub high_water: usize,
-    /// What becomes of a message for which there is no room then. Default: sending waits.
+    /// What happens to a message for which there is no room. Default: its sender waits.
     pub overflow: Overflow,
-    /// Whether pings and pongs are handed to the application. Pings are answered either way
-    /// (§5.5.2). Default `false`.
+    /// Whether the application receives pings and pongs. Pings are answered either way (§5.5.2). Default
+    /// `false`.
     pub report_pings: bool,
-    /// Whether and how messages are compressed, where the peer agrees (RFC 7692). Default:
-    /// [`Memory::Shared`](super::Memory), level 3, from 128 bytes up. Without the feature `deflate`
-    /// it is always `None`.
+    /// Whether and how messages are compressed, if the peer agrees (RFC 7692). Default:
+    /// [`Memory::Shared`](super::Memory), level 3, from 128 bytes on. Without the feature `deflate` it is always
+    /// `None`.
     pub deflate: Option<Deflate>,
 }
 

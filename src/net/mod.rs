@@ -71,7 +71,7 @@ pub use opening::transport::{Transport, TransportRead, TransportWrite};
 pub use overflow::{Outcome, Overflow};
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;
-pub use socket::handle::{CloseInfo, Handle};
+pub use socket::handle::{CloseInfo, Handle, Ping};
 pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;

@@ -4,7 +4,7 @@ use bowstring::handshake::{
     ClientRequest, HeadLimits, RequestError, ResponseError, accept_key, parse_request_head,
 };
 use bowstring::net::{Incoming, Transport, connect_over, connect_with};
-use bowstring::proto::{Expired, Violation};
+use bowstring::proto::{CloseFrame, Expired, Violation};
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -434,14 +434,20 @@ fn what_may_go_well_at_another_time() {
         Error::Status(Box::new(response))
     };
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    let closed = |code: u16| Error::Closed(CloseFrame { code: code.into(), reason: "".into() });
     let passing = [Error::Lost, Error::HandshakeTimeout, lost.into(), Expired::Pong.into()];
     let codes = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530, 598];
     // The peer was closing the connection, with a code that nobody may send.
     let illegal = [0, 1005, 1006, 1015, 5000].map(|code| Violation::InvalidCloseCode(code).into());
-    for error in passing.into_iter().chain(codes.map(status)).chain(illegal) {
+    for error in passing
+        .into_iter()
+        .chain(codes.map(status))
+        .chain(illegal)
+        .chain([1001, 1006, 1011, 1012].map(closed))
+    {
         assert!(error.is_transient(), "{error}");
     }
-    let lasting = [Error::Closed, Error::NeedsTls, RequestError::NotAnUpgrade.into()];
+    let lasting = [closed(1000), Error::NeedsTls, RequestError::NotAnUpgrade.into()];
     for error in lasting.into_iter().chain([301, 401, 404, 501, 505, 525, 526, 599].map(status)) {
         assert!(!error.is_transient(), "{error}");
     }

@@ -25,7 +25,7 @@ use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
 use crate::net::socket::batch::Events;
-use crate::net::socket::driver::Driver;
+use crate::net::socket::driver::{Driver, ReadMode};
 use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
@@ -163,7 +163,7 @@ impl<S: Split> Reader<S> {
     ///
     /// How the connection failed, once; then `None`. Writers get [`Error::Closed`] from then on.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
 
     /// The events in the next bytes; see [`WebSocket::batch`].
@@ -194,12 +194,12 @@ impl<S: Split> Reader<S> {
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        if !self.driver.is_finished() {
-            self.driver.settle();
+        if !self.driver.is_ended() {
+            self.driver.queue_replies();
             let close = Close { code: code.into(), reason };
             self.driver.link.shared().frame(Event::Close(Some(close)))?;
         }
-        poll_fn(|cx| self.driver.poll_drain(cx)).await
+        poll_fn(|cx| self.driver.poll_close(cx)).await
     }
 
     /// Whether it is the peer that ends the connection.
@@ -214,7 +214,7 @@ impl<S: Split> Reader<S> {
 
     /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
-        self.driver.receiver.ratio()
+        self.driver.lifecycle.receiver().ratio()
     }
 }
 
@@ -434,7 +434,7 @@ impl<S: Split> Drop for Writer<S> {
 
 impl<S: Split> std::fmt::Debug for Reader<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("receiver", &self.driver.receiver).finish_non_exhaustive()
+        f.debug_struct("Reader").field("lifecycle", &self.driver.lifecycle).finish_non_exhaustive()
     }
 }
 
@@ -448,7 +448,7 @@ impl<S: Split> Stream for Reader<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+        self.get_mut().driver.poll_recv(cx, ReadMode::UntilFull).map(Result::transpose)
     }
 }
 
@@ -470,7 +470,7 @@ impl<S: Split> Sink<Message> for Writer<S> {
             sink.flushing = None;
         }
         match WhenFull::of(this.shared.policy) {
-            WhenFull::Wait => Ok(this.shared.frame(message.as_event())?),
+            WhenFull::Wait => this.shared.frame(message.as_event()),
             when_full => this.shared.offer(&message, when_full, false)?.outcome().map(drop),
         }
     }

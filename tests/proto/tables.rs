@@ -4,10 +4,8 @@
 //! is run whole, cut in two at every byte, and byte by byte, through each of the three receiving
 //! methods. The outcome must be the same each time: events, violation, and bytes out.
 
-mod support;
-
+use crate::support::*;
 use bowstring::proto::*;
-use support::*;
 
 struct Case {
     section: &'static str,
