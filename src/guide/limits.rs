@@ -33,7 +33,8 @@
 //! # Two peers that only send
 //!
 //! **Deadlock.** An unsplit socket does not read while its `send` waits for room. If both peers send more than the
-//! network holds before they receive, both wait until a deadline ends the connection. Receive between
+//! network holds before they receive, both wait until a deadline ends the connection. The error is
+//! [`Timeout`](crate::Error::Timeout) with [`Expired::Write`](crate::proto::Expired::Write). Receive between
 //! sends, or [split](crate::WebSocket::split) the socket: a split one reads while its writers wait.
 //!
 //! # A socket that nobody polls

@@ -78,7 +78,7 @@ pub(in crate::net) enum ReadMode {
 }
 
 /// What was read since reading last had to wait. A peer that floods us never makes us wait, so there
-/// is a limit: then what is framed is written, the clock is looked at, and the thread's other tasks
+/// is a limit. Then what is framed is written, the clock is looked at, and the thread's other tasks
 /// go on.
 #[derive(Debug, Default)]
 struct ReadBudget(u32);

@@ -38,7 +38,7 @@ pub struct Handle(Arc<Record>);
 #[non_exhaustive]
 pub struct CloseInfo {
     /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, 1006
-    /// if none came; or the one that told it which rule it broke (§7.1.7).
+    /// if none came. If the peer broke a rule, it is the code that told it so (§7.1.7).
     pub code: CloseCode,
     /// The reason in the peer's close frame; or which rule it broke, or what it did not do in time.
     pub reason: ByteString,
