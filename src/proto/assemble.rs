@@ -1,9 +1,9 @@
 //! Joining fragments into messages (§5.4).
 //!
-//! Every data frame is put before [`Assembler::admit`] as soon as its header is there: order and
-//! limits are enforced on what it declares. Memory is another matter: it grows with what arrives,
-//! to at most twice that, and never past what was declared or past the limit, so a length alone
-//! costs the peer's victim nothing. (Buffers that the thread keeps are lent, within a bound.)
+//! [`Assembler::admit`] judges every data frame as soon as its header is there: order and limits are
+//! enforced on what it declares. Memory grows with what arrives, to at most twice that, and never past what
+//! was declared or past the limit. So a length alone costs the peer's victim nothing. (Buffers that the
+//! thread keeps are lent, within a bound.)
 
 use bytes::buf::Limit;
 use bytes::{BufMut, Bytes};
@@ -17,7 +17,7 @@ use super::message_buffer::MessageBuffer;
 use super::opcode::Opcode;
 use super::utf8::Text;
 
-/// From how much of a message on the rest may be read right behind it.
+/// From how much of a message on the rest may be read right after it.
 const ENOUGH: usize = 16 << 10;
 
 /// The message under way, and the pieces of it that were gathered.
@@ -159,8 +159,8 @@ impl Assembler {
         }
     }
 
-    /// Room for what comes next of a frame of which so much is to come, behind what was gathered of
-    /// its message: as much as that was.
+    /// Room for the next bytes of a frame of which so much is to come, after what was gathered of its
+    /// message. It is as large as that was.
     pub(super) fn room(&mut self, to_come: u64) -> Option<Limit<&mut Vec<u8>>> {
         let Store::Binary(buffer) = &mut self.store else { return None };
         let data = &mut **buffer;

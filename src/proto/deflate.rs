@@ -1,13 +1,15 @@
 //! Compressing messages (RFC 7692).
 //!
-//! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
-//! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
-//! takeover* the next message may refer back to it; without, each stands alone. A connection keeps its
-//! engine between messages, or only the [window](Kept::Window) if it is to be frugal, or nothing if
-//! nothing refers back: then the thread [lends](engines) one for as long as a message is under way.
+//! A message is a raw DEFLATE stream. It ends on a byte boundary with an empty stored block, whose four
+//! bytes `00 00 ff ff` are left out on the wire (RFC 7692 §7.2.1, §7.2.2). With *context takeover* the next
+//! message may refer back to it. Without, each message stands alone.
 //!
-//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
-//! so a limit holds while inflating, not after.
+//! Between messages a connection keeps its engine, or only the [window](Kept::Window) to save memory, or
+//! nothing if nothing refers back. Without an engine of its own, the thread [lends](engines) it one for as
+//! long as a message is under way.
+//!
+//! Inflated bytes leave in pieces of at most `PIECE` bytes, and the receiver of a piece can say stop. So a
+//! limit holds while inflating, not after.
 
 use std::fmt;
 use std::sync::OnceLock;

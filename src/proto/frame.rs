@@ -37,7 +37,7 @@ pub(super) struct Piece<'b> {
     pub(super) rsv: u8,
     /// Whether it begins its frame.
     pub(super) first: bool,
-    /// How much of the frame's payload comes behind it.
+    /// How much of the frame's payload comes after it.
     pub(super) remaining: u64,
     /// Unmasked; as a lent `&mut` it can outlive the reader's own borrow.
     pub(super) payload: &'b mut [u8],
@@ -70,10 +70,10 @@ impl FrameReader {
         }
     }
 
-    /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header
-    /// is put before `admit`, as soon as it is there and before any of the payload is looked at, and
-    /// with it whether all of the frame is there. For a control frame that arrives slowly this happens
-    /// again.
+    /// Takes the next piece off the front of `input`; `None` if more bytes are needed.
+    ///
+    /// `admit` judges each header as soon as it is there, before any of the payload is looked at. It learns
+    /// whether all of the frame is there. For a control frame that arrives slowly it is called again.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,

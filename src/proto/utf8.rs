@@ -1,9 +1,9 @@
 //! UTF-8 that arrives in pieces (§8.1).
 //!
-//! A text message may be cut anywhere, inside a character too. [`Utf8`] keeps the at most three bytes
-//! of a character that is not whole, and fails at the first byte after which no continuation could
-//! make the text valid: while its frame is still unfinished, not at its end. [`Text`] is the
-//! `String` that grows from such pieces. Each byte is validated once.
+//! A text message may be cut anywhere, inside a character too. [`Utf8`] keeps the at most three bytes of a
+//! character that is not whole. It fails at the first byte after which no continuation could make the text
+//! valid, even if the frame is not finished. [`Text`] is the `String` that grows from such pieces. Each byte
+//! is validated once.
 
 use super::error::Violation;
 
@@ -153,7 +153,7 @@ mod tests {
         Ok(text.into_string())
     }
 
-    /// Where the first byte lies behind which nothing can make the text valid, by trying: a prefix
+    /// Where the first byte lies after which nothing can make the text valid, by trying: a prefix
     /// is still possible if up to three continuation bytes complete it. Only the least and the
     /// greatest of each range of the table can make a difference.
     fn first_hopeless(bytes: &[u8]) -> Option<usize> {

@@ -14,10 +14,10 @@ use crate::handshake::{Head, HeadError, HeadLimits, HeadScanner};
 use crate::net::buffers::pool;
 use crate::net::error::Error;
 
-/// How much is read at a time, so that not much piles up behind a head.
+/// How much is read at a time, so that not much piles up after a head.
 pub(super) const PIECE: usize = 16 << 10;
 
-/// How much is read and dropped behind an answer that ends the connection.
+/// How much is read and dropped after an answer that ends the connection.
 const LINGER: usize = 1 << 20;
 
 /// Gives the handshake, or a step of it, so long.
@@ -79,9 +79,10 @@ fn poll_read_some(
     Poll::Ready(Ok(len))
 }
 
-/// Writes a last answer and ends the transport, in at most `limit`. What the peer still sends is
-/// read and dropped up to a bound, and for as long again: closing with bytes unread would make the
-/// kernel send a reset, which can overtake the answer (§7.1.1).
+/// Writes a last answer and ends the transport, in at most `limit`.
+///
+/// What the peer still sends is read and dropped, up to a bound and for as long again. Closing with bytes
+/// unread would make the kernel send a reset, which can overtake the answer (§7.1.1).
 pub(in crate::net) async fn write_last(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut head: Vec<u8>,
