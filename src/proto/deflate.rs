@@ -1,15 +1,14 @@
 //! Compressing messages (RFC 7692).
 //!
-//! A message is a raw DEFLATE stream. It ends on a byte boundary with an empty stored block, whose four
-//! bytes `00 00 ff ff` are left out on the wire (RFC 7692 §7.2.1, §7.2.2). With *context takeover* the next
-//! message may refer back to it. Without, each message stands alone.
+//! A message is a raw DEFLATE stream. It ends on a byte boundary with an empty stored block. The four bytes
+//! `00 00 ff ff` of that block are left out on the wire (RFC 7692 §7.2.1, §7.2.2).
 //!
-//! Between messages a connection keeps its engine, or only the [window](Kept::Window) to save memory, or
-//! nothing if nothing refers back. Without an engine of its own, the thread [lends](engines) it one for as
-//! long as a message is under way.
+//! With *context takeover* the next message may refer back to this one. Then a connection keeps its engine between
+//! messages, or only the [window](Kept::Window), which needs less memory. Without context takeover it keeps
+//! nothing, and the thread [lends](engines) an engine for each message.
 //!
-//! Inflated bytes leave in pieces of at most `PIECE` bytes, and the receiver of a piece can say stop. So a
-//! limit holds while inflating, not after.
+//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and the function that takes them can stop. So a limit
+//! holds while inflating, not after.
 
 use std::fmt;
 use std::sync::OnceLock;

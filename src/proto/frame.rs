@@ -70,10 +70,10 @@ impl FrameReader {
         }
     }
 
-    /// Takes the next piece off the front of `input`; `None` if more bytes are needed.
+    /// Takes the next piece off the front of `input`. `None` if more bytes are needed.
     ///
-    /// `admit` judges each header as soon as it is there, before any of the payload is looked at. It learns
-    /// whether all of the frame is there. For a control frame that arrives slowly it is called again.
+    /// `admit` is called with each header as soon as it is there, before any payload is looked at. It also gets
+    /// whether the whole frame is there. For a control frame that arrives slowly it is called again.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,
