@@ -27,7 +27,7 @@ run_autobahn() { autobahn/run.sh all; }
 run_miri() {
     nightly miri rust-src
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 \
-        cargo +nightly miri test --no-default-features --lib --test handshake --test proto_tables \
+        cargo +nightly miri test -p bowstring --no-default-features --lib --test handshake --test proto_tables \
         --test proto_closing --test proto_prepared --test pair --test properties
 }
 
@@ -39,7 +39,7 @@ run_mutants() {
     (
         ulimit -v 12000000
         CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 PROPTEST_CASES=64 \
-            cargo mutants --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
+            cargo mutants --package bowstring --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
             --features deflate --no-times --minimum-test-timeout 10 --output target -- \
             --lib --test 'proto_*' --test pair --test properties --test deflate --test attacks_proto
     ) || status=$?
