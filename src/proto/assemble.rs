@@ -73,8 +73,9 @@ impl Assembler {
             (_, None) => Kind::Binary,
             (_, Some(kind)) => kind,
         };
-        if header.len > limits.max_frame_size as u64 {
-            let limit = limits.max_frame_size;
+        if header.len > limits.max_frame_size {
+            // Only a limit that was set as a `usize` can be passed.
+            let limit = limits.max_frame_size as usize;
             return Err(Violation::FrameTooLarge { len: header.len, limit });
         }
         let compressed = if self.under_way.is_none() { header.rsv != 0 } else { self.compressed };
