@@ -124,8 +124,8 @@ impl Error {
     ///
     /// - The transport failed, or the peer was too slow.
     /// - The peer closed with a transient [code](CloseCode::is_transient), or with an illegal one.
-    /// - The [`Status`](Self::Status) says that the server, or a proxy in front of it, is overloaded or away: 408,
-    ///   425, 429, 500, 502 to 504, 520 to 524, 529, 530 and 598.
+    /// - The server, or a proxy in front of it, is overloaded or away. Then the [`Status`](Self::Status) is 408, 425,
+    ///   429, 500, 502 to 504, 520 to 524, 529, 530 or 598.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
@@ -142,8 +142,8 @@ impl Error {
 
     /// Whether the peer is gone, so that nothing can be sent or received any more.
     ///
-    /// That is so if the connection was [`Lost`](Self::Lost) or has ended ([`Closed`](Self::Closed)), if the peer did
-    /// not answer in time, and if the system says that the peer cannot be reached.
+    /// That is so if the connection was [`Lost`](Self::Lost) or has ended ([`Closed`](Self::Closed)). It is so, too,
+    /// if the peer did not answer in time, or if the system cannot reach it.
     pub fn is_disconnect(&self) -> bool {
         use io::ErrorKind;
         match self {

@@ -1,13 +1,14 @@
 //! Compressing messages (RFC 7692).
 //!
-//! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
-//! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
-//! takeover* the next message may refer back to it; without, each stands alone. A connection keeps its
-//! engine between messages, or only the [window](Kept::Window) if it is to be frugal, or nothing if
-//! nothing refers back: then the thread [lends](engines) one for as long as a message is under way.
+//! A message is a raw DEFLATE stream. It ends on a byte boundary with an empty stored block. The four bytes
+//! `00 00 ff ff` of that block are left out on the wire (RFC 7692 §7.2.1, §7.2.2).
 //!
-//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
-//! so a limit holds while inflating, not after.
+//! With *context takeover* the next message may refer back to this one. Then a connection keeps its engine between
+//! messages, or only the [window](Kept::Window), which needs less memory. Without context takeover it keeps
+//! nothing, and the thread [lends](engines) an engine for each message.
+//!
+//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and the function that takes them can stop. So a limit
+//! holds while inflating, not after.
 
 use std::fmt;
 use std::sync::OnceLock;
