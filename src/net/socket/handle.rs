@@ -4,12 +4,12 @@
 //! reading task, and that frames it where it would wait: so no lock is taken per message.
 
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::Waker;
 use std::time::{Duration, Instant};
 
 use crate::net::buffers::traffic::{Seen, Traffic};
+use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
 use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// A hand on a connection; clones are cheap, and none keeps the connection open.
@@ -131,7 +131,7 @@ impl Handle {
         let waker = slot.waker.clone();
         drop(slot);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -207,7 +207,7 @@ impl Handle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.slot)
     }
 }
 

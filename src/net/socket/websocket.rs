@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
@@ -20,6 +19,7 @@ use crate::net::buffers::read_buffer::ReadBuffer;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
+use crate::net::sync::Arc;
 #[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{
