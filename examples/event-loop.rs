@@ -108,7 +108,7 @@ fn drive(
         stream.write_all(&out)?;
         out.clear();
 
-        if connection.wants_end() {
+        if connection.should_end_transport() {
             stream.shutdown(Shutdown::Write)?;
         }
         if let Some(violation) = broken {
@@ -122,7 +122,7 @@ fn drive(
         match stream.read(&mut chunk) {
             Ok(0) => connection.handle_eof(),
             Ok(len) => {
-                connection.heard();
+                connection.note_received();
                 input.extend_from_slice(&chunk[..len]);
             }
             Err(error) if is_timeout(&error) => {

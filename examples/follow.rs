@@ -1,9 +1,11 @@
-//! A client that stays connected: `cargo run --example follow ws://127.0.0.1:9001/` prints what it is told
-//! and says what is typed, and comes back when the connection is lost, or the server is away.
+//! A client that stays connected: `cargo run --example follow ws://127.0.0.1:9001/`. It prints what it
+//! receives and sends what is typed. It comes back when the connection is lost, or the server is away.
 //!
 //! It pauses before it does, at first for up to a second, then for up to twice as long each time (§7.2.3):
-//! when a server has fallen, its clients must not come back all at once. A connection that has lasted makes
-//! it begin anew. Whatever another try cannot mend, such as a 401, is the end.
+//! when a server has failed, its clients must not come back all at once. After a connection that has
+//! lasted, the pauses begin anew. A server that asks for a longer pause (`Retry-After`) gets it.
+//!
+//! What another try cannot mend ends it: a 401, a host that does not exist, a close with 1002.
 
 use std::time::Duration;
 
@@ -15,6 +17,8 @@ use tokio::time::{Instant, sleep};
 /// The first pause, at most; so long a connection must last to count.
 const SHORTEST: Duration = Duration::from_secs(1);
 const LONGEST: Duration = Duration::from_secs(60);
+/// No server is obeyed that asks to be left alone for longer.
+const LONGEST_ASKED: Duration = Duration::from_secs(3600);
 
 #[tokio::main]
 async fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -30,18 +34,21 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         if came.elapsed() > pause {
             pause = SHORTEST;
         }
+        let mut asked = Duration::ZERO;
         match ended {
             Ok(CloseCode::NORMAL | CloseCode::NO_STATUS) => return Ok(()),
-            Ok(
-                code @ (CloseCode::GOING_AWAY
-                | CloseCode::SERVICE_RESTART
-                | CloseCode::TRY_AGAIN_LATER),
-            ) => eprintln!("closed with {code}"),
+            Ok(code) if code.is_transient() => eprintln!("closed with {code}"),
             Ok(code) => return Err(format!("closed with {code}").into()),
-            Err(error) if error.is_transient() => eprintln!("{error}"),
+            Err(error) if error.is_transient() => {
+                eprintln!("{error}");
+                asked = error.retry_after().unwrap_or_default().min(LONGEST_ASKED);
+            }
             Err(error) => return Err(error.into()),
         }
-        sleep(pause.mul_f64(rand::random())).await;
+        // All clients may be asked for the same pause: they still come back one after another.
+        let pause_now = asked + pause.mul_f64(rand::random());
+        eprintln!("again in {} ms", pause_now.as_millis());
+        sleep(pause_now).await;
         pause = LONGEST.min(pause * 2);
     }
 }

@@ -11,14 +11,14 @@
 //! # }
 //! ```
 //!
-//! The [guides] show how to write a client, a server, a program with two tasks, your own event loop, and
+//! The pages of [`guide`] show how to write a client, a server, a program with two tasks, your own event loop, and
 //! tests. They also say which limits and hazards there are.
 //!
 //! # Four ways to use it
 //!
-//! **Owned messages.** [`connect`] and [`accept`] give a [`WebSocket`]. [`recv`] gives a
-//! [`Message`]; [`feed`] frames an answer, which is written when `recv` next waits.
-//! [`send`] writes at once. A `WebSocket` is a `Stream` and a `Sink` as well.
+//! **Owned messages.** [`connect`] and [`accept`] give a [`WebSocket`]. [`WebSocket::recv`] gives a [`Message`].
+//! [`WebSocket::feed`] frames an answer, which is written when `recv` next waits; [`WebSocket::send`] writes at
+//! once. A `WebSocket` is a `Stream` and a `Sink` as well.
 //!
 //! ```no_run
 //! # async fn echo(stream: tokio::net::TcpStream) -> Result<(), bowstring::Error> {
@@ -70,52 +70,46 @@
 //!
 //! | module | what it is | feature |
 //! |---|---|---|
-//! | [`proto`] | frames, messages, closing (§5–§8), without I/O | always there |
-//! | [`handshake`] | the opening handshake (§3–§4) as functions over bytes | always there |
-//! | [`net`] | sockets, timers and buffers on tokio | `net` (default) |
 //! | [`server`] | accepting, a hook for requests, limits, topics, draining | `server` |
+//! | [`net`] | sockets, timers and buffers on tokio | `tokio` (default) |
+//! | [`handshake`] | the opening handshake (§3–§4) as functions over bytes | always there |
+//! | [`proto`] | frames, messages, closing (§5–§8), without I/O | always there |
 //!
-//! A layer knows those above it in this table, and no other. "§" means RFC 6455 in all of this documentation.
+//! A module knows those below it in this table. "§" means RFC 6455 in all of this documentation.
 //!
 //! # Features
 //!
 //! | feature | adds |
 //! |---|---|
-//! | `net` (default) | the tokio layer |
+//! | `tokio` (default) | the tokio layer |
+//! | `deflate` (default) | compression: permessage-deflate (RFC 7692) |
 //! | `server` | the server |
-//! | `deflate` | compression: permessage-deflate (RFC 7692) |
-//! | `rustls-tls-native-roots` | TLS in both roles; clients trust whom the system trusts |
-//! | `rustls-tls-webpki-roots` | TLS in both roles; clients trust Mozilla's list |
-//! | `rustls-tls` | TLS in both roles; you say whom clients trust |
-//! | `metrics` | counts messages and bytes of each connection |
+//! | `rustls-tls-native-roots` | TLS in both roles; clients trust the system's certificates |
+//! | `rustls-tls-webpki-roots` | TLS in both roles; clients trust Mozilla's certificates |
+//! | `rustls-tls` | TLS in both roles; clients need a configuration of yours |
+//! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server |
 //!
-// Links; in a build without a feature, those into its part lead to the table of features.
-#![cfg_attr(
-    feature = "tokio",
-    doc = "
-[`recv`]: WebSocket::recv
-[`feed`]: WebSocket::feed
-[`send`]: WebSocket::send"
-)]
+//! With `default-features = false` only `proto` and `handshake` are built, without tokio.
+//!
+// In a build without a feature, links into its part lead to the table of features.
 #![cfg_attr(
     not(feature = "tokio"),
     doc = "
 [`WebSocket`]: #features
+[`WebSocket::recv`]: #features
+[`WebSocket::feed`]: #features
+[`WebSocket::send`]: #features
 [`WebSocket::split`]: #features
 [`WebSocket::batch`]: #features
-[`recv`]: #features
-[`feed`]: #features
-[`send`]: #features
 [`connect`]: #features
 [`accept`]: #features
 [`net`]: #features"
 )]
-#![cfg_attr(feature = "server", doc = "[guides]: guide")]
 #![cfg_attr(
     not(feature = "server"),
     doc = "
-[guides]: #features
+[`guide`]: #features
 [`server`]: #features"
 )]
 #![forbid(unsafe_code)]

@@ -55,7 +55,7 @@ impl Victim {
 
     fn settle(&mut self) {
         let Self { connection, out, .. } = self;
-        let heap = measure(|| connection.settle(out));
+        let heap = measure(|| connection.queue_replies(out));
         self.count(heap);
     }
 
@@ -329,17 +329,34 @@ fn s09_so_many_pings_wait_and_no_more() {
         let mut pings = [ping(125).repeat(16), ping(last)].concat();
         let mut input = &mut *pings;
         while receiver.recv(&mut input).unwrap().is_some() {}
-        assert!(!receiver.took_pong());
         let mut out = Vec::new();
-        Sender::new(Role::Server).settle(receiver.replies(), &mut out);
+        Sender::new(Role::Server).queue_replies(receiver.replies(), &mut out);
         let pongs = legal_frames(&out);
         assert_eq!(pongs.len(), answered);
         assert_eq!(pongs[answered - 1].payload.len(), last);
     }
-    let mut receiver = Receiver::new(CLIENT, Limits::default());
-    receiver.recv(&mut &mut *server_frame(FIN | PONG, b"")).unwrap();
-    assert!(receiver.took_pong());
-    assert!(!receiver.took_pong(), "since this was last asked");
+}
+
+/// §5.5.3: a pong has the payload of its ping. What the peer sends on its own is no answer, and an
+/// answer is told once.
+#[test]
+fn only_a_pong_with_the_pings_own_payload_is_its_answer() {
+    let now = Instant::now();
+    let mut lifecycle = Lifecycle::new(CLIENT, &ProtocolConfig::default(), now);
+    lifecycle.note_ping(*b"own!", now);
+    for (payload, answers) in [
+        ("", false),
+        ("Own!", false),
+        ("own", false),
+        ("own!!", false),
+        ("own!", true),
+        ("own!", false),
+    ] {
+        let receiver = lifecycle.receiver_mut();
+        receiver.recv(&mut &mut *server_frame(FIN | PONG, payload.as_bytes())).unwrap();
+        assert_eq!(receiver.take_pong(), answers, "{payload}");
+        assert!(!receiver.take_pong());
+    }
 }
 
 /// A peer that reads, but slower than we write, gets its pongs all the same.
@@ -363,7 +380,7 @@ fn s09_a_busy_sender_still_answers() {
                 kept.iter().flat_map(|f| server_frame(f.first(), &f.payload)).collect();
             let peer = if let Role::Server = role { CLIENT } else { Role::Server };
             victim.out = from_peer_of(peer, &kept);
-            victim.connection.wrote();
+            victim.connection.note_written();
         }
         assert!(answered > 80, "{answered} pongs for 100 pings");
     }
@@ -378,7 +395,7 @@ fn s09_when_pongs_have_room() {
     let mut answers = |server: &mut Sender, waiting: usize| {
         receiver.recv(&mut &mut *bytes![0x89, 1, "?"]).unwrap();
         let mut out = vec![0; waiting];
-        server.settle(receiver.replies(), &mut out);
+        server.queue_replies(receiver.replies(), &mut out);
         let answers = !receiver.replies().is_empty() || out.len() > waiting;
         assert!(answers, "it is owed, or it is there");
         out.len() > waiting
@@ -389,7 +406,7 @@ fn s09_when_pongs_have_room() {
     }
     assert!(!answers(&mut server, start + 1003));
     assert!(!answers(&mut server, start + 5000));
-    server.wrote();
+    server.note_written();
     assert!(answers(&mut server, start + 5000), "something has gone");
     assert!(!answers(&mut server, start + 6000));
     assert!(answers(&mut server, start + 4000), "it is less");
@@ -536,11 +553,12 @@ fn s18_half_a_character_then_silence() {
         let mut out = Vec::new();
         let mut bytes = from_peer_of(role, &bytes![0x81, 3, b"\xe2\x82"]);
         assert_eq!(connection.recv(&mut &mut bytes[..], &mut out), Ok(None));
-        connection.heard();
+        connection.note_received();
         let at = connection.poll_timeout(start).unwrap();
         connection.handle_timeout(at, &mut out).unwrap();
         assert_eq!(legal_frames(&out)[0].opcode, 9);
         let at = connection.poll_timeout(at).unwrap();
+        out.clear();
         assert_eq!(connection.handle_timeout(at, &mut out), Err(Expired::Pong));
         assert_eq!(at, start + Duration::from_secs(40));
     }
@@ -586,7 +604,7 @@ fn given_up(role: Role, rate: usize, said: usize) -> Option<u32> {
         buffered += took;
         out.drain(..took);
         if full && took > 0 {
-            connection.wrote();
+            connection.note_written();
         }
         full = !out.is_empty();
         connection.poll_timeout(now);
@@ -619,8 +637,8 @@ fn s35_close_not_answered() {
             for n in 0..5 {
                 let now = start + n * second;
                 if talks {
-                    victim.connection.heard();
-                    victim.connection.wrote();
+                    victim.connection.note_received();
+                    victim.connection.note_written();
                     let data = from_peer_of(role, &bytes![0x81, 1, "a", 0x89, 0]);
                     assert_eq!(victim.feed(&mut { data }), Ok(2));
                 }

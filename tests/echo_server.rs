@@ -75,7 +75,8 @@ fn as_many_threads_as_asked_for() {
     for threads in [1, 2, 5] {
         let server = echo_server(threads);
         let tasks = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-        until("the threads", || tasks() == threads);
+        // And the first, which waits for signals and for the others.
+        until("the threads", || tasks() == 1 + threads);
         let mut clients: Vec<_> = (0..20).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("whichever thread"));
     }
@@ -218,7 +219,7 @@ fn a_signal_right_after_the_first_line() {
 /// Peers that do not answer, do not read, or do not stop, cannot keep it from ending.
 #[test]
 fn a_signal_against_unwilling_peers() {
-    let mut server = echo_server(2);
+    let mut server = hasty_server(&["--threads", "2"]);
     let port = server.port;
     let stop = AtomicBool::new(false);
     thread::scope(|scope| {
@@ -259,9 +260,9 @@ fn a_signal_against_unwilling_peers() {
         let ended = server.wait();
         println!("against unwilling peers it ended after {:?}", start.elapsed());
         assert_eq!(ended.code(), Some(0));
-        // 5 s for those who do not answer, and some for a busy machine in debug. Without a bound to
-        // the turns of a flood it was as long as the flood.
-        let limit = Duration::from_secs(if FULL { 12 } else { 20 });
+        // The deadline of a close for those who do not answer, and some more for a busy machine in
+        // debug. Without a bound to the turns of a flood it was as long as the flood.
+        let limit = CLOSE_DEADLINE + Duration::from_secs(if FULL { 7 } else { 15 });
         assert!(start.elapsed() < limit, "{:?}", start.elapsed());
     });
 }

@@ -158,6 +158,46 @@ async fn follow_comes_back_until_that_is_of_no_use() {
     }
 }
 
+/// A server that asks for a pause gets it: every client that is sent away comes back no sooner.
+#[tokio::test]
+async fn follow_waits_as_long_as_the_server_asks() {
+    for (status, asked, at_least) in [(503, "1800", 1_800_000), (522, "900", 900_000)] {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = example("follow")
+            .arg(format!("ws://{}/", listener.local_addr().unwrap()))
+            .stdin(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let stream = listener.accept().await.unwrap().0;
+        let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
+        let answer = http::Response::builder().status(status).header("Retry-After", asked);
+        incoming.respond(answer.body("").unwrap()).await.unwrap();
+        let said = std::io::BufReader::new(client.stderr.take().unwrap());
+        let again = std::io::BufRead::lines(said).map(Result::unwrap);
+        let again = again.filter_map(|line| {
+            line.strip_prefix("again in ")?.strip_suffix(" ms")?.parse::<u64>().ok()
+        });
+        let waits = again.take(1).next().expect("it comes back");
+        client.kill().unwrap();
+        client.wait().unwrap();
+        assert!((at_least..=at_least + 1000).contains(&waits), "{waits}");
+    }
+}
+
+/// A mistyped host is not tried for ever.
+#[test]
+fn follow_ends_where_there_is_no_such_host() {
+    let client = example("follow")
+        .arg(format!("ws://{}.example/", "a".repeat(64)))
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let output = end_of(client);
+    assert!(!output.status.success(), "{output:?}");
+}
+
 #[cfg(unix)]
 #[tokio::test]
 async fn drain_says_goodbye() {

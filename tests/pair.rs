@@ -194,8 +194,8 @@ proptest! {
             prop_assert_eq!(me.run.connection.state() == State::Open, !closing);
         }
         if closing {
-            prop_assert!(ends[1].run.connection.wants_end());
-            prop_assert!(!ends[0].run.connection.wants_end());
+            prop_assert!(ends[1].run.connection.should_end_transport());
+            prop_assert!(!ends[0].run.connection.should_end_transport());
             // §7.1.5: the codes may differ only if both ends started to close.
             if ends.iter().filter(|end| end.sent.iter().any(Message::is_close)).count() == 1 {
                 prop_assert_eq!(code_of(ends[0].close().unwrap()), code_of(ends[1].close().unwrap()));
@@ -234,7 +234,7 @@ fn keep_alive() {
                 let mut wire = std::mem::take(&mut wires[i]);
                 pings += legal_frames(&wire).iter().filter(|frame| frame.opcode == 9).count();
                 if !wire.is_empty() {
-                    ends[1 - i].heard();
+                    ends[1 - i].note_received();
                 }
                 let mut input = &mut wire[..];
                 while ends[1 - i].recv(&mut input, &mut wires[1 - i]).unwrap().is_some() {}
@@ -256,7 +256,7 @@ fn pong_timeout() {
         assert_eq!(connection.handle_timeout(start + 19 * SECOND, &mut out), Ok(()));
         assert!(out.is_empty());
         // Any byte postpones it, from the next look at the clock.
-        connection.heard();
+        connection.note_received();
         assert_eq!(connection.poll_timeout(start + 5 * SECOND), Some(start + 25 * SECOND));
         assert_eq!(connection.poll_timeout(start + 6 * SECOND), Some(start + 25 * SECOND));
         assert_eq!(connection.handle_timeout(start + 25 * SECOND, &mut out), Ok(()));
@@ -264,11 +264,11 @@ fn pong_timeout() {
         assert_eq!((legal_frames(&out)[0].opcode, legal_frames(&out)[0].payload.len()), (9, 0));
         // The ping had to wait for the transport: the time for the pong runs from there.
         assert_eq!(connection.poll_timeout(start + 25 * SECOND), Some(start + 35 * SECOND));
-        connection.wrote();
+        connection.note_written();
         assert_eq!(connection.poll_timeout(start + 30 * SECOND), Some(start + 40 * SECOND));
         assert_eq!(connection.handle_timeout(start + 39 * SECOND, &mut out), Ok(()));
         // Any byte is as good as a pong.
-        connection.heard();
+        connection.note_received();
         assert_eq!(connection.poll_timeout(start + 39 * SECOND), Some(start + 59 * SECOND));
         out.clear();
         assert_eq!(connection.handle_timeout(start + 59 * SECOND, &mut out), Ok(()));
@@ -312,8 +312,8 @@ fn close_timeout() {
         let at = start + 15 * SECOND;
         assert_eq!(connection.poll_timeout(start + 10 * SECOND), Some(at));
         // Neither bytes nor another look at the clock move it.
-        connection.heard();
-        connection.wrote();
+        connection.note_received();
+        connection.note_written();
         assert_eq!(connection.poll_timeout(start + 12 * SECOND), Some(at));
         assert_eq!(connection.handle_timeout(start + 14 * SECOND, &mut out), Ok(()));
         assert_eq!(connection.handle_timeout(at, &mut out), Err(Expired::Close));
@@ -330,7 +330,7 @@ fn close_timeout_behind_both_closes() {
         let mut out = Vec::new();
         let mut close = from_peer_of(role, &bytes![0x88, 0]);
         assert!(connection.recv(&mut &mut close[..], &mut out).unwrap().is_some());
-        connection.settle(&mut out);
+        connection.queue_replies(&mut out);
         let at = connection.poll_timeout(start).unwrap();
         assert_eq!(at, start + 5 * SECOND);
         assert_eq!(connection.handle_timeout(at, &mut out), Ok(()));
@@ -368,7 +368,7 @@ fn endless_timeouts() {
     let mut connection = Connection::new(CLIENT, &config, start);
     assert_eq!(connection.poll_timeout(start), None);
     let mut out = Vec::new();
-    connection.heard();
+    connection.note_received();
     assert_eq!(connection.handle_timeout(start + 1000 * SECOND, &mut out), Ok(()));
     connection.feed(Event::Close(None), &mut out).unwrap();
     assert_eq!(connection.poll_timeout(start), None);
@@ -377,20 +377,30 @@ fn endless_timeouts() {
     }
 }
 
-/// What a halved connection keeps of it: the deadline speaks for itself.
+/// What a halved connection keeps of it: the half that receives knows the time.
 #[test]
-fn a_deadline_alone() {
+fn a_lifecycle_alone() {
     let start = Instant::now();
-    let (_, _, mut deadline) = timed(CLIENT, start).split();
+    let (mut lifecycle, _) = timed(CLIENT, start).split();
     // Quiet for 20 s, and 10 s for the pong.
-    assert_eq!(deadline.stall_timeout(), Some(30 * SECOND));
-    let endless = Timeouts::default();
-    assert_eq!(Deadline::new(endless, start).stall_timeout(), None);
-    assert_eq!(deadline.handle(false, start + 19 * SECOND), None);
-    assert_eq!(deadline.handle(false, start + 20 * SECOND), Some(Due::Ping));
-    assert_eq!(deadline.handle(false, start + 29 * SECOND), None);
-    let gone = Some(Due::Expired(Expired::Pong));
-    assert_eq!(deadline.handle(false, start + 30 * SECOND), gone);
-    assert_eq!(deadline.handle(true, start + 31 * SECOND), None);
-    assert_eq!(deadline.handle(true, start + 36 * SECOND), Some(Due::Expired(Expired::Close)));
+    assert_eq!(lifecycle.stall_timeout(), Some(30 * SECOND));
+    let endless = Lifecycle::new(CLIENT, &ProtocolConfig::default(), start);
+    assert_eq!(endless.stall_timeout(), None);
+    assert_eq!(lifecycle.handle_timeout(false, false, start + 19 * SECOND), None);
+    assert_eq!(lifecycle.handle_timeout(false, false, start + 20 * SECOND), Some(Due::Ping));
+    assert_eq!(lifecycle.handle_timeout(false, false, start + 29 * SECOND), None);
+    assert_eq!((lifecycle.state(false), lifecycle.ending()), (State::Open, None));
+    let gone = Some(Due::GiveUp(Expired::Pong));
+    assert_eq!(lifecycle.handle_timeout(false, false, start + 30 * SECOND), gone);
+    assert_eq!(lifecycle.state(false), State::Closed);
+    assert_eq!(lifecycle.ending(), Some(Ending::Timeout(Expired::Pong)));
+    // It is over: nothing is due any more, and what comes later changes nothing.
+    assert_eq!(lifecycle.handle_timeout(true, false, start + 36 * SECOND), None);
+    lifecycle.handle_eof();
+    assert_eq!(lifecycle.ending(), Some(Ending::Timeout(Expired::Pong)));
+
+    let (mut lifecycle, _) = timed(CLIENT, start).split();
+    assert_eq!(lifecycle.handle_timeout(true, false, start + 31 * SECOND), None);
+    let gone = Some(Due::GiveUp(Expired::Close));
+    assert_eq!(lifecycle.handle_timeout(true, false, start + 36 * SECOND), gone);
 }

@@ -61,12 +61,12 @@ impl Side {
             Before::Sent => side.close(),
             Before::Answered => {
                 let _ = side.hear(&theirs);
-                side.connection.settle(&mut side.out);
+                side.connection.queue_replies(&mut side.out);
             }
             Before::WasAnswered => {
                 side.close();
                 let _ = side.hear(&theirs);
-                side.connection.settle(&mut side.out);
+                side.connection.queue_replies(&mut side.out);
             }
             Before::Failed => drop(side.hear(&broken)),
             Before::SentThenFailed => {
@@ -132,7 +132,7 @@ fn states() {
             assert_eq!(side.said(), said, "{role:?} {before:?}");
             assert_eq!(connection.state(), state, "{role:?} {before:?}");
             assert_eq!(connection.is_clean(), clean, "{role:?} {before:?}");
-            assert_eq!(connection.wants_end(), wants_end, "{role:?} {before:?}");
+            assert_eq!(connection.should_end_transport(), wants_end, "{role:?} {before:?}");
             let failed = matches!(before, Before::Failed | Before::SentThenFailed);
             assert_eq!(connection.violation(), failed.then_some(BROKEN), "{role:?} {before:?}");
         }
@@ -153,7 +153,7 @@ fn input_in_every_state() {
                 let mut side = Side::new(role, before);
                 let mut said = side.said();
                 let heard = side.hear(&stream);
-                side.connection.settle(&mut side.out);
+                side.connection.queue_replies(&mut side.out);
                 match before {
                     Before::Open | Before::Ended => {
                         assert_eq!(heard, Ok(event), "{role:?} {before:?}");
@@ -229,7 +229,7 @@ fn output_in_every_state() {
                 said.extend(ours());
             }
             // Where the peer's was waiting for an answer, ours was one.
-            side.connection.settle(&mut side.out);
+            side.connection.queue_replies(&mut side.out);
             assert_eq!(side.said(), said, "{role:?} {before:?}");
             assert_eq!(side.connection.is_clean(), {
                 matches!(before, Before::Received | Before::Answered | Before::WasAnswered)
@@ -269,8 +269,8 @@ fn timeout_in_every_state() {
             assert_eq!(side.connection.poll_timeout(now), timed.then_some(now + close));
             let said = side.said();
             // Whatever arrives meanwhile buys no time.
-            side.connection.heard();
-            side.connection.wrote();
+            side.connection.note_received();
+            side.connection.note_written();
             assert_eq!(side.connection.handle_timeout(now + close - second, &mut side.out), Ok(()));
             let ended = side.connection.handle_timeout(now + close, &mut side.out);
             // The peer that never answered is at fault; the others did their part, or it is known.
@@ -299,11 +299,11 @@ fn simultaneous_close() {
     assert_eq!(server.hear(&from_client), close(3001, "c"));
     for side in [&mut client, &mut server] {
         let before = side.out.len();
-        side.connection.settle(&mut side.out);
+        side.connection.queue_replies(&mut side.out);
         assert_eq!(side.out.len(), before);
         assert!(side.connection.is_clean());
     }
-    assert!(server.connection.wants_end() && !client.connection.wants_end());
+    assert!(server.connection.should_end_transport() && !client.connection.should_end_transport());
 }
 
 /// All of them; under Miri those about the smallest that are legal.
@@ -319,7 +319,7 @@ fn every_code_received() {
         for role in BOTH {
             let mut side = Side::new(role, Before::Open);
             let heard = side.hear(&bytes![0x88, 5, code, "why"]);
-            side.connection.settle(&mut side.out);
+            side.connection.queue_replies(&mut side.out);
             if legal {
                 let frame = CloseFrame { code: code.into(), reason: "why".into() };
                 assert_eq!(heard, Ok(Some(Message::Close(Some(frame)))));
@@ -357,7 +357,8 @@ fn every_code_sent() {
 fn split_halves_close_too() {
     for role in BOTH {
         let connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
-        let (mut receiver, mut sender, mut deadline) = connection.split();
+        let (mut lifecycle, mut sender) = connection.split();
+        let receiver = lifecycle.receiver_mut();
         let stream = bytes![0x89, 1, "?", 0x81, 1, "a", 0x88, 2, 1000u16, 0x83];
         for way in WAYS {
             let mut bytes = from_peer_of(role, &stream);
@@ -380,14 +381,15 @@ fn split_halves_close_too() {
         }
         let mut out = Vec::new();
         assert!(!sender.has_closed());
-        sender.settle(receiver.replies(), &mut out);
+        sender.queue_replies(receiver.replies(), &mut out);
         assert!(sender.has_closed() && receiver.replies().is_empty());
         let said = legal_frames(&out);
         assert_eq!((said[0].opcode, &*said[0].payload), (0xA, &b"?"[..]));
         assert_eq!((said[1].opcode, &*said[1].payload), (0x8, &1000u16.to_be_bytes()[..]));
         assert_eq!(said.len(), 2);
         let now = Instant::now();
-        assert_eq!(deadline.poll(sender.has_closed(), now), Some(now + Timeouts::default().close));
+        let closed = sender.has_closed();
+        assert_eq!(lifecycle.poll_timeout(closed, now), Some(now + Timeouts::default().close));
     }
 }
 
@@ -395,7 +397,8 @@ fn split_halves_close_too() {
 fn split_halves_fail_too() {
     for role in BOTH {
         let connection = Connection::new(role, &ProtocolConfig::default(), Instant::now());
-        let (mut receiver, mut sender, _) = connection.split();
+        let (mut lifecycle, mut sender) = connection.split();
+        let receiver = lifecycle.receiver_mut();
         let mut bytes = from_peer_of(role, &bytes![0x89, 1, "?", 0x83, 0]);
         let mut input = &mut bytes[..];
         assert_eq!(receiver.recv(&mut input), Ok(Some(Event::Ping(b"?"))));
@@ -404,7 +407,7 @@ fn split_halves_fail_too() {
         assert_eq!(receiver.recv_part(&mut input), Err(BROKEN));
         assert!(receiver.violation() == Some(BROKEN) && !receiver.has_closed());
         let mut out = Vec::new();
-        sender.settle(receiver.replies(), &mut out);
+        sender.queue_replies(receiver.replies(), &mut out);
         // The ping came before it, and was legal.
         let said =
             legal_frames(&out).into_iter().flat_map(|f| server_frame(FIN | f.opcode, &f.payload));

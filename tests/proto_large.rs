@@ -1,5 +1,5 @@
 //! Large messages without a copy: the payload apart from its header, and the rest of a frame read
-//! straight into its message.
+//! direct into its message.
 
 #![allow(missing_docs)]
 
@@ -41,11 +41,11 @@ fn the_header_alone_and_the_payload_apart() {
     assert_eq!(server.feed_borrowed(&large, &mut out), Err(Misuse::Closed));
 }
 
-/// Receives a stream as a transport gives it: straight where that is offered, else by `block` bytes.
+/// Receives a stream as a transport gives it: direct where that is offered, else by `block` bytes.
 fn receive(receiver: &mut Receiver, mut wire: &[u8], block: usize) -> (Vec<Message>, usize) {
-    let (mut heard, mut straight) = (Vec::new(), 0);
+    let (mut heard, mut direct) = (Vec::new(), 0);
     while !wire.is_empty() {
-        let read = receiver.read_straight(|room| {
+        let read = receiver.direct_buffer().map(|mut room| {
             let len = room.remaining_mut().min(wire.len()).min(block);
             room.put_slice(&wire[..len]);
             len
@@ -53,7 +53,8 @@ fn receive(receiver: &mut Receiver, mut wire: &[u8], block: usize) -> (Vec<Messa
         let mut input = Vec::new();
         match read {
             Some(len) => {
-                straight += len;
+                receiver.advance_direct(len);
+                direct += len;
                 wire = &wire[len..];
             }
             None => {
@@ -69,11 +70,11 @@ fn receive(receiver: &mut Receiver, mut wire: &[u8], block: usize) -> (Vec<Messa
             "blocks end in payloads"
         );
     }
-    (heard, straight)
+    (heard, direct)
 }
 
 #[test]
-fn the_rest_of_a_frame_straight_into_its_message() {
+fn the_rest_of_a_frame_direct_into_its_message() {
     for role in BOTH {
         let data: Vec<u8> = (0..1 << 20).map(|n: u32| ((n * 31) >> 7) as u8).collect();
         let stream =
@@ -81,9 +82,9 @@ fn the_rest_of_a_frame_straight_into_its_message() {
         for block in [20_000, 100_000, 256 << 10] {
             let mut receiver = Receiver::new(role, Limits::default());
             let wire = from_peer_of(role, &stream);
-            let (heard, straight) = receive(&mut receiver, &wire, block);
+            let (heard, direct) = receive(&mut receiver, &wire, block);
             assert!(heard == [Message::from(data.clone()), Message::from(data[1..].to_vec())]);
-            assert!(straight > wire.len() / 2, "{block}: {straight}");
+            assert!(direct > wire.len() / 2, "{block}: {direct}");
         }
     }
 }

@@ -108,7 +108,7 @@ fn what_is_gathered_costs_what_arrives() {
 #[test]
 fn what_is_gathered_has_room_for_as_much_again() {
     for opcode in [1, 2] {
-        let (mut receiver, mut stream) = (receiver(), server_frame(FIN | opcode, &[b'a'; 9000]));
+        let (mut receiver, mut stream) = (receiver(), server_frame(FIN | opcode, [b'a'; 9000]));
         let header = stream.len() - 9000;
         let mut from = 0;
         let mut grown = |to: usize| {
@@ -137,7 +137,7 @@ fn room_to_read_into() {
         stream.truncate(stream.len() - len + arrived);
         let mut receiver = receiver();
         assert_eq!(receiver.recv(&mut &mut *stream), Ok(None));
-        receiver.read_straight(|room| room.remaining_mut())
+        receiver.direct_buffer().map(|room| room.remaining_mut())
     };
     assert_eq!(room_behind(100_000, ENOUGH - 1), None);
     assert_eq!(room_behind(100_000, ENOUGH), Some(ENOUGH));
@@ -150,17 +150,17 @@ fn room_to_read_into() {
     let mut text = server_frame(FIN | TEXT, vec![b'a'; 200_000]);
     let mut texts = receiver();
     assert_eq!(texts.recv(&mut &mut text[..50_000]), Ok(None));
-    assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
+    assert!(texts.direct_buffer().is_none());
     let mut data = server_frame(FIN | BINARY, vec![7; 300_000]);
     let (front, back) = data.split_at_mut(100_000);
     let mut parts = receiver();
     assert_eq!(parts.recv(&mut &mut *front), Ok(None));
     assert!(parts.recv_part(&mut &mut back[..50_000]).unwrap().is_some_and(|part| !part.fin));
-    assert_eq!(parts.read_straight(|room| room.remaining_mut()), None);
+    assert!(parts.direct_buffer().is_none());
     // And not where nothing is received any more.
     text[60_000] = 0xFF;
     assert!(texts.recv(&mut &mut text[50_000..100_000]).is_err());
-    assert_eq!(texts.read_straight(|room| room.remaining_mut()), None);
+    assert!(texts.direct_buffer().is_none());
 }
 
 /// A message of so many bytes that arrives in pieces of at most `piece`, and what it costs.

@@ -279,7 +279,7 @@ impl Story {
             Some(Err(Error::Io(_) | Error::Timeout(_) | Error::Violation(_) | Error::Lost)) => {
                 self.framed.push((message, false));
             }
-            None | Some(Err(Error::Misuse(_) | Error::Closed)) => {
+            None | Some(Err(Error::Misuse(_) | Error::Closed(_))) => {
                 if flushes {
                     self.framed.push((message, false));
                 }
@@ -325,7 +325,7 @@ impl Story {
                     assert!(left < 10_000);
                 }
                 assert!(matches!(settled(ws.recv()), Some(Ok(None))), "no end");
-                assert!(matches!(settled(ws.send("late")), Some(Err(Error::Closed))));
+                assert!(matches!(settled(ws.send("late")), Some(Err(Error::Closed(_)))));
                 let parts = ws.into_inner();
                 assert!(parts.unread.is_empty() && parts.unwritten.is_empty());
             }
@@ -336,7 +336,7 @@ impl Story {
                     self.heard.push(message);
                 }
                 assert!(matches!(settled(reader.recv()), Some(Ok(None))), "no end");
-                assert!(matches!(settled(writer.send("late")), Some(Err(Error::Closed))));
+                assert!(matches!(settled(writer.send("late")), Some(Err(Error::Closed(_)))));
             }
         }
     }

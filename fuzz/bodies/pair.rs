@@ -131,6 +131,6 @@ pub fn pair(data: &[u8]) {
         assert_eq!(me.run.connection.state() == State::Closing, closing);
         assert_eq!(me.run.events.iter().any(Message::is_close), closing);
     }
-    assert_eq!(ends[1].run.connection.wants_end(), closing);
-    assert!(!ends[0].run.connection.wants_end());
+    assert_eq!(ends[1].run.connection.should_end_transport(), closing);
+    assert!(!ends[0].run.connection.should_end_transport());
 }

@@ -32,9 +32,24 @@
 //! answers can not send more requests. A [split](crate::WebSocket::split) socket goes on reading, and only its
 //! writers wait.
 //!
-//! # Never wait
+//! # Many connections in a loop
 //!
-//! [`try_send`](crate::WebSocket::try_send) never waits. If there is no room, it gives the message back:
+//! [`send_now`](crate::net::Writer::send_now) never waits: it does what the policy says and counts what is
+//! dropped. No slow member holds up the others.
+//!
+//! ```
+//! use bowstring::net::{Split, Writer};
+//!
+//! /// Tells all members, and keeps those whose connections go on.
+//! fn tell<S: Split>(members: &mut Vec<Writer<S>>, news: &str) {
+//!     members.retain(|member| member.send_now(news).is_ok());
+//! }
+//! ```
+//!
+//! # Decide yourself
+//!
+//! [`try_send`](crate::WebSocket::try_send) never waits and drops nothing. If there is no room, it gives the message
+//! back, and what you do with it is not counted:
 //!
 //! ```
 //! use bowstring::net::{Split, TrySendError, Writer};
@@ -50,11 +65,29 @@
 //! }
 //! ```
 //!
+//! # Send less while the peer is slow
+//!
+//! [`Writer::pressure`](crate::net::Writer::pressure) gives a [`Pressure`](crate::net::Pressure). It says whether much
+//! waits to be written, and waits for that to change.
+//!
+//! ```no_run
+//! use bowstring::{Error, net::{Split, Writer}};
+//!
+//! /// Sends pictures, and smaller ones while the peer is slow.
+//! async fn film<S: Split>(writer: &Writer<S>) -> Result<(), Error> {
+//!     let pressure = writer.pressure(4096);
+//!     loop {
+//!         let len = if pressure.is_high() { 1_000 } else { 100_000 };
+//!         writer.send(vec![0; len]).await?;
+//!     }
+//! }
+//! ```
+//!
 //! # Fan-out
 //!
-//! A [`Topic`](crate::server::Topic) never waits for a subscriber. Where there is no room the subscriber's
-//! policy decides; `Wait` counts as `DropNewest` there. Subscribe with
-//! [`subscribe_with`](crate::server::Topic::subscribe_with) for a policy of its own.
+//! A [`Topic`](crate::server::Topic) never waits for a subscriber. If there is no room, the policy of the connection
+//! decides; `Wait` counts as `DropNewest` there. Subscribe with
+//! [`subscribe_with`](crate::server::Topic::subscribe_with) for another policy.
 //!
 //! A [`Prepared`](crate::Prepared) message is framed and compressed once for all. A large one lies in memory
 //! once, however many subscribers have not taken it yet.

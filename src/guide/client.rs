@@ -1,5 +1,10 @@
 //! Writing a client.
 //!
+//! ```sh
+//! cargo add bowstring
+//! cargo add tokio --features macros,rt-multi-thread,time
+//! ```
+//!
 //! # Connect, send, receive
 //!
 //! [`connect`](crate::connect) resolves the name, opens TCP (and TLS for `wss://`), and makes the opening

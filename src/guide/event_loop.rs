@@ -14,7 +14,7 @@
 //!    [`recv`](crate::proto::Connection::recv), until there are none. Keep the bytes that are left.
 //!    Answer with [`feed`](crate::proto::Connection::feed).
 //! 3. Write what is in `out`. Pongs and the answer to a close frame are there, too.
-//! 4. If [`wants_end`](crate::proto::Connection::wants_end) says so and all is written, shut down the writing
+//! 4. If [`should_end_transport`](crate::proto::Connection::should_end_transport) says so and all is written, shut down the writing
 //!    direction of TCP. Read on until its end.
 //! 5. Wait until there are bytes, or until
 //!    [`poll_timeout`](crate::proto::Connection::poll_timeout). At that time call

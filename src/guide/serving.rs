@@ -3,7 +3,12 @@
 //! # One call
 //!
 //! A [`Server`](crate::server::Server) accepts connections, makes the opening handshake, and gives each
-//! connection to your handler in a task of its own. It needs the feature `server`.
+//! connection to your handler in a task of its own.
+//!
+//! ```sh
+//! cargo add bowstring --features server
+//! cargo add tokio --features macros,rt-multi-thread,signal,time
+//! ```
 //!
 //! ```no_run
 //! use bowstring::{Error, server::{Server, ServerConnection}};
@@ -63,8 +68,8 @@
 //! # }
 //! ```
 //!
-//! A hook or handler that needs state of yours is a closure that clones it for each call:
-//! `move |request| { let state = state.clone(); async move { … } }`.
+//! A hook or handler that needs state of yours is a closure that clones it for each call, as in the next
+//! example.
 //!
 //! # One message to many
 //!
@@ -94,15 +99,19 @@
 //! ```
 //!
 //! `publish` never waits. What happens to a member who reads too slowly is decided by
-//! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). The example
-//! `chat` is a chat with rooms.
+//! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). A topic can keep data of
+//! its subscribers, and publish to all but one. The example `chat` is a chat with rooms.
 //!
 //! # The end
 //!
 //! A server drains when the future given to [`drain_on`](crate::server::Server::drain_on) resolves, or when
-//! a [`ServerHandle`](crate::server::ServerHandle) says so. It accepts nobody from then on, writes what is
-//! framed, and sends 1001 to everybody. After [`drain_within`](crate::server::Server::drain_within)
-//! (10 s) the rest is cut off. The example `drain` shows it with signals.
+//! a [`ServerHandle`](crate::server::ServerHandle) says so. From then on it accepts no connection. It writes what
+//! is framed, and sends 1001 to all peers. After [`drain_within`](crate::server::Server::drain_within)
+//! (10 s) the rest is cut off. [`drain_close`](crate::server::Server::drain_close) sets another close frame. The
+//! example `drain` shows it with signals.
+//!
+//! [`serve`](crate::server::Server::serve) returns a [`Report`](crate::server::Report): how connections have ended, and
+//! why requests were refused. A `ServerHandle` gives it at any time.
 //!
 //! # Several threads
 //!

@@ -1,5 +1,7 @@
 //! Testing your handlers.
 //!
+//! Tests need tokio's features `macros` and `rt`, and `test-util` for a clock that is paused.
+//!
 //! # A hook
 //!
 //! A hook is a function from a [`Request`](crate::server::Request) to an answer. Make the request from what a client

@@ -76,5 +76,5 @@
 //!
 //! # From elsewhere
 //!
-//! A [`Handle`](crate::net::Handle) closes a connection from any task, measures its round trip, and tells how it
+//! A [`Handle`](crate::net::Handle) closes a connection from any task, measures its round trip, and says how it
 //! ended. It does not keep the connection open.

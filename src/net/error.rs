@@ -2,12 +2,14 @@
 
 use std::fmt;
 use std::io;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
-use crate::proto::{CloseCode, Expired, Misuse, Violation};
+use crate::proto::{CloseCode, CloseFrame, Expired, Misuse, Violation};
 
 /// Why a message was not sent at once. It gives the message back.
 ///
@@ -49,7 +51,7 @@ pub enum TrySendError<M> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The transport failed.
+    /// The transport failed, and in another way than by being cut: see [`Lost`](Self::Lost).
     Io(io::Error),
     /// The peer broke the protocol; it was told so in a close frame (§7.1.7).
     Violation(Violation),
@@ -58,9 +60,16 @@ pub enum Error {
     /// The peer did not do something in time.
     Timeout(Expired),
     /// The transport ended without a closing handshake: the close code counts as 1006 (§7.1.5).
+    ///
+    /// It is the same whether the stream ended, TLS was cut without its own farewell, or the system
+    /// said that the connection was reset, aborted or is a broken pipe.
     Lost,
-    /// The connection had ended before the call.
-    Closed,
+    /// The connection has ended, or the peer is ending it, so nothing can be sent any more.
+    ///
+    /// It carries the close code of the connection (§7.1.5) and the peer's reason: 1005 if its close
+    /// frame had no code, 1006 if none came. If the peer broke a rule, it is what the peer was told. If
+    /// this side has closed the connection, and the peer not yet, it is [`Misuse`](Self::Misuse).
+    Closed(CloseFrame),
     /// There was no room for the message, and [`Overflow::Close`](super::Overflow::Close) closes the
     /// connection for that.
     Overflow,
@@ -74,8 +83,14 @@ pub enum Error {
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     Tls(TlsError),
-    /// The address is not a `ws://` URI (§3).
+    /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
+    /// The host of the address does not exist, or has no IP address, says the system's resolver. Here is
+    /// its name.
+    ///
+    /// A resolver that does not answer is [`Io`](Self::Io) instead. Some systems, macOS among them, say
+    /// that no host exists while they have no network.
+    NoSuchHost(Box<str>),
     /// The request or the answer to be sent is not legal; nothing was sent.
     Build(BuildError),
     /// A client's request was not a legal opening handshake; it was refused (§4.2.1).
@@ -90,11 +105,12 @@ pub enum Error {
 impl Error {
     /// The close code of a connection that ended with this error. `None` if the error ends no connection.
     ///
-    /// It is the code that told the peer of its violation (§7.1.7). It is 1006 if the transport ended
-    /// without a closing handshake (§7.1.5).
+    /// It is the peer's, or the code that told the peer of its violation (§7.1.7). It is 1006 if the
+    /// transport ended without a closing handshake (§7.1.5).
     pub const fn close_code(&self) -> Option<CloseCode> {
         match self {
             Self::Violation(violation) => Some(violation.code()),
+            Self::Closed(close) => Some(close.code),
             Self::Io(_) | Self::Timeout(_) | Self::Lost => Some(CloseCode::ABNORMAL),
             _ => None,
         }
@@ -102,13 +118,14 @@ impl Error {
 
     /// Whether the same may go well at another time, after a pause that grows (§7.2.3).
     ///
-    /// True where the transport failed, the peer was too slow or ended with a transient
+    /// True where the transport failed, the peer was too slow or closed with a transient
     /// [code](CloseCode::is_transient) or an illegal one, and for a [`Status`](Self::Status) that says
     /// the server, or a proxy in front of it, is overloaded or away: 408, 425, 429, 500, 502 to 504,
     /// 520 to 524, 529, 530 and 598. Else something has to change first.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
+            Self::Closed(close) => close.code.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
             Self::Status(response) => matches!(
@@ -117,6 +134,63 @@ impl Error {
             ),
             _ => false,
         }
+    }
+
+    /// Whether the peer is gone, so that nothing can be sent or received any more: the connection was
+    /// [`Lost`](Self::Lost), has ended ([`Closed`](Self::Closed)), or the peer did not answer in time; or
+    /// the system says that there is no way to it.
+    pub fn is_disconnect(&self) -> bool {
+        use io::ErrorKind;
+        match self {
+            Self::Lost | Self::Closed(_) | Self::Timeout(_) => true,
+            Self::Io(error) => matches!(
+                error.kind(),
+                ErrorKind::TimedOut
+                    | ErrorKind::HostUnreachable
+                    | ErrorKind::NetworkUnreachable
+                    | ErrorKind::NetworkDown
+                    | ErrorKind::NotConnected
+            ),
+            _ => false,
+        }
+    }
+
+    /// For a connection of which nothing is known but that it is gone.
+    pub(super) fn closed_abnormally() -> Self {
+        Self::Closed(CloseFrame { code: CloseCode::ABNORMAL, reason: Default::default() })
+    }
+
+    /// What a transport says of its failure. To be cut has one name, whatever the transport calls it.
+    pub(super) fn from_transport(error: io::Error) -> Self {
+        use io::ErrorKind;
+        match error.kind() {
+            ErrorKind::UnexpectedEof
+            | ErrorKind::ConnectionReset
+            | ErrorKind::ConnectionAborted
+            | ErrorKind::BrokenPipe => Self::Lost,
+            _ => Self::Io(error),
+        }
+    }
+}
+
+impl Error {
+    /// How long the server asks to be left alone: `Retry-After` of a [`Status`](Self::Status)
+    /// (RFC 9110 §10.2.3). `None` if it does not say, or not so that it can be read.
+    ///
+    /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
+    ///
+    /// ```
+    /// # use std::time::Duration;
+    /// # use bowstring::Error;
+    /// let answer = http::Response::builder().status(503).header("Retry-After", "120");
+    /// let error = Error::Status(Box::new(answer.body(bytes::Bytes::new()).unwrap()));
+    /// assert!(error.is_transient());
+    /// assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
+    /// ```
+    pub fn retry_after(&self) -> Option<Duration> {
+        let Self::Status(response) = self else { return None };
+        let value = response.headers().get(http::header::RETRY_AFTER)?;
+        retry_after::parse(value.to_str().ok()?, SystemTime::now())
     }
 }
 
@@ -130,7 +204,10 @@ impl fmt::Display for Error {
             Self::Lost => {
                 f.write_str("the transport ended without a closing handshake (RFC 6455 §7.1.5)")
             }
-            Self::Closed => f.write_str("the connection has ended"),
+            Self::Closed(CloseFrame { code, reason }) => {
+                write!(f, "the connection has ended with {code}")?;
+                if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
+            }
             Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
             Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
             Self::NeedsTls => f.write_str(
@@ -139,6 +216,7 @@ impl fmt::Display for Error {
             ),
             Self::Tls(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
+            Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),

@@ -35,6 +35,8 @@
 // The map of the rooms is in ARCHITECTURE.md.
 
 mod buffers;
+#[cfg_attr(not(feature = "deflate"), path = "compression_off.rs")]
+mod compression;
 mod config;
 mod error;
 mod keys;
@@ -42,6 +44,7 @@ mod keys;
 mod never;
 mod opening;
 mod overflow;
+mod retry_after;
 mod socket;
 mod split;
 #[cfg_attr(bowstring_loom, path = "sync_loom.rs")]
@@ -52,9 +55,8 @@ mod tls_error;
 mod unix;
 
 pub use buffers::traffic::Traffic;
+pub use compression::{Deflate, Memory};
 pub use config::Config;
-#[cfg(feature = "deflate")]
-pub use config::{Deflate, Memory};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
@@ -69,7 +71,7 @@ pub use opening::transport::{Transport, TransportRead, TransportWrite};
 pub use overflow::{Outcome, Overflow};
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;
-pub use socket::handle::{CloseInfo, Handle};
+pub use socket::handle::{CloseInfo, Handle, Ping};
 pub use socket::websocket::{Parts, WebSocket};
 pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;

@@ -175,6 +175,13 @@ impl Assembler {
         Some(data.limit(room))
     }
 
+    /// The last bytes that were gathered, if they were [put there](Self::room) from outside.
+    pub(super) fn last(&mut self, len: usize) -> &mut [u8] {
+        let Store::Binary(buffer) = &mut self.store else { return &mut [] };
+        let start = buffer.len().saturating_sub(len);
+        &mut buffer[start..]
+    }
+
     /// Ends the message whose pieces were gathered, if there were any.
     pub(super) fn finish(&mut self) -> Result<(), Violation> {
         self.begin(0);

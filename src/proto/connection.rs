@@ -2,16 +2,16 @@
 //!
 //! Whoever drives one owns the socket, the buffers and the clock, and repeats:
 //!
-//! 1. Read bytes; note it with [`heard`](Connection::heard). At the end of TCP,
+//! 1. Read bytes; note it with [`note_received`](Connection::note_received). At the end of TCP, call
 //!    [`handle_eof`](Connection::handle_eof).
 //! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
 //!    events with [`feed`](Connection::feed).
-//! 3. Write what was appended to `out`; if it had to wait for room, note it with
-//!    [`wrote`](Connection::wrote).
-//! 4. Where [`wants_end`](Connection::wants_end) says so, end TCP: shut down the writing direction,
-//!    read to the end (§7.1.1).
+//! 3. Write what was appended to `out`. If it had to wait for room, note it with
+//!    [`note_written`](Connection::note_written).
+//! 4. Where [`should_end_transport`](Connection::should_end_transport) says so, end TCP: shut down the
+//!    writing direction, read to the end (§7.1.1).
 //! 5. Wait for bytes, for room to write if `out` is not empty, or until
-//!    [`poll_timeout`](Connection::poll_timeout); then it is time for
+//!    [`poll_timeout`](Connection::poll_timeout); then call
 //!    [`handle_timeout`](Connection::handle_timeout).
 //!
 //! No call blocks, reads a clock or allocates beyond `out` and the message that is being received.
@@ -20,36 +20,42 @@ use std::time::Instant;
 
 use super::as_event::AsEvent;
 use super::close::State;
-use super::close_code::CloseCode;
 use super::config::ProtocolConfig;
-use super::deadline::{Deadline, Due, Expired};
+use super::deadline::{Due, Expired};
 use super::error::{Misuse, Violation};
+use super::lifecycle::{Ending, Lifecycle};
 use super::message::{Event, Message, Part};
-use super::receive::Receiver;
 use super::role::Role;
 use super::send::Sender;
 
 /// A connection after its opening handshake.
+///
+/// ```
+/// use std::time::Instant;
+/// use bowstring::proto::{Connection, Event, ProtocolConfig, Role};
+///
+/// let mut connection = Connection::new(Role::Server, &ProtocolConfig::default(), Instant::now());
+/// let mut out = Vec::new();
+/// // A client's ping, and then its text "hi": frames of a client are masked (§5.3).
+/// let mut bytes = *b"\x89\x80\0\0\0\0\x81\x82\0\0\0\0hi";
+/// let mut input = &mut bytes[..];
+/// assert_eq!(connection.recv(&mut input, &mut out), Ok(Some(Event::Ping(b""))));
+/// assert_eq!(connection.recv(&mut input, &mut out), Ok(Some(Event::Text("hi"))));
+/// connection.feed("hello", &mut out).unwrap();
+/// assert_eq!(out, b"\x8A\0\x81\x05hello");
+/// ```
 #[derive(Debug)]
 pub struct Connection {
-    receiver: Receiver,
+    lifecycle: Lifecycle,
     sender: Sender,
-    deadline: Deadline,
-    server: bool,
-    /// TCP has ended, or was given up.
-    ended: bool,
 }
 
 impl Connection {
     /// The connection of an endpoint that plays `role`, open since `now`.
     pub fn new(role: Role, config: &ProtocolConfig, now: Instant) -> Self {
-        let compression = config.compression.as_ref();
         Self {
-            receiver: Receiver::new(role, config.limits).with_compression(compression),
-            sender: Sender::new(role).with_compression(compression),
-            deadline: Deadline::new(config.timeouts, now),
-            server: matches!(role, Role::Server),
-            ended: false,
+            lifecycle: Lifecycle::new(role, config, now),
+            sender: Sender::new(role).with_compression(config.compression.as_ref()),
         }
     }
 
@@ -69,9 +75,9 @@ impl Connection {
         input: &mut &'b mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<Event<'a>>, Violation> {
-        self.settle(out);
-        let Self { receiver, sender, .. } = self;
-        receiver.recv(input).inspect_err(|violation| sender.fail(*violation, out))
+        self.queue_replies(out);
+        let Self { lifecycle, sender } = self;
+        lifecycle.receiver_mut().recv(input).inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
@@ -85,9 +91,12 @@ impl Connection {
         input: &mut &mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<Message>, Violation> {
-        self.settle(out);
-        let Self { receiver, sender, .. } = self;
-        receiver.recv_message(input).inspect_err(|violation| sender.fail(*violation, out))
+        self.queue_replies(out);
+        let Self { lifecycle, sender } = self;
+        lifecycle
+            .receiver_mut()
+            .recv_message(input)
+            .inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
@@ -101,19 +110,22 @@ impl Connection {
         input: &mut &'b mut [u8],
         out: &mut Vec<u8>,
     ) -> Result<Option<Part<'a>>, Violation> {
-        self.settle(out);
-        let Self { receiver, sender, .. } = self;
-        receiver.recv_part(input).inspect_err(|violation| sender.fail(*violation, out))
+        self.queue_replies(out);
+        let Self { lifecycle, sender } = self;
+        lifecycle
+            .receiver_mut()
+            .recv_part(input)
+            .inspect_err(|violation| sender.fail(*violation, out))
     }
 
     /// Notes that bytes were received.
-    pub const fn heard(&mut self) {
-        self.deadline.heard();
+    pub const fn note_received(&mut self) {
+        self.lifecycle.note_received();
     }
 
     /// Notes the end of TCP (§7.1.4).
-    pub const fn handle_eof(&mut self) {
-        self.ended = true;
+    pub fn handle_eof(&mut self) {
+        self.lifecycle.handle_eof();
     }
 
     /// Appends a whole message or a control frame to `out`; see [`Sender::feed`].
@@ -143,26 +155,28 @@ impl Connection {
     /// Appends to `out` whatever is owed to the peer, for instance the answer to its close frame.
     /// [`recv`](Self::recv) does it too, one call later.
     #[inline]
-    pub fn settle(&mut self, out: &mut Vec<u8>) {
-        if !self.receiver.replies().is_empty() {
-            self.sender.settle(self.receiver.replies(), out);
+    pub fn queue_replies(&mut self, out: &mut Vec<u8>) {
+        let replies = self.lifecycle.receiver_mut().replies();
+        if !replies.is_empty() {
+            self.sender.queue_replies(replies, out);
         }
     }
 
     /// Notes that the transport took bytes of `out` that had to wait, because it was full; see
-    /// [`Deadline::wrote`].
-    pub const fn wrote(&mut self) {
-        self.sender.wrote();
-        self.deadline.wrote();
+    /// [`Lifecycle::note_written`].
+    pub const fn note_written(&mut self) {
+        self.sender.note_written();
+        self.lifecycle.note_written();
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), given what was heard and written up
+    /// When to call [`handle_timeout`](Self::handle_timeout), given what was received and written up
     /// to `now`. To be asked before each wait.
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
-        if self.ended { None } else { self.deadline.poll(self.sender.has_closed(), now) }
+        self.lifecycle.poll_timeout(self.sender.has_closed(), now)
     }
 
-    /// Does what is due at `now`, if anything is: appends a ping to `out`, or gives up.
+    /// Does what is due at `now`, if anything is: appends a ping to `out`, or gives up. `out` holds
+    /// what the transport has not taken yet.
     ///
     /// # Errors
     ///
@@ -171,58 +185,56 @@ impl Connection {
     /// After a closing handshake that both sides finished, a TCP that does not end is no error
     /// (§7.1.1), just the end.
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<u8>) -> Result<(), Expired> {
-        if self.ended {
-            return Ok(());
-        }
-        match self.deadline.handle(self.sender.has_closed(), now) {
-            None => Ok(()),
+        let Self { lifecycle, sender } = self;
+        match lifecycle.handle_timeout(sender.has_closed(), !out.is_empty(), now) {
+            None => {}
             Some(Due::Ping) => {
-                let sent = self.sender.feed(Event::Ping(&[]), out);
+                let sent = sender.feed(Event::Ping(&[]), out);
                 debug_assert_eq!(sent, Ok(()), "a closing connection has another deadline");
-                Ok(())
             }
-            Some(Due::Expired(expired)) => {
-                self.ended = true;
-                if expired == Expired::Pong {
-                    self.sender.give_up(CloseCode::INTERNAL_ERROR, "no answer to a ping", out);
+            Some(due @ Due::GiveUp(_)) => {
+                if let Some(close) = due.close() {
+                    sender.give_up(close, out);
                 }
-                if self.receiver.is_done() { Ok(()) } else { Err(expired) }
+                if let Some(Ending::Timeout(expired)) = lifecycle.ending() {
+                    return Err(expired);
+                }
             }
         }
+        Ok(())
     }
 
     /// Open, closing or closed: see [the table](super::close).
     pub const fn state(&self) -> State {
-        if self.ended {
-            State::Closed
-        } else if self.sender.has_closed() || self.receiver.is_done() {
-            State::Closing
-        } else {
-            State::Open
-        }
+        self.lifecycle.state(self.sender.has_closed())
     }
 
     /// Whether the closing handshake is complete: a close frame was sent and one was received.
     /// If TCP ends before that, the connection was lost, and its code counts as 1006 (§7.1.5).
     pub const fn is_clean(&self) -> bool {
-        self.sender.has_closed() && self.receiver.has_closed()
+        self.sender.has_closed() && self.lifecycle.receiver().has_closed()
     }
 
-    /// Whether this side should end TCP, once `out` is written: the server when both close frames
-    /// went their way (§7.1.1), and either side after a violation (§7.1.7).
-    pub const fn wants_end(&self) -> bool {
-        self.sender.has_closed()
-            && (self.receiver.violation().is_some() || self.server && self.receiver.has_closed())
+    /// Whether this side should end TCP, once `out` is written: the server after both close frames
+    /// (§7.1.1), and either side after a violation (§7.1.7).
+    pub const fn should_end_transport(&self) -> bool {
+        self.lifecycle.should_end_transport(self.sender.has_closed())
+    }
+
+    /// How the connection ends, as soon as that is known: where [`feed`](Self::feed) gives
+    /// [`Misuse::Closed`], this tells whether it was the peer that ended it.
+    pub fn ending(&self) -> Option<Ending> {
+        self.lifecycle.ending()
     }
 
     /// The rule that the peer broke, if it did.
     pub const fn violation(&self) -> Option<Violation> {
-        self.receiver.violation()
+        self.lifecycle.receiver().violation()
     }
 
-    /// Both halves and the deadline, for two tasks. What the receiver owes is settled by
-    /// [`Sender::settle`]; who waits for bytes keeps the deadline.
-    pub fn split(self) -> (Receiver, Sender, Deadline) {
-        (self.receiver, self.sender, self.deadline)
+    /// Both halves, for two tasks. The one that receives keeps the deadline; what it owes the peer is
+    /// framed by [`Sender::queue_replies`].
+    pub fn split(self) -> (Lifecycle, Sender) {
+        (self.lifecycle, self.sender)
     }
 }

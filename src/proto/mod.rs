@@ -3,8 +3,7 @@
 //! Nothing here knows a socket, a clock or a random generator. You own the bytes, the time is an argument, and a
 //! client's masking keys come from a [`KeySource`].
 //!
-//! Use a [`Connection`], unless one thread reads and another writes: then use a [`Receiver`], a [`Sender`] and a
-//! [`Deadline`].
+//! Use a [`Connection`], unless one thread reads and another writes: then use a [`Lifecycle`] and a [`Sender`].
 //!
 //! ```
 //! use std::time::Instant;
@@ -45,6 +44,7 @@ mod frame;
 mod framed;
 pub(crate) mod free_list;
 mod header;
+mod lifecycle;
 mod mask;
 pub(crate) mod memory;
 mod message;
@@ -63,10 +63,11 @@ pub use close::{Close, State};
 pub use close_code::CloseCode;
 pub use config::{Limits, ProtocolConfig, Timeouts};
 pub use connection::Connection;
-pub use deadline::{Deadline, Due, Expired};
+pub use deadline::{Due, Expired};
 pub use deflate::{Compression, Context};
 pub use error::{Misuse, Violation};
 pub use header::Header;
+pub use lifecycle::{Ending, Lifecycle};
 pub use mask::Mask;
 pub use message::{CloseFrame, Event, Message, Part};
 pub use opcode::Opcode;

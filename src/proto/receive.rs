@@ -2,7 +2,7 @@
 //!
 //! A [`Receiver`] checks every rule for what the peer sends, joins fragments (§5.4), and notes what is owed to the
 //! peer: pongs, a close frame ([`Replies`]). It writes nothing. The sending half
-//! [settles](super::Sender::settle) what is owed.
+//! [frames](super::Sender::queue_replies) what is owed.
 //!
 //! An event is lent from the input if the message lies there whole. Otherwise it is lent from the receiver,
 //! which gives that memory back at the next call. It holds nothing between messages.
@@ -16,7 +16,7 @@ use super::config::{Bounds, Limits};
 use super::deflate::{BoxedInflater, Compression, Inflater};
 use super::error::Violation;
 use super::frame::{FrameReader, Piece, RSV1};
-use super::message::{Event, Message, Part};
+use super::message::{CloseFrame, Event, Message, Part};
 use super::opcode::Opcode;
 use super::plain::{self, Plain};
 use super::ratio::Ratio;
@@ -44,20 +44,30 @@ pub struct Receiver {
     limits: Bounds,
     /// §5.1: what comes from a client must be masked, what comes from a server must not.
     masked: bool,
+    ping: PingState,
     /// From which length on a plain message cannot be taken before anything else is looked at. With
     /// compression 0: then there is something to look at.
     too_long: u16,
-    /// A pong came since this was last asked.
-    ponged: bool,
     replies: Replies,
     inflater: Option<BoxedInflater>,
 }
 
-/// Why nothing more is read.
+/// What has become of a ping that this side wants to know the answer of.
 #[derive(Clone, Copy, Debug)]
+enum PingState {
+    /// There is none.
+    Idle,
+    /// It was sent with this payload, which its pong has too (§5.5.3).
+    Sent([u8; 4]),
+    /// Its pong has come.
+    Answered,
+}
+
+/// Why nothing more is read.
+#[derive(Debug)]
 pub(super) enum End {
-    /// The peer's close frame came, with this code; 1005 where it has none (§7.1.5).
-    Closed(CloseCode),
+    /// The peer's close frame came, with this in it. Boxed, because it is there for a moment only.
+    Closed(Option<Box<CloseFrame>>),
     /// The peer broke a rule (§7.1.7).
     Failed(Violation),
 }
@@ -77,8 +87,8 @@ pub struct Replies {
     owes_close: bool,
 }
 
-/// If less of a frame is to come, reading on into an input may find the next frame behind it.
-const STRAIGHT: u64 = 64 << 10;
+/// If less of a frame is to come, reading on into an input may find the next frame after it.
+const DIRECT: u64 = 64 << 10;
 
 /// How many bytes of pings may wait for their pongs.
 const PONGS: usize = 2 << 10;
@@ -95,11 +105,11 @@ impl Replies {
     }
 
     /// What the close frame that is owed answers.
-    pub(super) const fn take_close(&mut self) -> Option<End> {
-        if std::mem::replace(&mut self.owes_close, false) { self.end } else { None }
+    pub(super) const fn take_close(&mut self) -> Option<&End> {
+        if std::mem::replace(&mut self.owes_close, false) { self.end.as_ref() } else { None }
     }
 
-    const fn end(&mut self, end: End) {
+    fn end(&mut self, end: End) {
         self.end = Some(end);
         self.owes_close = true;
     }
@@ -143,7 +153,7 @@ impl Receiver {
             too_long: limits.too_long,
             limits,
             masked: matches!(role, Role::Server),
-            ponged: false,
+            ping: PingState::Idle,
             replies: Replies::default(),
             inflater: None,
         }
@@ -228,32 +238,32 @@ impl Receiver {
         }))
     }
 
-    /// Lets `read` append the next bytes of a large binary frame to what was gathered of its message,
-    /// instead of to an input from which they would be copied. `None` if the next bytes must come
-    /// through an input, which is so unless the last one was taken whole.
+    /// Room for the next bytes of a large binary frame, directly after what was gathered of its
+    /// message: what is read into it need not be copied from an input. `None` if the next bytes must
+    /// come through an input, which is so unless the last one was taken whole.
     ///
-    /// What `read` appended is received by the next call of [`recv`](Self::recv) or
-    /// [`recv_message`](Self::recv_message), with an input that may be empty.
-    pub fn read_straight<T>(
-        &mut self,
-        read: impl FnOnce(&mut Limit<&mut Vec<u8>>) -> T,
-    ) -> Option<T> {
+    /// Note what was appended with [`advance_direct`](Self::advance_direct). It is received by the next
+    /// call of [`recv`](Self::recv) or [`recv_message`](Self::recv_message), with an input that may be
+    /// empty.
+    pub fn direct_buffer(&mut self) -> Option<Limit<&mut Vec<u8>>> {
         let to_come = self.frames.to_come();
-        if to_come < STRAIGHT || self.replies.end.is_some() {
+        if to_come < DIRECT || self.replies.end.is_some() {
             return None;
         }
-        let mut room = self.assembler.room(to_come)?;
-        let start = room.get_ref().len();
-        let done = read(&mut room);
-        let added = &mut room.into_inner()[start..];
+        self.assembler.room(to_come)
+    }
+
+    /// Notes that the last `len` bytes of [`direct_buffer`](Self::direct_buffer) were appended to it.
+    /// Every byte that is appended must be noted before anything else is received.
+    pub fn advance_direct(&mut self, len: usize) {
+        let added = self.assembler.last(len);
         if let Some(inflater) = &mut self.inflater {
             inflater.pass(added.len() as u64);
         }
         self.frames.fill(added);
-        Some(done)
     }
 
-    /// What is owed to the peer, for [`Sender::settle`](super::Sender::settle).
+    /// What is owed to the peer, for [`Sender::queue_replies`](super::Sender::queue_replies).
     pub const fn replies(&mut self) -> &mut Replies {
         &mut self.replies
     }
@@ -265,16 +275,46 @@ impl Receiver {
 
     /// The close code of the connection (§7.1.5): that of the peer's close frame, or 1005 if it has none. `None`
     /// before the close frame has arrived.
-    pub const fn close_code(&self) -> Option<CloseCode> {
-        match self.replies.end {
-            Some(End::Closed(code)) => Some(code),
+    pub fn close_code(&self) -> Option<CloseCode> {
+        match &self.replies.end {
+            Some(End::Closed(close)) => {
+                Some(close.as_ref().map_or(CloseCode::NO_STATUS, |close| close.code))
+            }
             _ => None,
         }
     }
 
-    /// Whether a pong has arrived since this was last asked (§5.5.3).
-    pub const fn took_pong(&mut self) -> bool {
-        std::mem::replace(&mut self.ponged, false)
+    /// Whether this end is the server.
+    pub(super) const fn is_server(&self) -> bool {
+        self.masked
+    }
+
+    /// Why nothing more is read.
+    pub(super) const fn end(&self) -> Option<&End> {
+        self.replies.end.as_ref()
+    }
+
+    /// Notes that a ping was sent whose pong is of interest.
+    pub(super) const fn expect_pong(&mut self, payload: [u8; 4]) {
+        self.ping = PingState::Sent(payload);
+    }
+
+    /// The payload of the ping whose pong has not come.
+    pub const fn awaited_pong(&self) -> Option<[u8; 4]> {
+        match self.ping {
+            PingState::Sent(payload) => Some(payload),
+            PingState::Idle | PingState::Answered => None,
+        }
+    }
+
+    /// Whether the pong has arrived that [a ping](super::Lifecycle::note_ping) waits for: one with the
+    /// same payload (§5.5.3). It is told once.
+    pub const fn take_pong(&mut self) -> bool {
+        let answered = matches!(self.ping, PingState::Answered);
+        if answered {
+            self.ping = PingState::Idle;
+        }
+        answered
     }
 
     /// The rule that the peer broke, if it did.
@@ -299,13 +339,13 @@ impl Receiver {
     /// Enforces the end: nothing more is read after a violation (§7.1.7) or a close (§5.5.1).
     #[inline]
     fn check_end(&self, input: &mut &mut [u8]) -> Result<(), Violation> {
-        match self.replies.end {
+        match &self.replies.end {
             None => Ok(()),
             Some(End::Closed(_)) => {
                 *input = &mut [];
                 Ok(())
             }
-            Some(End::Failed(violation)) => Err(violation),
+            Some(End::Failed(violation)) => Err(*violation),
         }
     }
 
@@ -446,14 +486,15 @@ impl Receiver {
                 Event::Ping(payload)
             }
             Opcode::Pong => {
-                self.ponged = true;
+                if matches!(&self.ping, PingState::Sent(sent) if *sent == *payload) {
+                    self.ping = PingState::Answered;
+                }
                 Event::Pong(payload)
             }
             _ => {
                 let close = Close::parse(payload)?;
-                let code = close.map_or(CloseCode::NO_STATUS, |close| close.code);
                 self.assembler.clear();
-                self.replies.end(End::Closed(code));
+                self.replies.end(End::Closed(close.map(|close| Box::new(close.into()))));
                 Event::Close(close)
             }
         })

@@ -246,10 +246,10 @@ impl Sender {
     /// Appends what the receiving half owes the peer: a close frame at once, and pongs while `out` has room.
     ///
     /// While 16 KiB wait in `out`, pongs wait too, and newer pings replace older ones. They go on when some of
-    /// `out` [was written](Self::wrote).
+    /// `out` [was written](Self::note_written).
     // Nearly always nothing is, and who calls this looks first.
     #[cold]
-    pub fn settle(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
+    pub fn queue_replies(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
         // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
@@ -260,8 +260,11 @@ impl Sender {
         }
         match replies.take_close() {
             None => {}
-            Some(End::Closed(code)) => self.echo_close(code, out),
-            Some(End::Failed(violation)) => self.fail(violation, out),
+            Some(End::Closed(close)) => {
+                let code = close.as_ref().map(|close| close.code);
+                self.echo_close(code, out);
+            }
+            Some(End::Failed(violation)) => self.fail(*violation, out),
         }
     }
 
@@ -276,24 +279,24 @@ impl Sender {
     }
 
     /// Notes that the transport took bytes of `out`. Then one pong may be appended, however much waits.
-    pub const fn wrote(&mut self) {
+    pub const fn note_written(&mut self) {
         self.ponged = u32::MAX;
     }
 
     /// Appends the close frame that tells the peer which rule it broke (§7.1.7).
     pub(super) fn fail(&mut self, violation: Violation, out: &mut Vec<u8>) {
-        self.give_up(violation.code(), &violation.to_string(), out);
+        self.give_up(Close { code: violation.code(), reason: &violation.to_string() }, out);
     }
 
     /// Appends a close frame whose code and reason are ours, and known to be legal.
-    pub(super) fn give_up(&mut self, code: CloseCode, reason: &str, out: &mut Vec<u8>) {
-        let sent = self.send_close(Some(Close { code, reason }), out);
+    pub(super) fn give_up(&mut self, close: Close<'_>, out: &mut Vec<u8>) {
+        let sent = self.send_close(Some(close), out);
         debug_assert_eq!(sent, Ok(()));
     }
 
     /// §5.5.1: answers a close frame, typically with the code that it carried, if it had one.
-    fn echo_close(&mut self, code: CloseCode, out: &mut Vec<u8>) {
-        let close = (code != CloseCode::NO_STATUS).then_some(Close { code, reason: "" });
+    fn echo_close(&mut self, code: Option<CloseCode>, out: &mut Vec<u8>) {
+        let close = code.map(|code| Close { code, reason: "" });
         let sent = self.send_close(close, out);
         debug_assert_eq!(sent, Ok(()));
     }

@@ -182,7 +182,6 @@ impl Admission {
         let Context { registry, config, hook, .. } = context;
         let wants_upgrade = incoming.wants_upgrade();
         let request = Request::new(incoming.take_request(), self.peer, incoming.upgrade());
-        #[cfg(feature = "rustls-tls")]
         let request = request.with_tls(incoming.get_ref().tls());
         // A panic of the hook's ends this request, not the server.
         let asked = match catch_unwind(AssertUnwindSafe(|| hook(request))) {

@@ -21,7 +21,8 @@ use crate::proto::CloseFrame;
 ///
 /// /// Answers every message with its length, for a peer that the hook has given a name.
 /// async fn lengths(mut connection: ServerConnection<String>) -> Result<(), bowstring::Error> {
-///     connection.send(format!("hello, {}", connection.data)).await?;
+///     let greeting = format!("hello, {}", connection.data);
+///     connection.send(greeting).await?;
 ///     while let Some(message) = connection.recv().await? {
 ///         if message.is_text() || message.is_binary() {
 ///             connection.send(message.as_bytes().len().to_string()).await?;

@@ -3,18 +3,13 @@
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-#[cfg(unix)]
-use std::os::unix::fs::FileTypeExt;
-#[cfg(unix)]
 use std::path::Path;
 
 use http::StatusCode;
 use tokio::net::{TcpListener, TcpSocket, ToSocketAddrs, lookup_host};
-#[cfg(unix)]
-use tokio::net::{UnixListener, UnixStream};
 
-#[cfg(feature = "rustls-tls")]
 use super::tls::Tls;
+use super::unix::{self, UnixListener};
 use crate::net::{Config, Transport};
 
 /// A socket that a [`Server`](super::Server) accepts connections from.
@@ -32,7 +27,6 @@ use crate::net::{Config, Transport};
 #[derive(Debug)]
 pub struct Listener {
     kind: Kind,
-    #[cfg(feature = "rustls-tls")]
     tls: Option<Tls>,
 }
 
@@ -40,14 +34,12 @@ pub struct Listener {
 pub(super) struct Accepted {
     stream: Transport,
     pub(super) peer: Peer,
-    #[cfg(feature = "rustls-tls")]
     tls: Option<Tls>,
 }
 
 #[derive(Debug)]
 enum Kind {
     Tcp(TcpListener),
-    #[cfg(unix)]
     Unix(UnixListener),
 }
 
@@ -97,28 +89,11 @@ impl Listener {
     /// # Errors
     ///
     /// It could not be bound, for instance because another process listens there.
-    #[cfg(unix)]
     pub async fn bind_unix(path: impl AsRef<Path>) -> io::Result<Self> {
-        let path = path.as_ref();
-        let listener = match UnixListener::bind(path) {
-            Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
-                let left = UnixStream::connect(path).await;
-                let refused = |error: io::Error| error.kind() == io::ErrorKind::ConnectionRefused;
-                // Whatever else stands there is not ours to remove.
-                let socket = std::fs::symlink_metadata(path)?.file_type().is_socket();
-                if !socket || !left.is_err_and(refused) {
-                    return Err(error);
-                }
-                std::fs::remove_file(path)?;
-                UnixListener::bind(path)?
-            }
-            bound => bound?,
-        };
-        Ok(listener.into())
+        Ok(unix::bind(path.as_ref()).await?.into())
     }
 
     /// Connections to this listener use TLS.
-    #[cfg(feature = "rustls-tls")]
     pub fn tls(mut self, tls: Tls) -> Self {
         self.tls = Some(tls);
         self
@@ -128,19 +103,13 @@ impl Listener {
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.kind {
             Kind::Tcp(listener) => listener.local_addr().ok(),
-            #[cfg(unix)]
             Kind::Unix(_) => None,
         }
     }
 
     pub(super) async fn accept(&self) -> io::Result<Accepted> {
         let (stream, peer) = self.accept_plain().await?;
-        Ok(Accepted {
-            stream,
-            peer,
-            #[cfg(feature = "rustls-tls")]
-            tls: self.tls.clone(),
-        })
+        Ok(Accepted { stream, peer, tls: self.tls.clone() })
     }
 
     async fn accept_plain(&self) -> io::Result<(Transport, Peer)> {
@@ -151,7 +120,6 @@ impl Listener {
                 let _ = stream.set_nodelay(true);
                 Ok((stream.into(), Peer::Tcp(address)))
             }
-            #[cfg(unix)]
             Kind::Unix(listener) => {
                 let (stream, _) = listener.accept().await?;
                 Ok((stream.into(), Peer::Unix))
@@ -162,29 +130,22 @@ impl Listener {
     /// The same socket for another runtime. Must be registered there.
     pub(super) fn share(&self) -> io::Result<Shared> {
         let socket = match &self.kind {
-            Kind::Tcp(listener) => Socket::Tcp(duplicate(listener)?),
-            #[cfg(unix)]
-            Kind::Unix(listener) => Socket::Unix(duplicate_unix(listener)?),
+            Kind::Tcp(listener) => Socket::Tcp(unix::duplicate(listener)?),
+            Kind::Unix(listener) => Socket::Unix(unix::duplicate_unix(listener)?),
         };
-        Ok(Shared {
-            socket,
-            #[cfg(feature = "rustls-tls")]
-            tls: self.tls.clone(),
-        })
+        Ok(Shared { socket, tls: self.tls.clone() })
     }
 }
 
 /// A listener between two runtimes.
 pub(super) struct Shared {
     socket: Socket,
-    #[cfg(feature = "rustls-tls")]
     tls: Option<Tls>,
 }
 
 enum Socket {
     Tcp(std::net::TcpListener),
-    #[cfg(unix)]
-    Unix(std::os::unix::net::UnixListener),
+    Unix(unix::StdUnixListener),
 }
 
 impl Shared {
@@ -192,12 +153,9 @@ impl Shared {
     pub(super) fn register(self) -> io::Result<Listener> {
         let listener: Listener = match self.socket {
             Socket::Tcp(listener) => TcpListener::from_std(listener)?.into(),
-            #[cfg(unix)]
             Socket::Unix(listener) => UnixListener::from_std(listener)?.into(),
         };
-        #[cfg(feature = "rustls-tls")]
-        let listener = Listener { tls: self.tls, ..listener };
-        Ok(listener)
+        Ok(Listener { tls: self.tls, ..listener })
     }
 }
 
@@ -209,56 +167,24 @@ impl Accepted {
         config: &Config,
         refusing: impl FnOnce(StatusCode),
     ) -> Option<Transport> {
-        #[cfg(feature = "rustls-tls")]
         if let Some(tls) = self.tls {
             // Boxed, for in the clear nobody needs it.
             return Box::pin(tls.accept(self.stream, config, refusing)).await;
         }
-        let _ = (config, refusing);
         Some(self.stream)
     }
 }
 
-#[cfg(unix)]
-fn duplicate(listener: &TcpListener) -> io::Result<std::net::TcpListener> {
-    use std::os::fd::AsFd;
-    Ok(listener.as_fd().try_clone_to_owned()?.into())
-}
-
-#[cfg(windows)]
-fn duplicate(listener: &TcpListener) -> io::Result<std::net::TcpListener> {
-    use std::os::windows::io::AsSocket;
-    Ok(listener.as_socket().try_clone_to_owned()?.into())
-}
-
-#[cfg(unix)]
-fn duplicate_unix(listener: &UnixListener) -> io::Result<std::os::unix::net::UnixListener> {
-    use std::os::fd::AsFd;
-    Ok(listener.as_fd().try_clone_to_owned()?.into())
-}
-
 fn listen(address: SocketAddr, shared: bool) -> io::Result<TcpListener> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    // A server that starts again may use its address while old connections fade.
-    #[cfg(unix)]
-    socket.set_reuseaddr(true)?;
-    if shared {
-        #[cfg(unix)]
-        socket.set_reuseport(true)?;
-        #[cfg(not(unix))]
-        return Err(io::Error::new(io::ErrorKind::Unsupported, "there is no SO_REUSEPORT here"));
-    }
+    unix::reuse(&socket, shared)?;
     socket.bind(address)?;
     socket.listen(BACKLOG)
 }
 
 impl From<Kind> for Listener {
     fn from(kind: Kind) -> Self {
-        Self {
-            kind,
-            #[cfg(feature = "rustls-tls")]
-            tls: None,
-        }
+        Self { kind, tls: None }
     }
 }
 
@@ -268,7 +194,6 @@ impl From<TcpListener> for Listener {
     }
 }
 
-#[cfg(unix)]
 impl From<UnixListener> for Listener {
     fn from(listener: UnixListener) -> Self {
         Kind::Unix(listener).into()

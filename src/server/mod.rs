@@ -45,11 +45,13 @@ mod reply;
 mod request;
 mod serve;
 mod task;
-#[cfg(feature = "rustls-tls")]
+#[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 mod tls;
 mod topic;
 #[cfg_attr(not(feature = "tracing"), path = "trace_off.rs")]
 mod trace;
+#[cfg_attr(not(unix), path = "unix_off.rs")]
+mod unix;
 
 pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
@@ -60,6 +62,5 @@ pub use registry::{Refusals, Report, ServerLimits};
 pub use reply::{Accept, Answer};
 pub use request::Request;
 pub use serve::{Server, ServerHandle};
-#[cfg(feature = "rustls-tls")]
 pub use tls::Tls;
 pub use topic::{Subscription, Topic};

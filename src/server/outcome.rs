@@ -120,7 +120,7 @@ fn is_end(error: &(dyn StdError + 'static)) -> bool {
         Some(Error::Misuse(misuse)) => *misuse == Misuse::Closed,
         Some(error) => matches!(
             error,
-            Error::Closed | Error::Overflow | Error::Lost | Error::Timeout(_) | Error::Io(_)
+            Error::Closed(_) | Error::Overflow | Error::Lost | Error::Timeout(_) | Error::Io(_)
         ),
         None => error.downcast_ref::<Misuse>() == Some(&Misuse::Closed),
     }

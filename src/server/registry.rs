@@ -201,7 +201,7 @@ pub(super) enum Reason {
 }
 
 /// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum End {
     /// The hook answered a plain request.
     Answered,
@@ -454,8 +454,9 @@ impl Report {
                 *self.refusals.of(reason) += 1;
             }
             End::Closed(ending) => {
-                let (clean, code) =
-                    ending.map_or((false, CloseCode::ABNORMAL), |info| (info.clean, info.code));
+                let (clean, code) = ending
+                    .as_ref()
+                    .map_or((false, CloseCode::ABNORMAL), |info| (info.clean, info.code));
                 *(if clean { &mut self.closed } else { &mut self.failed }) += 1;
                 self.violations += u64::from(!clean && code != CloseCode::ABNORMAL);
                 self.overflowed += u64::from(ending.is_some_and(|ending| ending.overflowed));

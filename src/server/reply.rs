@@ -1,4 +1,4 @@
-//! What the handshake hook says: yes, with what goes with it, or another answer.
+//! What the handshake hook answers: an acceptance, or another response.
 
 use bytes::Bytes;
 use http::header::{CONTENT_TYPE, WWW_AUTHENTICATE};
@@ -6,7 +6,16 @@ use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 
 use crate::net::Config;
 
-/// Yes: the connection is accepted, and the handler gets `data`.
+/// An acceptance: the connection is opened, and the handler gets `data`.
+///
+/// ```
+/// use bowstring::server::Accept;
+/// use http::{HeaderValue, header::SET_COOKIE};
+///
+/// let accept = Accept::new("ada".to_owned())
+///     .protocol("chat.v2")
+///     .header(SET_COOKIE, HeaderValue::from_static("seen=1"));
+/// ```
 #[derive(Clone, Debug, Default)]
 pub struct Accept<D = ()> {
     /// What the handler gets; see [`ServerConnection::data`](super::ServerConnection::data).
@@ -16,7 +25,7 @@ pub struct Accept<D = ()> {
     pub(super) config: Option<Box<Config>>,
 }
 
-/// Any other answer: a refusal, a challenge, a redirect, a page. The connection ends with it.
+/// An answer other than 101: a refusal, a challenge, a redirect, a page. The connection ends with it.
 ///
 /// ```
 /// use bowstring::server::Answer;
@@ -29,20 +38,20 @@ pub struct Accept<D = ()> {
 pub struct Answer(pub(super) Response<Bytes>);
 
 impl<D> Accept<D> {
-    /// Accepts, with this for the handler: who it is, where they want to go.
+    /// Accepts the request. The handler gets `data`, for instance the user's name.
     pub fn new(data: D) -> Self {
         Self { data, protocol: None, headers: HeaderMap::new(), config: None }
     }
 
-    /// Agrees to this subprotocol, which must be one of those that the client
-    /// [offers](super::Request::protocols) (§4.2.2 item 4); else the request is answered with 500.
+    /// Agrees to this subprotocol. It must be one of those that the client
+    /// [offers](super::Request::protocols) (§4.2.2 item 4); otherwise the request is answered with 500.
     pub fn protocol(mut self, name: impl Into<String>) -> Self {
         self.protocol = Some(name.into());
         self
     }
 
-    /// Adds a header field to the 101, a cookie for instance. The handshake's own are refused: then
-    /// the request is answered with 500.
+    /// Adds a header field to the 101, for instance a cookie. A field of the handshake itself cannot be added:
+    /// then the request is answered with 500.
     pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
         self.headers.append(name, value);
         self
@@ -54,17 +63,17 @@ impl<D> Accept<D> {
         self
     }
 
-    /// The subprotocol that it agrees to.
+    /// The subprotocol that was set.
     pub fn chosen_protocol(&self) -> Option<&str> {
         self.protocol.as_deref()
     }
 
-    /// The header fields that it adds to the 101.
+    /// The header fields that were added to the 101.
     pub fn headers(&self) -> &HeaderMap {
         &self.headers
     }
 
-    /// The configuration that it has in place of the server's.
+    /// The configuration that was set.
     pub fn chosen_config(&self) -> Option<&Config> {
         self.config.as_deref()
     }
@@ -90,29 +99,29 @@ impl Answer {
         self
     }
 
-    /// With this plain text.
+    /// Sets the body to this plain text.
     pub fn text(self, text: impl Into<Bytes>) -> Self {
         self.body(HeaderValue::from_static("text/plain; charset=utf-8"), text)
     }
 
-    /// With this page.
+    /// Sets the body to this page.
     pub fn html(self, page: impl Into<Bytes>) -> Self {
         self.body(HeaderValue::from_static("text/html; charset=utf-8"), page)
     }
 
-    /// With this JSON, already written.
+    /// Sets the body to this JSON text.
     pub fn json(self, json: impl Into<Bytes>) -> Self {
         self.body(HeaderValue::from_static("application/json"), json)
     }
 
-    /// With this body.
+    /// Sets the body, and its type.
     pub fn body(mut self, content_type: HeaderValue, body: impl Into<Bytes>) -> Self {
         self.0.headers_mut().insert(CONTENT_TYPE, content_type);
         *self.0.body_mut() = body.into();
         self
     }
 
-    /// The status, header fields and body of it; without the fields that are added when it is written.
+    /// The status, header fields and body, without the fields that are added when it is written.
     pub fn response(&self) -> &Response<Bytes> {
         &self.0
     }

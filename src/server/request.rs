@@ -7,10 +7,9 @@ use http::header::{AUTHORIZATION, COOKIE, ORIGIN};
 use super::auth::{Basic, Cookies, bearer};
 use super::listener::Peer;
 use crate::handshake::{Protocols, RequestError, Upgrade, check_request, wants_upgrade};
-#[cfg(feature = "rustls-tls")]
 use crate::net::TlsInfo;
 
-/// A request that was read and is not answered yet. It reads like an [`http::Request`]: method, URI,
+/// A request that was read and is not answered yet. It has the methods of an [`http::Request`]: method, URI,
 /// header fields.
 ///
 /// A hook can be tested without a network:
@@ -20,7 +19,7 @@ use crate::net::TlsInfo;
 /// use bowstring::server::{Accept, Answer, Peer, Request, same_secret};
 /// use http::StatusCode;
 ///
-/// async fn door(request: Request) -> Result<Accept<String>, Answer> {
+/// async fn hook(request: Request) -> Result<Accept<String>, Answer> {
 ///     if !request.wants_upgrade() {
 ///         return Err(Answer::new(StatusCode::OK).text("well\n"));
 ///     }
@@ -42,14 +41,14 @@ use crate::net::TlsInfo;
 ///     let head = parse_request_head(&client.write([0; 16])?, &HeadLimits::default())?;
 ///     Ok(Request::from_http(head, peer)?)
 /// };
-/// let accept = door(asking("opensesame")?).await.unwrap();
+/// let accept = hook(asking("opensesame")?).await.unwrap();
 /// assert_eq!((&*accept.data, accept.chosen_protocol()), ("/rooms/red", Some("chat")));
-/// let answer = door(asking("please")?).await.unwrap_err();
+/// let answer = hook(asking("please")?).await.unwrap_err();
 /// assert_eq!(answer.response().status(), StatusCode::FORBIDDEN);
 ///
 /// // A plain request.
 /// let head = http::Request::get("/health").body(())?;
-/// let answer = door(Request::from_http(head, peer)?).await.unwrap_err();
+/// let answer = hook(Request::from_http(head, peer)?).await.unwrap_err();
 /// assert_eq!(answer.response().body(), "well\n");
 /// # Ok(())
 /// # }
@@ -60,7 +59,6 @@ pub struct Request {
     peer: Peer,
     wants_upgrade: bool,
     protocols: Protocols,
-    #[cfg(feature = "rustls-tls")]
     tls: Option<TlsInfo>,
 }
 
@@ -70,8 +68,8 @@ impl Request {
     ///
     /// # Errors
     ///
-    /// What is wrong with it, if it asks for a WebSocket connection and its opening handshake is not
-    /// legal (§4.2.1): the server would answer it without asking the hook.
+    /// What is wrong with it, if it is an opening handshake and not a legal one (§4.2.1). A server answers such
+    /// a request without asking the hook.
     pub fn from_http(head: http::Request<()>, peer: Peer) -> Result<Self, RequestError> {
         let upgrade = check_request(&head);
         let request = Self::new(head, peer, upgrade.as_ref());
@@ -92,35 +90,32 @@ impl Request {
             protocols: upgrade.map(|upgrade| upgrade.protocols().clone()).unwrap_or_default(),
             head,
             peer,
-            #[cfg(feature = "rustls-tls")]
             tls: None,
         }
     }
 
-    #[cfg(feature = "rustls-tls")]
     pub(super) fn with_tls(self, tls: Option<TlsInfo>) -> Self {
         Self { tls, ..self }
     }
 
-    /// What was agreed on in the TLS handshake; `None` if it came in the clear.
-    #[cfg(feature = "rustls-tls")]
+    /// What was agreed on in the TLS handshake. `None` if the request came without TLS.
     pub fn tls(&self) -> Option<&TlsInfo> {
         self.tls.as_ref()
     }
 
-    /// Who sent it. Behind a proxy that is the proxy, which tells of its client in a header field of
-    /// its own; believe that only of a proxy of yours.
+    /// The address that it came from. With a proxy in front, that is the proxy's. A proxy gives its client's
+    /// address in a header field; believe it only if nobody but your proxy can reach the server.
     pub fn peer(&self) -> Peer {
         self.peer
     }
 
-    /// Whether it asks for a WebSocket connection; its opening handshake is legal then (§4.2.1). Any
-    /// other request can be answered with a page, or a health check's word.
+    /// Whether it is an opening handshake. Then it is a legal one (§4.2.1). Any other request can be answered
+    /// with a page, or as a health check.
     pub fn wants_upgrade(&self) -> bool {
         self.wants_upgrade
     }
 
-    /// The path of its target.
+    /// The path of the requested resource.
     pub fn path(&self) -> &str {
         self.head.uri().path()
     }
@@ -130,8 +125,8 @@ impl Request {
         self.protocols.iter()
     }
 
-    /// Where the page came from that a browser's script runs on (§4.1 item 8): browsers send it,
-    /// others need not. It is checked before the hook; see [`Origins`](super::Origins).
+    /// The origin of the page that connects (§4.1 item 8). Browsers send it, other clients need not. It was
+    /// checked before the hook; see [`Origins`](super::Origins).
     pub fn origin(&self) -> Option<&str> {
         self.text(ORIGIN)
     }

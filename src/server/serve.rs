@@ -49,7 +49,7 @@ use crate::proto::{CloseCode, CloseFrame};
 ///     .serve(|mut connection| async move {
 ///         println!("{} is in {}", connection.peer(), connection.data);
 ///         while let Some(message) = connection.recv().await? {
-///             connection.send(message).await?;
+///             connection.feed(message).await?;
 ///         }
 ///         Ok::<_, bowstring::Error>(())
 ///     })
@@ -61,10 +61,12 @@ use crate::proto::{CloseCode, CloseFrame};
 ///
 /// # Its end
 ///
-/// A server that *drains*, by [`drain_on`](Self::drain_on) or [`ServerHandle::drain`], accepts nobody
-/// any more; requests that have come get 503; everybody gets a close frame with
-/// [1001](CloseCode::GOING_AWAY) behind all that was framed for them. Their handlers receive what still
-/// comes, and then the end. Those that are left at the [deadline](Self::drain_within) are aborted.
+/// A server *drains* when the future of [`drain_on`](Self::drain_on) resolves, or by [`ServerHandle::drain`]:
+///
+/// - It accepts no connection any more. Requests that have come get 503.
+/// - Each connection gets a close frame with [1001](CloseCode::GOING_AWAY), after all that was framed for it.
+///   Its handler receives what still comes, and then the end.
+/// - What is left at the [deadline](Self::drain_within) is aborted.
 pub struct Server<D = ()> {
     listeners: Vec<Listener>,
     config: Config,
@@ -77,7 +79,7 @@ pub struct Server<D = ()> {
     registry: Arc<Registry>,
 }
 
-/// A hand on a server: to drain it, and to see how it does. Clones are the same.
+/// A handle to a server: to drain it, and to see how it does. Clones are the same handle.
 #[derive(Clone)]
 pub struct ServerHandle {
     registry: Arc<Registry>,
@@ -93,7 +95,7 @@ impl Server {
         Ok(Self::new().listen(Listener::bind(addresses).await?))
     }
 
-    /// A server that listens nowhere yet: see [`listen`](Self::listen).
+    /// A server that does not listen yet: see [`listen`](Self::listen).
     pub fn new() -> Self {
         Self {
             listeners: Vec::new(),
@@ -116,7 +118,7 @@ impl Default for Server {
 }
 
 impl<D: Send + 'static> Server<D> {
-    /// Also listens there: another address, a Unix socket, a socket that was handed in.
+    /// Listens there, too: at another address, a Unix socket, or a socket that you have opened.
     pub fn listen(mut self, listener: impl Into<Listener>) -> Self {
         self.listeners.push(listener.into());
         self
@@ -124,50 +126,56 @@ impl<D: Send + 'static> Server<D> {
 
     /// Everything that it listens to so far speaks TLS. To do so at some only, there is
     /// [`Listener::tls`].
-    #[cfg(feature = "rustls-tls")]
     pub fn tls(mut self, tls: super::tls::Tls) -> Self {
         self.listeners =
             self.listeners.into_iter().map(|listener| listener.tls(tls.clone())).collect();
         self
     }
 
-    /// What connections allow, and how long they wait.
+    /// Limits, deadlines and compression of connections.
     pub fn config(mut self, config: Config) -> Self {
         self.config = config;
         self
     }
 
-    /// How many connections are taken.
+    /// How many connections are accepted.
     pub fn limits(mut self, limits: ServerLimits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whose pages may connect. Default: those of the [same host](Origins::same_host).
+    /// Which pages may connect. Default: those of the [same host](Origins::same_host).
     pub fn origins(mut self, origins: Origins) -> Self {
         self.origins = origins;
         self
     }
 
-    /// Asks this about requests: whether to accept one, with which subprotocol, header fields and
-    /// configuration, and what to tell the handler; or what else to answer. It is asked about plain
-    /// HTTP requests too, so it can answer those with a page; accepting one answers it with 426.
+    /// Asks a hook about each request. The hook accepts it, with data for the handler, or gives another
+    /// answer.
     ///
-    /// It is not asked about whoever came when there were as many as the [limits](ServerLimits) allow: they
-    /// get 503 or 429, those with a plain request too, so that a health check fails while the server is
-    /// full. Nor about requests that come while it drains (503), opening handshakes that are not legal
-    /// (§4.2.1), and those from a page of a foreign [origin](Self::origins) (403).
+    /// An [`Accept`] may have a subprotocol, header fields and a configuration. Plain HTTP requests come to
+    /// the hook, too, so it can answer with a page. A plain request that is accepted gets 426.
     ///
-    /// The hook has [`handshake_timeout`](Config::handshake_timeout) to decide, else the answer is 503;
-    /// if the server is full by then, whoever it accepts gets 503 as well. If it panics, the answer is
-    /// 500.
+    /// The hook is not asked about these requests:
+    ///
+    /// | request | answer |
+    /// |---|---|
+    /// | it comes while the server drains | 503 |
+    /// | there are as many connections as the [limits](ServerLimits) allow | 503; from one address 429 |
+    /// | it is an opening handshake, and not a legal one (§4.2.1) | 400, 405, 426, 501 or 505 |
+    /// | it comes from a page of a foreign [origin](Self::origins) | 403 |
+    ///
+    /// Plain requests have an [allowance](ServerLimits::plain_requests) of their own while the server is full, so
+    /// that a health check is still answered.
+    ///
+    /// The hook has [`handshake_timeout`](Config::handshake_timeout) to decide; then the answer is 503. If it
+    /// panics, the answer is 500. It is dropped when the client has gone.
     ///
     /// Without a hook every opening handshake is accepted, whatever its path.
     ///
-    /// A hook that needs something of yours is a plain closure that clones it for each request, and moves
-    /// the clone into the future. The future of an `async` closure would borrow it from the closure,
-    /// which none can that may live as long as it likes: the compiler says that it "does not implement
-    /// `Fn` because it captures state". The same goes for the handler.
+    /// A hook that needs state of yours is a closure that clones it for each request, and moves the clone into
+    /// an `async` block, as below. An `async` closure borrows it instead, and the compiler says that it "does
+    /// not implement `Fn` because it captures state". The same is true of handlers.
     ///
     /// ```no_run
     /// # use std::{collections::HashMap, sync::Arc};
@@ -222,7 +230,7 @@ impl<D: Send + 'static> Server<D> {
         }
     }
 
-    /// Drains when this resolves: a signal, for instance.
+    /// Drains when this future resolves: on a signal, for instance.
     pub fn drain_on(mut self, until: impl Future<Output = ()> + Send + 'static) -> Self {
         self.until = Box::pin(until);
         self
@@ -234,8 +242,8 @@ impl<D: Send + 'static> Server<D> {
         self
     }
 
-    /// What everybody is told when the server drains. Default: 1001, "the server is going down". 1012
-    /// says that it will be back at once.
+    /// The close frame of all connections when the server drains. Default: 1001, "the server is going down".
+    /// Use 1012 for a server that restarts.
     ///
     /// # Panics
     ///
@@ -250,15 +258,15 @@ impl<D: Send + 'static> Server<D> {
         self.listeners.iter().filter_map(Listener::local_addr)
     }
 
-    /// A hand on it for other tasks, or for its own hook. Whatever is set after it was taken holds
-    /// for it too.
+    /// A handle for other tasks, or for the server's own hook. It is valid for what is set later, too.
     pub fn handle(&self) -> ServerHandle {
         ServerHandle { registry: Arc::clone(&self.registry) }
     }
 
-    /// Serves until it is drained. Each connection has a task of its own on this runtime, for as long
-    /// as its handler runs and the closing handshake takes. A handler that returns closes its
-    /// connection with 1000, one that fails or panics with 1011.
+    /// Serves until the server has drained. Each connection has a task of its own on this runtime, until its
+    /// handler and the closing handshake have ended.
+    ///
+    /// A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011.
     ///
     /// # Cancel safety
     ///
@@ -272,15 +280,15 @@ impl<D: Send + 'static> Server<D> {
         plan.serve(listeners).await
     }
 
-    /// Serves until it is drained, on so many threads, each with a runtime of its own and its share
-    /// of the connections, which never move between threads. The calling thread waits, runs the future
-    /// of [`drain_on`](Self::drain_on), and keeps the [deadline](Self::drain_within), so that a handler
-    /// that blocks its thread delays neither.
+    /// Serves until the server has drained, on so many threads. Each has a runtime of its own and its share of
+    /// the connections, which never move between threads.
+    ///
+    /// The calling thread waits. It runs the future of [`drain_on`](Self::drain_on) and keeps the
+    /// [deadline](Self::drain_within), so a handler that blocks its thread delays neither.
     ///
     /// # Errors
     ///
-    /// Why a thread or a runtime could not be made, or a listener not be shared. Nothing was served
-    /// then.
+    /// A thread or a runtime could not be made, or a listener could not be shared. Nothing was served then.
     ///
     /// # Panics
     ///
@@ -497,19 +505,18 @@ impl fmt::Debug for ServerHandle {
 }
 
 impl ServerHandle {
-    /// Starts draining, and returns at once. A server that does not serve yet will, once it does, see
-    /// off whoever has come by then, and return.
+    /// Starts draining, and returns at once. A server that does not serve yet drains as soon as it does.
     pub fn drain(&self) {
         self.registry.start_draining();
     }
 
-    /// Ends draining now, or starts it and ends it: what is open still is dropped, as at the
-    /// [deadline](Server::drain_within). For the second signal of an operator, for instance.
+    /// Drains without waiting: what is still open is dropped, as at the [deadline](Server::drain_within). Use it
+    /// for a second signal, for instance.
     pub fn abort(&self) {
         self.registry.start_ending();
     }
 
-    /// How many connections there are and were.
+    /// How many connections there are, and how others have ended.
     pub fn report(&self) -> Report {
         self.registry.report()
     }

@@ -1,4 +1,4 @@
-//! TLS as a server: the certificate that is shown, which can be changed while the server runs.
+//! TLS of a server: its certificate, which can be replaced while the server runs.
 //!
 //! ```text
 //! TCP ─▶ first byte ─┬─ of a handshake ─▶ rustls ─▶ the request is read
@@ -21,8 +21,9 @@ use tokio_rustls::rustls::{self, ServerConfig};
 
 use crate::net::{Config, HTTP, Incoming, TlsStream, Transport};
 
-/// A certificate and its key, for a [`Listener`](super::Listener) to speak TLS. Clones are the same: one
-/// that is kept can [`reload`](Self::reload) it.
+/// A certificate and its key, with which a [`Server`](super::Server) or [`Listener`](super::Listener) uses TLS.
+///
+/// Clones share the certificate. So keep one, and call [`reload`](Self::reload) when the files have changed.
 ///
 /// ```no_run
 /// use bowstring::server::{Server, Tls};
@@ -30,7 +31,7 @@ use crate::net::{Config, HTTP, Incoming, TlsStream, Transport};
 /// # async fn example() -> std::io::Result<()> {
 /// let tls = Tls::from_pem_files("chain.pem", "key.pem")?;
 /// let server = Server::bind("0.0.0.0:443").await?.tls(tls.clone());
-/// // And when the certificate was renewed:
+/// // Later, when the certificate was renewed:
 /// tls.reload()?;
 /// # Ok(())
 /// # }
@@ -45,13 +46,14 @@ struct Inner {
 }
 
 impl Tls {
-    /// Reads PEM files: the server's certificate with those that lead to a root behind it, and its
-    /// private key (PKCS #8, PKCS #1 or SEC 1, not encrypted). They may be one file. TLS 1.2 and 1.3
-    /// are spoken, `http/1.1` is offered (ALPN), early data is not taken.
+    /// Reads PEM files: the chain of certificates, and the private key.
+    ///
+    /// The chain begins with the server's certificate. The key is PKCS #8, PKCS #1 or SEC 1, and not encrypted.
+    /// Both may be one file. TLS 1.2 and 1.3 are used, `http/1.1` is offered (ALPN), early data is refused.
     ///
     /// # Errors
     ///
-    /// Why a file could not be read, or what is wrong with it; that the key is of another certificate.
+    /// A file could not be read, or something is wrong with it; or the key belongs to another certificate.
     pub fn from_pem_files(chain: impl AsRef<Path>, key: impl AsRef<Path>) -> io::Result<Self> {
         let (chain, key) = (chain.as_ref(), key.as_ref());
         let config = Arc::new(load(chain, key)?);
@@ -59,18 +61,18 @@ impl Tls {
         Ok(Self(Arc::new(Inner { current: RwLock::new(config), files })))
     }
 
-    /// With a configuration of one's own: clients' certificates, several names. If it offers protocols
-    /// (ALPN), `http/1.1` should be among them.
+    /// Uses a configuration of yours, for instance for client certificates, or for several names. If it offers
+    /// protocols (ALPN), `http/1.1` should be among them.
     pub fn from_config(config: Arc<ServerConfig>) -> Self {
         Self(Arc::new(Inner { current: RwLock::new(config), files: None }))
     }
 
-    /// Reads the files again. Handshakes that begin from now on use what they hold; connections that
-    /// are open go on. If it fails, what was there stays.
+    /// Reads the files again. New handshakes use what they hold now. Open connections go on. If it fails, the old
+    /// certificate stays.
     ///
     /// # Errors
     ///
-    /// As for [`from_pem_files`](Self::from_pem_files), and if it was not made by that.
+    /// As for [`from_pem_files`](Self::from_pem_files), and if this was not made by that.
     pub fn reload(&self) -> io::Result<()> {
         let Some((chain, key)) = &self.0.files else {
             return Err(io::Error::new(io::ErrorKind::Unsupported, "it was made from no files"));
@@ -79,7 +81,7 @@ impl Tls {
         Ok(())
     }
 
-    /// The same with a configuration of one's own.
+    /// Replaces the certificate by a configuration of yours, like [`reload`](Self::reload).
     pub fn replace(&self, config: Arc<ServerConfig>) {
         *self.0.current.write().unwrap_or_else(PoisonError::into_inner) = config;
     }

@@ -163,6 +163,10 @@ fn s23_slow_and_silent_handshakes_are_ended() {
     println!("S23: {} bytes for each pending handshake", grown / count as i64);
     assert!(grown / (count as i64) < 8 * KIB, "{grown}");
 
+    arena.unharmed();
+    drop(arena);
+
+    let mut arena = Arena::around(hasty_server(&["--threads", "1"]));
     let start = Instant::now();
     let silent: Vec<_> = (0..200).map(|_| Client::tcp(arena.port())).collect();
     let mut slow: Vec<_> = (0..20).map(|_| Client::tcp(arena.port())).collect();
@@ -184,7 +188,8 @@ fn s23_slow_and_silent_handshakes_are_ended() {
     }
     let took = start.elapsed();
     println!("S23: all were ended after {took:?}");
-    assert!(took > Duration::from_millis(9500) && took < Duration::from_secs(14), "{took:?}");
+    let least = HANDSHAKE_DEADLINE.mul_f64(0.95);
+    assert!(took > least && took < HANDSHAKE_DEADLINE + Duration::from_secs(4), "{took:?}");
     arena.unharmed();
 }
 

@@ -30,9 +30,15 @@ pub fn scale(full: usize, small: usize) -> usize {
     if FULL { full } else { small }
 }
 
+/// How long [`hasty_server`] waits for an opening handshake. At full size it is the default.
+pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(if FULL { 10 } else { 2 });
+/// How long [`hasty_server`] waits for the end of a close. At full size it is the default.
+pub const CLOSE_DEADLINE: Duration = Duration::from_secs(if FULL { 5 } else { 1 });
+
 /// The echo server's program, for tests of its own package.
 pub fn binary() -> &'static str {
-    option_env!("CARGO_BIN_EXE_echo-server").expect("a test of the package echo-server")
+    let path = option_env!("CARGO_BIN_EXE_echo-server");
+    path.unwrap_or_else(|| panic!("this is no test of the package echo-server"))
 }
 
 /// The echo server on a port that the system chooses, with so many threads.
@@ -43,6 +49,14 @@ pub fn echo_server(threads: usize) -> Server {
 /// The same with these options.
 pub fn echo_server_with(options: &[&str]) -> Server {
     Server::spawn(Command::new(binary()).arg("0").args(options))
+}
+
+/// The echo server with the deadlines above and these options: for tests that wait for a deadline.
+pub fn hasty_server(options: &[&str]) -> Server {
+    let [handshake, close] =
+        [HANDSHAKE_DEADLINE, CLOSE_DEADLINE].map(|deadline| deadline.as_secs_f64().to_string());
+    let deadlines = ["--handshake-timeout", &handshake, "--close-timeout", &close];
+    echo_server_with(&[&deadlines, options].concat())
 }
 
 /// A server with bystanders: connections that are open before an attack, and must echo after it.
@@ -58,13 +72,23 @@ impl Arena {
     }
 
     pub fn with_threads(threads: usize) -> Self {
-        let server = echo_server(threads);
+        let arena = Self::around(echo_server(threads));
+        arena.warm_up();
+        arena.server.await_fds(arena.fds);
+        arena
+    }
+
+    /// Without the traffic that warms a server up: for attacks whose memory nobody asks about.
+    pub fn cold() -> Self {
+        Self::around(echo_server(1))
+    }
+
+    /// Around a server that was started with options.
+    pub fn around(server: Server) -> Self {
         let bystanders = (0..20).map(|_| Client::open(server.port)).collect();
         let mut arena = Self { server, bystanders, fds: 0 };
         arena.echo();
         arena.fds = arena.server.fds();
-        arena.warm_up();
-        arena.server.await_fds(arena.fds);
         arena
     }
 

@@ -273,15 +273,12 @@ fn straight_into_a_message() {
     assert_eq!(receiver.recv(&mut front), Ok(None));
     let mut rest = &*back;
     while !rest.is_empty() {
-        let read = receiver.read_straight(|room| {
-            let (piece, behind) = rest.split_at(room.remaining_mut().min(rest.len()));
-            room.put_slice(piece);
-            rest = behind;
-        });
-        // What is left is too little.
-        if read.is_none() {
-            break;
-        }
+        // What is left is too little at last.
+        let Some(mut room) = receiver.direct_buffer() else { break };
+        let (piece, behind) = rest.split_at(room.remaining_mut().min(rest.len()));
+        room.put_slice(piece);
+        receiver.advance_direct(piece.len());
+        rest = behind;
     }
     assert!(rest.len() < 64 << 10, "{}", rest.len());
     let mut rest = rest.to_vec();
@@ -293,7 +290,7 @@ fn straight_into_a_message() {
     sender.feed_part(&*noise, true, &mut wire).unwrap();
     assert_eq!(wire[0], 0xC2);
     assert_eq!(receiver.recv(&mut &mut wire[..100_000]), Ok(None));
-    assert_eq!(receiver.read_straight(|room| room.remaining_mut()), None);
+    assert!(receiver.direct_buffer().is_none());
 }
 
 /// A message as long as the threshold is compressed, a shorter one is not; nor what would not shrink.

@@ -155,7 +155,7 @@ fn reset(error: &Error) -> Option<&'static str> {
         },
         // The kernel tells of a reset once. If that was a writer, the reader sees an end.
         Error::Lost => Some("lost"),
-        Error::Closed => Some("closed"),
+        Error::Closed(_) => Some("closed"),
         _ => None,
     }
 }
@@ -174,7 +174,7 @@ fn expired(error: &Error) -> Option<&'static str> {
         Error::HandshakeTimeout => Some("handshake"),
         Error::Timeout(Expired::Pong) => Some("pong"),
         Error::Timeout(Expired::Close) => Some("close"),
-        Error::Closed => Some("closed"),
+        Error::Closed(_) => Some("closed"),
         _ => None,
     }
 }

@@ -314,10 +314,10 @@ async fn serve(
 fn is_over(told: &Error) -> bool {
     matches!(
         told,
-        Error::Closed
-            | Error::Io(_)
+        Error::Closed(_)
+            | Error::Lost
             | Error::Misuse(Misuse::Closed)
-            | Error::Timeout(Expired::Pong)
+            | Error::Timeout(Expired::Pong | Expired::Write)
     )
 }
 

@@ -187,7 +187,7 @@ pub async fn echo(
         assert!(left < 20, "no end");
     }
     assert_eq!(ws.state(), bowstring::proto::State::Closed);
-    assert!(matches!(in_time(ws.send("late")).await, Err(Error::Closed)));
+    assert!(matches!(in_time(ws.send("late")).await, Err(Error::Closed(_))));
     assert!(in_time(ws.batch()).await.unwrap().is_none());
     in_time(ws.close(1000, "")).await.unwrap();
     result
@@ -287,7 +287,7 @@ async fn split(
         };
         // The end is the end for the writers too.
         assert!(in_time(reader.recv()).await.unwrap().is_none());
-        assert!(matches!(in_time(writer.clone().send("late")).await, Err(Error::Closed)));
+        assert!(matches!(in_time(writer.clone().send("late")).await, Err(Error::Closed(_))));
         result
     };
     let writing = async {
@@ -307,7 +307,7 @@ async fn split(
     let (wrote, read) = tokio::join!(writing, reading);
     match wrote {
         // The reader says why.
-        Err(Error::Closed | Error::Misuse(Misuse::Closed)) | Ok(()) => read,
+        Err(Error::Closed(_) | Error::Misuse(Misuse::Closed)) | Ok(()) => read,
         error => error,
     }
 }

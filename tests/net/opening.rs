@@ -4,7 +4,7 @@ use bowstring::handshake::{
     ClientRequest, HeadLimits, RequestError, ResponseError, accept_key, parse_request_head,
 };
 use bowstring::net::{Incoming, Transport, connect_over, connect_with};
-use bowstring::proto::{Expired, Violation};
+use bowstring::proto::{CloseFrame, Expired, Violation};
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
 use tokio::net::TcpListener;
@@ -434,16 +434,55 @@ fn what_may_go_well_at_another_time() {
         Error::Status(Box::new(response))
     };
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
+    let closed = |code: u16| Error::Closed(CloseFrame { code: code.into(), reason: "".into() });
     let passing = [Error::Lost, Error::HandshakeTimeout, lost.into(), Expired::Pong.into()];
     let codes = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530, 598];
     // The peer was closing the connection, with a code that nobody may send.
     let illegal = [0, 1005, 1006, 1015, 5000].map(|code| Violation::InvalidCloseCode(code).into());
-    for error in passing.into_iter().chain(codes.map(status)).chain(illegal) {
+    for error in passing
+        .into_iter()
+        .chain(codes.map(status))
+        .chain(illegal)
+        .chain([1001, 1006, 1011, 1012].map(closed))
+    {
         assert!(error.is_transient(), "{error}");
     }
-    let lasting = [Error::Closed, Error::NeedsTls, RequestError::NotAnUpgrade.into()];
+    let lasting = [closed(1000), Error::NeedsTls, RequestError::NotAnUpgrade.into()];
     for error in lasting.into_iter().chain([301, 401, 404, 501, 505, 525, 526, 599].map(status)) {
         assert!(!error.is_transient(), "{error}");
     }
     assert!(Error::NeedsTls.to_string().contains("rustls-tls-native-roots"));
+}
+
+/// A mistyped host is not worth another try; a resolver that is away is.
+#[tokio::test]
+async fn a_host_that_does_not_exist_is_typed_and_not_transient() {
+    // No resolver is needed to know that: a label has at most 63 bytes (RFC 1035 §2.3.4).
+    let host = format!("{}.example", "a".repeat(64));
+    let error = connect(&format!("ws://{host}:9/")).await.unwrap_err();
+    assert!(matches!(&error, Error::NoSuchHost(name) if **name == *host), "{error:?}");
+    assert!(!error.is_transient());
+    assert_eq!(error.to_string(), format!("there is no host named {host}"));
+    assert_eq!(error.close_code(), None);
+}
+
+/// Names of this machine are found, and so are addresses; nobody listens is worth another try.
+#[tokio::test]
+async fn names_and_addresses_are_connected_to() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let port = listener.local_addr().unwrap().port();
+    let serving = tokio::spawn(async move {
+        for _ in 0..2 {
+            let (stream, _) = listener.accept().await.unwrap();
+            let mut ws = accept(stream).await.unwrap();
+            while ws.recv().await.unwrap().is_some() {}
+        }
+    });
+    for host in ["localhost", "127.0.0.1"] {
+        let (mut ws, _) = connect(&format!("ws://{host}:{port}/")).await.unwrap();
+        ws.close(1000, "").await.unwrap();
+    }
+    serving.await.unwrap();
+    let error = connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
+    assert!(matches!(error, Error::Io(_)) && error.is_transient(), "{error:?}");
 }

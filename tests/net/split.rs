@@ -277,10 +277,12 @@ async fn the_readers_end_wakes_writers_that_wait() {
             }
         };
         assert_eq!(in_time(reading).await.is_ok(), end == "closed");
+        // A violation is told before TCP has ended.
+        assert_eq!(in_time(reader.recv()).await.unwrap(), None);
         let sent = in_time(sending).await.unwrap().unwrap_err();
-        assert!(matches!(sent, Error::Closed | Error::Misuse(Misuse::Closed)), "{end}: {sent}");
-        assert!(matches!(in_time(flushing).await.unwrap(), Err(Error::Closed)), "{end}");
-        assert!(matches!(writer.feed("x").await, Err(Error::Closed)));
+        assert!(matches!(sent, Error::Closed(_) | Error::Misuse(Misuse::Closed)), "{end}: {sent}");
+        assert!(matches!(in_time(flushing).await.unwrap(), Err(Error::Closed(_))), "{end}");
+        assert!(matches!(writer.feed("x").await, Err(Error::Closed(_))));
     }
 }
 
@@ -398,12 +400,12 @@ async fn a_writer_gives_up_a_peer_that_takes_nothing_though_the_reader_is_not_po
             break error;
         }
     };
-    assert!(matches!(error, Error::Timeout(Expired::Pong)), "{error:?}");
+    assert!(matches!(error, Error::Timeout(Expired::Write)), "{error:?}");
     assert_eq!(start.elapsed().as_secs(), 41, "20 s until a ping, 20 s for its answer, and a bit");
-    assert!(matches!(writer.send("more").await, Err(Error::Closed)));
+    assert!(matches!(writer.send("more").await, Err(Error::Closed(_))));
     // The reader learns what the writer did.
     let ended = reader.recv().await;
-    assert!(matches!(ended, Err(Error::Timeout(Expired::Pong))), "{ended:?}");
+    assert!(matches!(ended, Err(Error::Timeout(Expired::Write))), "{ended:?}");
     assert_eq!(reader.recv().await.unwrap(), None);
     drop(other);
 }

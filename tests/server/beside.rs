@@ -84,7 +84,7 @@ async fn a_reader_that_is_dropped_closes_and_its_writers_learn_it() {
     }
     assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
     let error = soon("the writer", told.recv()).await.unwrap();
-    assert!(matches!(error, Error::Closed | Error::Misuse(_)), "{error:?}");
+    assert!(matches!(error, Error::Closed(_) | Error::Misuse(_)), "{error:?}");
     assert_eq!(server.end().await.closed, 1);
 }
 

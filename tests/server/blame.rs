@@ -98,7 +98,8 @@ async fn a_failure_of_the_handlers_own_is_one_after_the_peer_has_closed_too() {
     // A text that says the same as an error is a text.
     let text = async |mut connection: ServerConnection| {
         while let Ok(Some(_)) = connection.recv().await {}
-        Err::<(), _>(Error::Closed.to_string())
+        // What a failed call says, word for word.
+        Err::<(), _>(connection.send("late").await.unwrap_err().to_string())
     };
     assert_eq!(failed(text).await, 1);
 }

@@ -79,7 +79,7 @@ impl Run {
                 Err(violation) => {
                     assert!(self.violation.is_none_or(|before| before == violation), "not sticky");
                     self.violation = Some(violation);
-                    self.connection.settle(&mut self.out);
+                    self.connection.queue_replies(&mut self.out);
                     return;
                 }
             }
@@ -87,7 +87,7 @@ impl Run {
         assert!(self.violation.is_none(), "a violation was forgotten");
         assert!(input.len() <= 130, "{} bytes were left", input.len());
         self.left = input.to_vec();
-        self.connection.settle(&mut self.out);
+        self.connection.queue_replies(&mut self.out);
     }
 
     /// One call; whether it gave something.

@@ -25,6 +25,10 @@ usage: echo-server [ADDRESS] [OPTION…]
                      how long a peer may be quiet before it is sent a ping (default 20)
   --pong-timeout SECONDS
                      how long it may then go on being quiet before it is given up (default 20)
+  --handshake-timeout SECONDS
+                     how long a peer has for TLS and the opening handshake together (default 10)
+  --close-timeout SECONDS
+                     how long a peer has to answer a close frame and to end TCP (default 5)
   --cert FILE        speaks TLS, with this certificate and those that lead to a root behind it (PEM);
                      SIGHUP has both files read again
   --key FILE         the key of the certificate (PEM)
@@ -75,6 +79,8 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
                 config.timeouts.keep_alive = Some(seconds(name, &value(A_TIME)?)?);
             }
             "--pong-timeout" => config.timeouts.pong = seconds(name, &value(A_TIME)?)?,
+            "--handshake-timeout" => config.handshake_timeout = seconds(name, &value(A_TIME)?)?,
+            "--close-timeout" => config.timeouts.close = seconds(name, &value(A_TIME)?)?,
             "--compression" => {
                 let value = value(A_MODE)?;
                 config.deflate = mode(&value)
@@ -199,6 +205,20 @@ mod tests {
             Err(error) if cfg!(not(feature = "rustls-tls")) => assert_eq!(error, NO_TLS),
             other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn deadlines_of_the_handshake_and_the_close() {
+        let deadlines = |line| match parsed(line) {
+            Ok(Command::Serve(options)) => {
+                (options.config.handshake_timeout, options.config.timeouts.close)
+            }
+            other => panic!("{line}: {other:?}"),
+        };
+        let seconds = Duration::from_secs_f64;
+        assert_eq!(deadlines(""), (seconds(10.0), seconds(5.0)), "as --help says");
+        let set = deadlines("--handshake-timeout 0.5 --close-timeout=2");
+        assert_eq!(set, (seconds(0.5), seconds(2.0)));
     }
 
     #[test]

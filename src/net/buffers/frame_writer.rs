@@ -208,7 +208,7 @@ impl FrameWriter {
             self.write_buffer.sent.message();
         }
         if !payload.is_empty() && self.write_buffer.write_apart(payload, stream) {
-            self.sender.wrote();
+            self.sender.note_written();
         }
         Ok(())
     }
@@ -232,9 +232,9 @@ impl FrameWriter {
 
     /// Frames what is owed to the peer, as far as there is room.
     #[inline]
-    pub(in crate::net) fn settle(&mut self, replies: &mut Replies) {
+    pub(in crate::net) fn queue_replies(&mut self, replies: &mut Replies) {
         if !replies.is_empty() {
-            self.sender.settle(replies, self.write_buffer.buffer());
+            self.sender.queue_replies(replies, self.write_buffer.buffer());
         }
     }
 
@@ -283,7 +283,7 @@ impl FrameWriter {
             let waited = self.write_buffer.len();
             let polled = self.write_buffer.poll_write(stream.as_mut(), cx);
             if self.write_buffer.len() < waited {
-                self.sender.wrote();
+                self.sender.note_written();
             }
             // What was waiting for room comes next; if the stream takes no more, it waits on there.
             if !self.frame_backlog(self.high_water()) || polled.is_pending() {

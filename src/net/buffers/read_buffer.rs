@@ -1,8 +1,11 @@
 //! Bytes that were read and not yet taken.
 //!
-//! They lie in a block borrowed from the thread's [pool] while they are being parsed, and move to a
-//! small buffer of their own when the socket goes to sleep on them: usually none, else a partial
-//! header or control frame of at most 130 bytes, or the messages behind the one just handed out.
+//! They lie in a block of the thread's [pool] while they are parsed. Before the thread turns to another
+//! connection the block goes back. What is left moves to a small buffer of the connection's own. Mostly
+//! nothing is left; else a partial header or control frame of at most 130 bytes, or the messages after
+//! the one that was just handed out.
+//!
+//! The rest of a large message is read into the message itself, past this buffer.
 
 use std::future::Future;
 use std::io;
@@ -14,6 +17,11 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::pool;
 
+/// How much is read at first where the last message was a large one, in bytes: what lies in a block has
+/// to be copied into its message, and the rest need not. The receiver wants 16 KiB of a message before
+/// it takes the rest past the block.
+const BEGINNING: usize = 32 << 10;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::net) struct ReadBuffer {
@@ -23,14 +31,25 @@ pub(in crate::net) struct ReadBuffer {
     /// What was read and not taken: `bytes[start..end]`.
     start: usize,
     end: usize,
-    /// What is there is no whole header or control frame: the parser wants more.
-    starved: bool,
-    /// Bytes were read past this input: the parser has something to do all the same.
-    fed: bool,
+    progress: Progress,
+    /// The last message was read past this buffer: so will the next one, perhaps.
+    large: bool,
+}
+
+/// What the parser can do.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Progress {
+    /// Take what is here, if anything is.
+    #[default]
+    Unknown,
+    /// Nothing: it wants more than is here.
+    Starved,
+    /// Something, though nothing may be here: bytes were read past this buffer.
+    Fed,
 }
 
 impl ReadBuffer {
-    /// Begins with bytes that came before, for instance behind the head of the handshake.
+    /// Begins with bytes that came before, for instance after the head of the handshake.
     pub(in crate::net) fn new(bytes: Vec<u8>) -> Self {
         Self { end: bytes.len(), bytes, ..Self::default() }
     }
@@ -39,25 +58,28 @@ impl ReadBuffer {
         self.start == self.end
     }
 
-    /// Whether the parser can do nothing with what is there.
+    /// Whether the parser can do nothing with what is here.
     pub(in crate::net) fn is_starved(&self) -> bool {
-        self.starved || self.is_empty() && !self.fed
+        match self.progress {
+            Progress::Unknown => self.is_empty(),
+            Progress::Starved => true,
+            Progress::Fed => false,
+        }
     }
 
-    /// Lets `parse` take bytes off the front. What it gives may be lent from there; if it gives
+    /// Lets `parse` take bytes off the front. What it gives may be lent from there. If it gives
     /// nothing, it wants more.
     #[inline]
     pub(in crate::net) fn take<'a, T, E>(
         &'a mut self,
         parse: impl FnOnce(&mut &'a mut [u8]) -> Result<Option<T>, E>,
     ) -> Result<Option<T>, E> {
-        let Self { bytes, start, end, starved, fed, .. } = self;
-        *fed = false;
+        let Self { bytes, start, end, progress, .. } = self;
         let mut rest = &mut bytes[*start..*end];
         let before = rest.len();
         let taken = parse(&mut rest);
         *start += before - rest.len();
-        *starved = matches!(taken, Ok(None));
+        *progress = if let Ok(None) = taken { Progress::Starved } else { Progress::Unknown };
         taken
     }
 
@@ -74,7 +96,7 @@ impl ReadBuffer {
         rest
     }
 
-    /// Reads more behind what is there, at most so much; 0 is the end of the stream.
+    /// Reads more after what is here, at most so much; 0 is the end of the stream.
     pub(in crate::net) fn poll_read(
         &mut self,
         stream: Pin<&mut impl AsyncRead>,
@@ -82,23 +104,31 @@ impl ReadBuffer {
         most: usize,
     ) -> Poll<io::Result<usize>> {
         self.make_room();
+        let most = if self.large { self.expect_large(most) } else { most };
         let end = self.bytes.len().min(self.end.saturating_add(most));
         let mut buf = ReadBuf::new(&mut self.bytes[self.end..end]);
         ready!(stream.poll_read(cx, &mut buf))?;
         let len = buf.filled().len();
         self.end += len;
-        self.starved = false;
+        self.progress = Progress::Unknown;
         Poll::Ready(Ok(len))
     }
 
-    /// Notes that bytes were read past this input.
-    pub(in crate::net) fn feed(&mut self) {
-        self.starved = false;
-        self.fed = true;
+    /// How much of what may be read is read into a block after a large message.
+    #[cold]
+    fn expect_large(&mut self, most: usize) -> usize {
+        self.large = false;
+        most.min(BEGINNING)
     }
 
-    /// Like [`park`](Self::park), between two batches: where much is left in the block, that is kept
-    /// for the next, which takes up where this one ends.
+    /// Notes that bytes were read past this buffer.
+    pub(in crate::net) fn feed(&mut self) {
+        self.progress = Progress::Fed;
+        self.large = true;
+    }
+
+    /// Like [`park`](Self::park), between two batches. Where much is left in the block, the block is
+    /// kept: the next batch goes on where this one ends.
     #[inline]
     pub(in crate::net) fn pause(&mut self) {
         if self.end - self.start <= pool::BLOCK / 16 {
@@ -106,8 +136,8 @@ impl ReadBuffer {
         }
     }
 
-    /// Gives a borrowed block back, keeping what is left in it. To be called whenever the thread may
-    /// turn to another connection.
+    /// Gives a borrowed block back, and keeps what is left in it. To be called before the thread may turn
+    /// to another connection.
     #[inline]
     pub(in crate::net) fn park(&mut self) {
         if !self.is_empty() {
@@ -132,7 +162,7 @@ impl ReadBuffer {
         }
     }
 
-    /// Makes sure of a block with room behind what is there.
+    /// Makes sure of a block with room after what is here.
     fn make_room(&mut self) {
         if !self.borrowed {
             let mut block = pool::take_block();
@@ -151,7 +181,7 @@ impl ReadBuffer {
     }
 }
 
-/// Reads behind what `buf` holds; there is room.
+/// Reads after what `buf` holds; there is room.
 pub(in crate::net) fn poll_read_buf(
     mut stream: Pin<&mut (impl AsyncRead + Unpin)>,
     cx: &mut Context<'_>,

@@ -7,12 +7,11 @@ use http::{HeaderMap, Request, Response, StatusCode};
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::head::{PIECE, no_delay, read_head, read_some, within, write_last};
-#[cfg(feature = "deflate")]
-use crate::handshake::answer_deflate;
 use crate::handshake::{
     Agreed, Head, RequestError, Upgrade, check_request, wants_upgrade, write_accept, write_refusal,
     write_response,
 };
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
@@ -161,18 +160,9 @@ where
     /// if the client did not offer the subprotocol, or a header field is the handshake's own.
     pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<Acceptance, Error> {
         let upgrade = self.upgrade.as_ref().map_err(Clone::clone)?;
-        #[cfg_attr(not(feature = "deflate"), expect(unused_mut))]
-        let mut agreed = Agreed { protocol: protocol.map(str::to_owned), deflate: None };
-        #[cfg(feature = "deflate")]
-        let extension = self.config.deflate.and_then(|deflate| {
-            let answer = answer_deflate(upgrade.extensions(), &deflate.allows());
-            answer.map(|(params, extension)| {
-                agreed.deflate = Some(params);
-                extension
-            })
-        });
-        #[cfg(not(feature = "deflate"))]
-        let extension = None;
+        let answer = compression::answer(self.config.deflate, upgrade.extensions());
+        let (deflate, extension) = answer.unzip();
+        let agreed = Agreed { protocol: protocol.map(str::to_owned), deflate };
         let head = write_accept(upgrade, protocol, extension.as_ref(), headers)?;
         Ok(Acceptance(Box::new(Checked { head, agreed, config: self.config.clone() })))
     }

@@ -4,15 +4,16 @@ use std::sync::Arc;
 
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
-use tokio::net::TcpStream;
 
 use super::head::{no_delay, read_head, read_some, within};
+use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
     Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
     check_response,
 };
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::keys::{masking_key, nonce};
@@ -45,7 +46,7 @@ const MAX_BODY: usize = 16 << 10;
 ///
 /// # Errors
 ///
-/// [`Uri`](Error::Uri), [`Response`](Error::Response), [`Status`](Error::Status),
+/// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed. For `wss://` also `Tls`, or
 /// [`NeedsTls`](Error::NeedsTls) in a build without TLS.
 pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
@@ -103,12 +104,6 @@ pub(super) async fn connect_secure(
     answer.await?.read(config).await
 }
 
-async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = TcpStream::connect((uri.host(), uri.port())).await?;
-    no_delay(&stream);
-    Ok(stream.into())
-}
-
 /// Makes the opening handshake over a transport of yours: TLS by another library, a Unix socket, the tunnel of
 /// a proxy.
 ///
@@ -161,15 +156,7 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let nonce = nonce();
-    #[cfg(feature = "deflate")]
-    let request = &match (request.deflate_offers(), &config.deflate) {
-        ([], Some(deflate)) => {
-            deflate.offers().into_iter().fold(request.clone(), ClientRequest::deflate)
-        }
-        _ => request.clone(),
-    };
-    #[cfg(not(feature = "deflate"))]
-    let request = &request.clone().without_deflate();
+    let request = &compression::offer(config.deflate, request);
     let head = request.write(nonce)?;
     no_delay(&stream);
     stream.write_all(&head).await?;

@@ -8,6 +8,8 @@
 //!     │      │   roots   whom clients trust
 //!     │      ├─────┘
 //!     │     tls        encryption by rustls
+//!     ├──────┤
+//!     │   resolve      the client's TCP connection
 //!     ├──────┘
 //!     transport        what a connection goes over: TCP, Unix, TLS
 //!     session          what TLS keeps of it
@@ -21,6 +23,7 @@ pub(in crate::net) mod connect;
 #[cfg(feature = "rustls-tls")]
 pub(in crate::net) mod connect_tls;
 pub(in crate::net) mod head;
+mod resolve;
 #[cfg_attr(
     not(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")),
     path = "roots_off.rs"

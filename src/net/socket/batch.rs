@@ -47,8 +47,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         if !poll_fn(|cx| self.driver.poll_ready(cx)).await? {
             return Ok(None);
         }
-        let Driver { receiver, input, report_pings, received, link, .. } = &mut self.driver;
-        let events = Events::of(receiver, input, *report_pings, received);
+        let Driver { lifecycle, input, report_pings, received, link, .. } = &mut self.driver;
+        let events = Events::of(lifecycle.receiver_mut(), input, *report_pings, received);
         Ok(Some((events, Outgoing { link })))
     }
 }
@@ -66,8 +66,8 @@ pub struct Events<'a> {
 
 impl<'a> Events<'a> {
     pub(in crate::net) fn new<L>(driver: &'a mut Driver<L>) -> Self {
-        let Driver { receiver, input, report_pings, received, .. } = driver;
-        Self::of(receiver, input, *report_pings, received)
+        let Driver { lifecycle, input, report_pings, received, .. } = driver;
+        Self::of(lifecycle.receiver_mut(), input, *report_pings, received)
     }
 
     fn of(

@@ -1,22 +1,23 @@
 //! The reading loop: bytes, time, and the end of a connection.
 //!
+//! [`Lifecycle`] decides what ends a connection, and when. The driver does the I/O.
 //! [`Driver::poll_more`] is where a socket waits. In this order it
 //!
 //! 1. frames what is owed to the peer (pongs, the answer to a close frame),
-//! 2. ends TCP if both close frames went their way, or the peer broke a rule,
-//! 3. reads, unless too much waits to be written; what is already here is taken before anything is
-//!    written, so that one write answers all of it, until the socket has had its [`ReadBudget`],
+//! 2. ends TCP after both close frames, or after the peer broke a rule,
+//! 3. reads, unless too much waits to be written. What is already here is taken before anything is
+//!    written, so that one write answers all of it, until the socket has used up its [`ReadBudget`],
 //! 4. writes what is framed, looks at the clock, and waits.
 //!
-//! CloseInfo TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
-//! peer does the same, drop what comes. Closing at once with bytes unread would make the kernel
-//! send a reset, which can overtake the close frame. The close deadline bounds it.
+//! To end TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
+//! peer does the same, drop what comes. If this side closed at once with bytes unread, the kernel
+//! would send a reset, which can overtake the close frame. The close deadline bounds it.
 
 use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::handle::{Asked, CloseInfo, Handle};
+use super::handle::{Asked, CloseInfo, Handle, HandleOwner};
 use super::link::Link;
 use super::timer::{Timer, now};
 use crate::net::buffers::frame_writer::FrameWriter;
@@ -25,36 +26,60 @@ use crate::net::buffers::read_buffer::{ReadBuffer, poll_read_buf};
 use crate::net::buffers::traffic::Count;
 use crate::net::config::Config;
 use crate::net::error::Error;
-use crate::proto::{
-    AsEvent, Close, CloseCode, Deadline, Due, Event, Expired, Message, Receiver, Role, Violation,
-};
+use crate::net::keys::masking_key;
+use crate::proto::{AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Misuse};
 
 /// See the module.
 #[derive(Debug)]
 pub(in crate::net) struct Driver<L> {
     pub(in crate::net) link: L,
-    pub(in crate::net) receiver: Receiver,
+    pub(in crate::net) lifecycle: Lifecycle,
     pub(in crate::net) input: ReadBuffer,
     /// Whether the application sees pings and pongs.
     pub(in crate::net) report_pings: bool,
-    deadline: Deadline,
+    phase: Phase,
+    /// How the transport failed first, if it did: for the report.
+    error: Option<io::Error>,
     timer: Timer,
     read_budget: ReadBudget,
-    server: bool,
-    /// FrameWriter failed: reported once all is read that the peer has said before.
-    failed: Option<io::Error>,
-    /// The reading direction has ended.
-    eof: bool,
-    /// The end was reported: nothing happens any more.
-    finished: bool,
     /// What others have of the connection, if they asked for it.
-    pub(in crate::net) handle: Option<Handle>,
+    pub(in crate::net) handle: Option<HandleOwner>,
     pub(in crate::net) received: Count,
 }
 
-/// What was read since reading last had to wait. A peer that floods us never makes us wait, so its
-/// turn has an end: then what is framed is written, the clock is looked at, and the thread's other
-/// tasks go on.
+/// What is done with the transport.
+#[derive(Clone, Copy, Debug)]
+enum Phase {
+    /// It is read, and frames are taken from what came.
+    Reading,
+    /// Writing has failed. What the peer has said before is still read.
+    WriteFailed,
+    /// It is being ended: everything is written, its writing direction is shut down, and it is read to
+    /// the end (`eof`).
+    Ending { eof: bool, report: Report },
+    /// It was given up: nothing happens any more.
+    Ended(Report),
+}
+
+/// Whether the task that receives knows how the connection ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Report {
+    Due,
+    Told,
+}
+
+/// Whether bytes are read while there is no room for more to be written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::net) enum ReadMode {
+    /// No: each message that is received may be answered with as much.
+    UntilFull,
+    /// Yes: the task that sends waits for room itself.
+    Always,
+}
+
+/// What was read since reading last had to wait. A peer that floods us never makes us wait, so there
+/// is a limit: then what is framed is written, the clock is looked at, and the thread's other tasks
+/// go on.
 #[derive(Debug, Default)]
 struct ReadBudget(u32);
 
@@ -62,8 +87,8 @@ impl ReadBudget {
     /// As much as one read takes.
     const END: u32 = pool::BLOCK as u32;
 
-    /// Sixteen reads end a turn, however little they bring: more than what a well-behaved peer has
-    /// on its way, few beside what the runtime lets a task do before it makes everything wait.
+    /// Sixteen reads use it up, however little they bring. That is more than a well-behaved peer has on
+    /// its way, and few compared with what the runtime lets a task do before it makes it wait.
     fn note(&mut self, bytes: usize) {
         self.0 += (bytes as u32).max(Self::END / 16);
     }
@@ -76,27 +101,71 @@ impl ReadBudget {
 impl<L> Driver<L> {
     /// How long a peer may do nothing at all.
     pub(in crate::net) fn stall_timeout(&self) -> Option<Duration> {
-        self.deadline.stall_timeout()
+        self.lifecycle.stall_timeout()
     }
 
     /// The same connection over another link.
     pub(in crate::net) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
-        let Self { link, receiver, input, report_pings, deadline, timer, .. } = self;
-        let Self { read_budget, server, failed, eof, finished, handle, received, .. } = self;
+        let Self { link, lifecycle, input, report_pings, phase, error, timer, .. } = self;
+        let Self { read_budget, handle, received, .. } = self;
+        let link = relink(link);
         Driver {
-            link: relink(link),
-            receiver,
+            link,
+            lifecycle,
             input,
             report_pings,
-            deadline,
+            phase,
+            error,
             timer,
             read_budget,
-            server,
-            failed,
-            eof,
-            finished,
             handle,
             received,
+        }
+    }
+
+    /// Whether nothing happens any more.
+    pub(in crate::net) fn is_ended(&self) -> bool {
+        matches!(self.phase, Phase::Ended(_))
+    }
+
+    /// Whether everything goes on as usual.
+    pub(in crate::net) fn is_reading(&self) -> bool {
+        matches!(self.phase, Phase::Reading)
+    }
+
+    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
+    #[cold]
+    pub(in crate::net) fn explain(&self, error: Error) -> Error {
+        match (error, self.lifecycle.ending()) {
+            (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(ending)) => {
+                Error::Closed(ending.close_frame())
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// The failure, if this end is one; `error` is the transport's.
+    fn failure(&self, error: Option<io::Error>) -> Option<Error> {
+        Some(match self.lifecycle.ending()? {
+            Ending::Closed(_) => return None,
+            Ending::Violation(violation) => violation.into(),
+            Ending::Timeout(expired) => expired.into(),
+            _ => error.map_or(Error::Lost, Error::from_transport),
+        })
+    }
+
+    /// Tells the task that receives how the connection ended, which happens once. `false` is the end.
+    fn report(&mut self) -> Result<bool, Error> {
+        let report = match &mut self.phase {
+            Phase::Ending { report, .. } | Phase::Ended(report) => report,
+            Phase::Reading | Phase::WriteFailed => return Ok(true),
+        };
+        match std::mem::replace(report, Report::Told) {
+            Report::Due => {
+                let error = self.error.take();
+                self.failure(error).map_or(Ok(false), Err)
+            }
+            Report::Told => Ok(false),
         }
     }
 }
@@ -104,55 +173,54 @@ impl<L> Driver<L> {
 impl<L: Link> Driver<L> {
     pub(in crate::net) fn new(
         link: L,
-        receiver: Receiver,
-        role: Role,
+        lifecycle: Lifecycle,
         config: &Config,
         input: ReadBuffer,
     ) -> Self {
         Self {
             link,
-            receiver,
+            lifecycle,
             input,
             report_pings: config.report_pings,
-            deadline: Deadline::new(config.timeouts, now()),
+            phase: Phase::Reading,
+            error: None,
             timer: Timer::default(),
             read_budget: ReadBudget::default(),
-            server: matches!(role, Role::Server),
-            failed: None,
-            eof: false,
-            finished: false,
             handle: None,
             received: Count::default(),
         }
     }
 
-    /// A hand on the connection.
+    /// A handle on the connection.
     pub(in crate::net) fn handle(&mut self) -> Handle {
         if let Some(handle) = &self.handle {
-            return handle.clone();
+            return Handle::clone(handle);
         }
         // It is told whom to wake when the timer is.
         self.timer.forget();
         let handle = Handle::new(None);
-        if self.finished {
-            let broken = self.receiver.violation().map(Violation::code);
-            handle.end(self.ending(broken, self.receiver.has_closed()));
-        }
         self.keep(handle.clone());
+        self.tell_ending();
         handle
     }
 
-    /// How it ended: with this code, or the peer's (§7.1.5).
-    fn ending(&self, failed: Option<CloseCode>, clean: bool) -> CloseInfo {
-        let code = failed.or(self.receiver.close_code()).unwrap_or(CloseCode::ABNORMAL);
-        let overflowed = self.link.look(FrameWriter::is_overflowed);
-        CloseInfo { code, clean, overflowed }
+    /// Tells all who want to know how the connection ends, if that is known.
+    #[cold]
+    fn tell_ending(&mut self) {
+        let Some(ending) = self.lifecycle.ending() else { return };
+        let close = ending.close_frame();
+        self.link.note_ending(&close);
+        if let Some(handle) = &self.handle {
+            let CloseFrame { code, reason } = close;
+            let overflowed = self.link.look(FrameWriter::is_overflowed);
+            handle.end(CloseInfo { code, reason, clean: ending.is_clean(), overflowed });
+        }
     }
 
-    /// Whether the peer has closed the connection, was closed for it was too slow, or is gone: what
-    /// cannot be said to it any more is nobody's fault.
+    /// Whether the peer has closed the connection, was too slow and was closed, or is gone: what
+    /// cannot be sent to it any more is not the caller's fault.
     pub(in crate::net) fn is_leaving(&self) -> bool {
-        self.receiver.has_closed()
+        self.lifecycle.receiver().has_closed()
             || self.link.look(|frame_writer| {
                 frame_writer.is_overflowed() || frame_writer.write_buffer.is_broken()
             })
@@ -162,174 +230,242 @@ impl<L: Link> Driver<L> {
     pub(in crate::net) fn keep(&mut self, handle: Handle) {
         self.received.show(handle.received());
         self.link.show(handle.sent());
-        self.handle = Some(handle);
-    }
-
-    /// Whether the end was reported.
-    pub(in crate::net) fn is_finished(&self) -> bool {
-        self.finished
+        self.handle = Some(HandleOwner(handle));
     }
 
     /// Frames what is owed to the peer.
-    pub(in crate::net) fn settle(&mut self) {
-        self.link.settle(self.receiver.replies());
+    #[inline]
+    pub(in crate::net) fn queue_replies(&mut self) {
+        if !self.lifecycle.receiver_mut().replies().is_empty() {
+            self.queue_all_replies();
+        }
+    }
+
+    #[cold]
+    fn queue_all_replies(&mut self) {
+        if self.lifecycle.receiver().is_done() {
+            // Before the close frame: from then on nothing can be sent, and this is why.
+            self.tell_ending();
+        }
+        self.link.queue_replies(self.lifecycle.receiver_mut().replies());
     }
 
     /// The next message, or the end.
     pub(in crate::net) fn poll_recv(
         &mut self,
         cx: &mut Context<'_>,
+        mode: ReadMode,
     ) -> Poll<Result<Option<Message>, Error>> {
-        let polled = self.poll_message(cx);
+        let polled = self.poll_message(cx, mode);
         if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
-            // Whoever stops listening here has answered nevertheless (§5.5.1). If the answer
-            // cannot be written, the next call says so.
+            // The answer goes out (§5.5.1), even if nobody receives any more. If it cannot be
+            // written, the next call says so.
             let _ = self.link.poll_write(cx);
         }
         self.input.park();
         polled
     }
 
-    fn poll_message(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Message>, Error>> {
+    fn poll_message(
+        &mut self,
+        cx: &mut Context<'_>,
+        mode: ReadMode,
+    ) -> Poll<Result<Option<Message>, Error>> {
         loop {
-            let receiver = &mut self.receiver;
-            // A violation is kept by the receiver, and reported when the peer was told.
-            while let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) {
-                // §5.5.2: as soon as is practical, so before whatever the application says next.
-                self.link.settle(receiver.replies());
-                if !message.as_event().is_control() {
-                    self.received.message();
+            let receiver = self.lifecycle.receiver_mut();
+            // A violation is kept by the receiver, for `poll_more`.
+            let Ok(Some(message)) = self.input.take(|bytes| receiver.recv_message(bytes)) else {
+                if !ready!(self.poll_more(cx, mode))? {
+                    return Poll::Ready(Ok(None));
                 }
-                if self.report_pings || !message.is_ping_or_pong() {
-                    return Poll::Ready(Ok(Some(message)));
-                }
+                continue;
+            };
+            // §5.5.2: as soon as is practical, so before what the application says next.
+            self.queue_replies();
+            if !message.as_event().is_control() {
+                self.received.message();
             }
-            if !ready!(self.poll_more(cx))? {
-                return Poll::Ready(Ok(None));
+            if self.report_pings || !message.is_ping_or_pong() {
+                return Poll::Ready(Ok(Some(message)));
             }
         }
     }
 
-    /// Receives until the end, and drops it all.
-    pub(in crate::net) fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Receives until the end, drops it all, and reports how it ended.
+    pub(in crate::net) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        ready!(self.poll_drain(cx));
+        Poll::Ready(self.report().map(drop))
+    }
+
+    /// The same for a task that only sends: the one that receives is told as well.
+    pub(in crate::net) fn poll_sink_close(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), Error>> {
+        ready!(self.poll_drain(cx));
+        let Phase::Ended(Report::Due) = self.phase else { return Poll::Ready(Ok(())) };
+        let error = self.error.as_ref().map(copy);
+        Poll::Ready(self.failure(error).map_or(Ok(()), Err))
+    }
+
+    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
-            let receiver = &mut self.receiver;
+            let receiver = self.lifecycle.receiver_mut();
             while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_part(bytes)) {}
-            if !ready!(self.poll_more(cx))? {
-                return Poll::Ready(Ok(()));
+            if self.is_ended() {
+                return Poll::Ready(());
             }
+            ready!(self.poll_step(cx, ReadMode::UntilFull));
         }
     }
 
     /// Waits until the receiver has something to look at; `false` when the connection has ended.
     pub(in crate::net) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        if self.input.is_starved() || self.receiver.is_done() {
-            return self.poll_more(cx);
+        if self.input.is_starved() || self.lifecycle.receiver().is_done() {
+            return self.poll_more(cx, ReadMode::UntilFull);
         }
-        self.settle();
+        self.queue_replies();
         Poll::Ready(Ok(true))
     }
 
     /// Waits for bytes; `false` when the connection has ended.
     ///
-    /// To be called when the receiver wants more than `input` holds.
-    pub(in crate::net) fn poll_more(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
+    /// To be called when the receiver wants more than `input` holds. That the peer broke a rule is
+    /// reported at once: it may take its time to end TCP, which goes on in the next call.
+    pub(in crate::net) fn poll_more(
+        &mut self,
+        cx: &mut Context<'_>,
+        mode: ReadMode,
+    ) -> Poll<Result<bool, Error>> {
         loop {
-            if self.finished {
-                return Poll::Ready(Ok(false));
+            match self.phase {
+                Phase::Ended(_) => return Poll::Ready(self.report()),
+                Phase::Ending { report: Report::Due, .. }
+                    if self.lifecycle.receiver().violation().is_some() =>
+                {
+                    // As much of the end as goes without waiting, if nobody calls again.
+                    let _ = self.link.poll_shutdown(cx);
+                    return Poll::Ready(self.report());
+                }
+                _ => {}
             }
-            self.settle();
-            if self.receiver.is_done() {
-                // §5.5.1, §7.1.7: what lies behind the end means nothing, however much it is.
+            if ready!(self.poll_step(cx, mode)) {
+                return Poll::Ready(Ok(true));
+            }
+        }
+    }
+
+    /// Waits for bytes that the receiver can look at. `false`: the phase has changed.
+    fn poll_step(&mut self, cx: &mut Context<'_>, mode: ReadMode) -> Poll<bool> {
+        loop {
+            match self.phase {
+                Phase::Reading | Phase::WriteFailed => {}
+                Phase::Ending { .. } => {
+                    ready!(self.poll_end(cx));
+                    return Poll::Ready(false);
+                }
+                Phase::Ended(_) => return Poll::Ready(false),
+            }
+            self.queue_replies();
+            if self.lifecycle.receiver().is_done() {
+                // §5.5.1, §7.1.7: what comes after the end means nothing, however much it is.
                 self.input.clear();
+                let close_sent = self.link.poll_closed(cx);
+                if self.lifecycle.should_end_transport(close_sent) {
+                    self.phase = Phase::Ending { eof: false, report: Report::Due };
+                    return Poll::Ready(false);
+                }
             }
-            if self.receiver.violation().is_some() || self.server && self.receiver.has_closed() {
-                ready!(self.poll_end(cx));
-                return Poll::Ready(self.finish(None));
-            }
-            if !ready!(self.poll_room(cx))? {
+            if mode == ReadMode::UntilFull && !ready!(self.poll_room(cx)) {
                 continue;
             }
+            let paused = self.read_budget.is_over();
             match self.poll_read(cx) {
                 Poll::Ready(Ok(0)) => {
-                    self.eof = true;
                     // The answer to its close frame may still reach a peer that only stopped
                     // sending; and §7.1.4 wants TCP closed in both directions.
                     let _ = self.link.poll_shutdown(cx);
-                    let failed = self.failed.take();
-                    return Poll::Ready(self.finish(failed));
+                    self.end(None);
                 }
                 Poll::Ready(Ok(_)) => {
-                    self.deadline.heard();
-                    self.link.heard();
-                    if !self.receiver.is_done() {
-                        return Poll::Ready(Ok(true));
+                    self.lifecycle.note_received();
+                    self.link.note_received();
+                    if !self.lifecycle.receiver().is_done() {
+                        return Poll::Ready(true);
                     }
                     self.input.clear();
                 }
-                Poll::Ready(Err(error)) => {
-                    let first = self.failed.take().unwrap_or(error);
-                    return Poll::Ready(self.finish(Some(first)));
-                }
-                Poll::Pending => ready!(self.poll_wait(cx))?,
+                Poll::Ready(Err(error)) => self.end(Some(error)),
+                Poll::Pending => ready!(self.poll_wait(cx, paused)),
             }
         }
     }
 
     /// Waits until so little waits to be written that the peer may be read; `false` where something
     /// else is to be looked at first.
-    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
-        // Behind our close frame nothing is added: then it is read on, so that a peer that writes
+    fn poll_room(&mut self, cx: &mut Context<'_>) -> Poll<bool> {
+        // After our close frame nothing is added: then it is read on, so that a peer that writes
         // before it reads comes to it.
-        if self.link.is_full() && !self.link.poll_closed(cx) {
-            match self.link.poll_write(cx) {
-                Poll::Ready(Err(error)) => self.failed = Some(error),
-                Poll::Pending if self.link.is_full() => {
-                    self.input.park();
-                    return self.poll_deadline(cx).map_ok(|()| false);
-                }
-                _ => {}
-            }
-        }
-        Poll::Ready(Ok(true))
-    }
-
-    /// Nothing is there to be read: writes what is framed, looks at the clock, and waits.
-    fn poll_wait(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.input.park();
-        if let Some(error) = self.failed.take() {
-            return Poll::Ready(self.finish(Some(error)).map(drop));
-        }
-        let mut written = self.link.poll_write(cx);
-        if let Poll::Ready(Ok(())) = written
-            && !self.receiver.replies().is_empty()
+        if self.link.is_full()
+            && !self.link.poll_closed(cx)
+            && self.poll_write(cx).is_pending()
+            && self.link.is_full()
         {
-            // There is room for what had to stay behind.
-            self.link.settle(self.receiver.replies());
-            written = self.link.poll_write(cx);
+            self.input.park();
+            return self.poll_deadline(cx).map(|_| false);
         }
-        match written {
-            Poll::Ready(Err(error)) => Poll::Ready(self.finish(Some(error)).map(drop)),
-            _ => self.poll_deadline(cx),
-        }
+        Poll::Ready(true)
     }
 
-    /// Reads, unless this socket has had its turn: then it is as if nothing had come yet.
+    /// Writes what is framed. An error is told to the caller, and, once all is read that the peer has
+    /// said before, to the task that receives.
+    pub(in crate::net) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+        self.link.poll_write(cx).map_err(|error| {
+            let told = Error::from_transport(copy(&error));
+            if let Phase::Reading = self.phase {
+                self.phase = Phase::WriteFailed;
+                self.error = Some(error);
+            }
+            told
+        })
+    }
+
+    /// Nothing is there to be read, or reading is `paused`: writes what is framed, looks at the clock,
+    /// and waits.
+    fn poll_wait(&mut self, cx: &mut Context<'_>, paused: bool) -> Poll<()> {
+        self.input.park();
+        let mut written = self.poll_write(cx).is_ready();
+        if written && !self.lifecycle.receiver_mut().replies().is_empty() {
+            // There is room for what had to wait.
+            self.queue_replies();
+            written = self.poll_write(cx).is_ready();
+        }
+        if written
+            && !paused
+            && let Phase::WriteFailed = self.phase
+        {
+            self.end(None);
+            return Poll::Ready(());
+        }
+        // How it ends is for the caller to report.
+        self.poll_deadline(cx).map(drop)
+    }
+
+    /// Reads, unless this socket has used up its budget: then it is as if nothing had come yet.
     fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.read_budget.is_over() {
             self.read_budget = ReadBudget::default();
             cx.waker().wake_by_ref();
             return Poll::Pending;
         }
-        let Self { link, receiver, input, .. } = self;
-        let straight = if input.is_empty() {
-            receiver.read_straight(|room| poll_read_buf(link.reading(), cx, room))
-        } else {
-            None
-        };
-        let polled = match straight {
-            Some(polled) => {
-                if let Poll::Ready(Ok(1..)) = polled {
+        let Self { link, lifecycle, input, .. } = self;
+        let receiver = lifecycle.receiver_mut();
+        let direct = if input.is_empty() { receiver.direct_buffer() } else { None };
+        let polled = match direct {
+            Some(mut room) => {
+                let polled = poll_read_buf(link.reading(), cx, &mut room);
+                if let Poll::Ready(Ok(len @ 1..)) = polled {
+                    receiver.advance_direct(len);
                     input.feed();
                 }
                 polled
@@ -349,23 +485,27 @@ impl<L: Link> Driver<L> {
         polled
     }
 
-    /// Ends TCP, for the reasons above.
+    /// Ends TCP; see the module.
     fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while !self.finished {
+        while let Phase::Ending { mut eof, .. } = self.phase {
             let shut = self.link.poll_shutdown(cx).is_ready();
-            while !self.eof {
+            while !eof {
                 match self.poll_read(cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => self.eof = true,
+                    Poll::Ready(Ok(0) | Err(_)) => eof = true,
                     Poll::Ready(Ok(_)) => self.input.clear(),
                     Poll::Pending => break,
                 }
             }
             self.input.park();
-            if shut && self.eof {
-                break;
+            if let Phase::Ending { eof: seen, .. } = &mut self.phase {
+                *seen = eof;
             }
-            // How it ends is for the caller to report.
-            let _ = ready!(self.poll_deadline(cx));
+            if shut && eof {
+                self.end(None);
+            } else {
+                // How it ends is for the caller to report.
+                let _ = ready!(self.poll_deadline(cx));
+            }
         }
         Poll::Ready(())
     }
@@ -376,8 +516,8 @@ impl<L: Link> Driver<L> {
         cx: &mut Context<'_>,
     ) -> Poll<Result<(), Error>> {
         if let Some(handle) = &self.handle {
-            if self.receiver.took_pong() {
-                handle.ponged(now());
+            if self.lifecycle.receiver_mut().take_pong() {
+                handle.note_pong(now());
             }
             // It knows whom to wake as long as the timer does.
             if (handle.is_asked() || !self.timer.wakes(cx.waker()))
@@ -385,20 +525,23 @@ impl<L: Link> Driver<L> {
             {
                 match asked {
                     Asked::Close(close) => self.link.frame(Event::Close(Some(close.as_close()))),
-                    Asked::Ping => {
-                        self.link.frame(Event::Ping(&[]));
-                        handle.pinged(now());
-                    }
+                    Asked::Ping => self.send_ping(),
                 }
                 return Poll::Ready(Ok(()));
             }
         }
         if self.link.took_bytes() {
-            self.deadline.wrote();
+            self.lifecycle.note_written();
         }
         let closing = self.link.poll_closed(cx);
         let present = now();
-        let Some(at) = self.deadline.poll(closing, present) else { return Poll::Pending };
+        let Some(at) = self.lifecycle.poll_timeout(closing, present) else {
+            if !self.timer.wakes(cx.waker()) {
+                // Nothing is timed, and only the handle knows this task.
+                self.timer.forget();
+            }
+            return Poll::Pending;
+        };
         // To a task whose peer floods it the runtime grants nothing more, not even a timer. Before
         // the close any byte counts as life, and the timer is asked: it fires only after the runtime
         // has looked for bytes.
@@ -406,49 +549,56 @@ impl<L: Link> Driver<L> {
             let Self { timer, link, .. } = self;
             ready!(timer.poll(cx, at, || link.rest()));
         }
-        match self.deadline.handle(closing, now()) {
+        let unwritten = self.link.look(|frame_writer| frame_writer.buffered() > 0);
+        match self.lifecycle.handle_timeout(closing, unwritten, now()) {
             None => {}
-            Some(Due::Ping) => {
-                self.link.frame(Event::Ping(&[]));
-                if let Some(handle) = &self.handle {
-                    handle.pinged(now());
-                }
-            }
-            Some(Due::Expired(expired)) => {
-                if expired == Expired::Pong {
-                    let code = CloseCode::INTERNAL_ERROR;
-                    let close = Close { code, reason: "no answer to a ping" };
+            Some(Due::Ping) => self.send_ping(),
+            Some(due @ Due::GiveUp(_)) => {
+                if let Some(close) = due.close() {
                     self.link.frame(Event::Close(Some(close)));
                     let _ = self.link.poll_write(cx);
                 }
-                // §7.1.1: after both close frames a TCP that does not end is no failure.
-                return Poll::Ready(match self.finish(None) {
-                    Err(Error::Lost) => Err(expired.into()),
-                    end => end.map(drop),
-                });
+                self.end(None);
+                return Poll::Ready(self.failure(None).map_or(Ok(()), Err));
             }
         }
         Poll::Ready(Ok(()))
     }
 
-    /// Reports how the connection ended, which happens once.
-    fn finish(&mut self, error: Option<io::Error>) -> Result<bool, Error> {
-        self.finished = true;
+    /// Frames a ping. Where somebody may ask how long the peer took to answer, it has a payload that
+    /// the peer cannot guess.
+    fn send_ping(&mut self) {
+        let Some(handle) = &self.handle else { return self.link.frame(Event::Ping(&[])) };
+        let present = now();
+        let receiver = self.lifecycle.receiver();
+        let payload = receiver.awaited_pong().unwrap_or_else(masking_key);
+        self.link.frame(Event::Ping(&payload));
+        self.lifecycle.note_ping(payload, present);
+        handle.note_ping(present);
+    }
+
+    /// Ends the connection; `error` is how the transport failed, if it did and nothing failed before.
+    fn end(&mut self, error: Option<io::Error>) {
+        if self.link.is_given_up() {
+            self.lifecycle.give_up(Expired::Write);
+        }
+        self.lifecycle.handle_eof();
+        self.error = self.error.take().or(error);
+        self.phase = Phase::Ended(match self.phase {
+            Phase::Reading | Phase::WriteFailed => Report::Due,
+            Phase::Ending { report, .. } | Phase::Ended(report) => report,
+        });
         self.input.clear();
         self.input.park();
+        self.tell_ending();
         self.link.abandon();
-        let ended = match (self.receiver.violation(), error) {
-            (Some(violation), _) => Err(violation.into()),
-            // WakerPair close frames went their way, or ours could not: the peer had said its last.
-            (None, _) if self.receiver.has_closed() => Ok(false),
-            (None, _) if self.link.is_given_up() => Err(Expired::Pong.into()),
-            (None, Some(error)) => Err(error.into()),
-            (None, None) => Err(Error::Lost),
-        };
-        if let Some(handle) = &self.handle {
-            let failed = ended.as_ref().err().and_then(Error::close_code);
-            handle.end(self.ending(failed, ended.is_ok()));
-        }
-        ended
+    }
+}
+
+/// The same error, for two who have to know it.
+fn copy(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => error.kind().into(),
     }
 }

@@ -1,36 +1,47 @@
-//! A hand on a connection for whoever does not hold it: to close it, and to learn how it is.
+//! What other tasks have of a connection: they close it, ask how long the peer takes to answer, and
+//! learn how it ends.
 //!
-//! [`Handle`]s and the reading task share a small record. A close or a ping that is asked for wakes the
-//! reading task, and that frames it where it would wait: so no lock is taken per message.
+//! [`Handle`]s and the reading task share a small record. If a close or a ping is asked for, the reading
+//! task is woken, and frames it where it would wait: so no lock is taken per message.
 
 use std::fmt;
-use std::task::Waker;
+use std::future::Future;
+use std::ops::Deref;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytestring::ByteString;
+
 use crate::net::buffers::traffic::{Seen, Traffic};
+use crate::net::error::Error;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
 use crate::proto::{CloseCode, CloseFrame, Misuse};
 
-/// A hand on a connection; clones are cheap, and none keeps the connection open.
+/// Access to a connection for tasks that do not hold it. Clones are cheap, and none keeps the
+/// connection open.
 ///
 /// ```no_run
 /// # async fn example(mut ws: bowstring::WebSocket<tokio::net::TcpStream>) {
 /// let handle = ws.handle();
 /// tokio::spawn(async move { while let Ok(Some(_)) = ws.recv().await {} });
+/// println!("the peer answers after {:?}", handle.ping().await);
 /// handle.close(1008, "you were asked to leave").unwrap();
 /// # }
 /// ```
 #[derive(Clone)]
 pub struct Handle(Arc<Record>);
 
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+/// How a connection ended, or is about to.
+#[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseInfo {
     /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, 1006
     /// if none came; or the one that told it which rule it broke (§7.1.7).
     pub code: CloseCode,
+    /// The reason in the peer's close frame; or which rule it broke, or what it did not do in time.
+    pub reason: ByteString,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
     /// Whether it was closed because messages were taken too slowly, as
@@ -40,8 +51,13 @@ pub struct CloseInfo {
 
 struct Record {
     /// There is something that the reading task was asked for and has not looked at.
+    ///
+    /// Acquire and release, though the lock of `slot` orders what is asked for: the reading task looks
+    /// here without the lock, and may take it only if it sees `true`.
     asked: AtomicBool,
     /// Microseconds from the last ping to its pong; `UNKNOWN` before there is one.
+    ///
+    /// Relaxed: it stands alone.
     latency: AtomicU32,
     /// The subprotocol. It is here because most connections have neither that nor a handle.
     protocol: Option<Box<str>>,
@@ -52,21 +68,74 @@ struct Record {
 
 #[derive(Default)]
 struct Slot {
-    /// Boxed, because it is rarely there.
-    close: Option<Box<CloseFrame>>,
-    /// Whether a ping was asked for.
-    ping: bool,
     /// The reading task, while it waits.
     waker: Option<Waker>,
-    /// When the oldest ping was framed whose pong has not come.
-    pinged: Option<Instant>,
-    ended: Option<CloseInfo>,
+    ping: PingState,
+    /// How many pings were answered, wrapping.
+    answered: u32,
+    /// Boxed, because most of the time there is nothing.
+    rare: Option<Box<Rare>>,
+}
+
+/// What is rarely there.
+#[derive(Default)]
+struct Rare {
+    /// What the connection is to be closed with.
+    close: Option<CloseFrame>,
+    /// Those that wait for a pong.
+    waiting: Vec<Waker>,
+    end: Option<End>,
+}
+
+#[derive(Clone, Copy, Default)]
+enum PingState {
+    /// No ping is under way.
+    #[default]
+    Idle,
+    /// One was asked for.
+    Asked,
+    /// One was framed at this time, and its pong has not come.
+    Sent(Instant),
+}
+
+/// Nothing comes back any more.
+enum End {
+    /// The connection ends like this.
+    Known(CloseInfo),
+    /// It was dropped before.
+    Dropped,
 }
 
 /// What the reading task is asked for.
 pub(in crate::net) enum Asked {
-    Close(Box<CloseFrame>),
+    Close(CloseFrame),
     Ping,
+}
+
+/// A ping that was [asked for](Handle::ping): resolves to the time until its pong.
+pub struct Ping {
+    record: Arc<Record>,
+    /// How many had been answered when it was asked for.
+    before: u32,
+}
+
+/// The handle of the task that has the connection: when it is dropped, nobody waits for a pong any
+/// more.
+#[derive(Debug)]
+pub(in crate::net) struct HandleOwner(pub(in crate::net) Handle);
+
+impl Deref for HandleOwner {
+    type Target = Handle;
+
+    fn deref(&self) -> &Handle {
+        &self.0
+    }
+}
+
+impl Drop for HandleOwner {
+    fn drop(&mut self) {
+        self.0.set_end(End::Dropped);
+    }
 }
 
 impl Handle {
@@ -102,22 +171,42 @@ impl Handle {
     /// The same with a close frame that is known to be legal.
     pub(crate) fn close_with(&self, close: CloseFrame) {
         self.ask(|slot| {
-            let first = slot.close.is_none();
-            slot.close.get_or_insert_with(|| Box::new(close));
+            let rare = slot.rare.get_or_insert_default();
+            let first = rare.close.is_none();
+            rare.close.get_or_insert(close);
             first
         });
     }
 
-    /// Sends a ping (§5.5.2) behind what has been framed, and returns at once: when its pong has come,
-    /// [`latency`](Self::latency) tells how long that took. The keep-alive has none for a peer that is
-    /// never quiet. The connection must be polled for it.
+    /// Sends a ping (§5.5.2) after what has been framed. The call returns at once; await what it gives
+    /// to learn how long the peer took to answer.
     ///
-    /// While a ping is on its way, no other is sent.
-    pub fn ping(&self) {
+    /// The peer then has [`Timeouts::pong`](crate::proto::Timeouts::pong) to say anything at all, or the
+    /// connection ends. So a dead peer is found sooner than by the keep-alive: ping after the computer
+    /// slept, for instance. The ping carries four random bytes, and only a pong with the same bytes is its
+    /// answer.
+    ///
+    /// While a ping is under way, that of the keep-alive included, no other is sent: all wait for the same
+    /// pong, and are told how long that one took. The connection must be polled.
+    ///
+    /// # Cancel safety
+    ///
+    /// Dropping the future forgets the answer. The ping is sent in any case.
+    ///
+    /// # Errors
+    ///
+    /// [`Closed`](Error::Closed) if the connection ends, or was dropped, before the pong came.
+    pub fn ping(&self) -> Ping {
+        let mut before = 0;
         self.ask(|slot| {
-            slot.ping = slot.pinged.is_none();
-            slot.ping
+            before = slot.answered;
+            let idle = matches!(slot.ping, PingState::Idle);
+            if idle {
+                slot.ping = PingState::Asked;
+            }
+            idle
         });
+        Ping { record: Arc::clone(&self.0), before }
     }
 
     /// Tells the reading task, if there is something to tell.
@@ -142,17 +231,21 @@ impl Handle {
 
     /// How long the peer took to answer the last ping: that of the keep-alive, which goes out when it
     /// has been quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive), or one that was
-    /// [asked for](Self::ping). `None` before the first. A pong that nobody asked for (§5.5.3) and that
-    /// comes meanwhile is taken for the answer.
+    /// [asked for](Self::ping). `None` before the first. A pong that nobody asked for (§5.5.3) changes
+    /// nothing.
     pub fn latency(&self) -> Option<Duration> {
         let micros = self.0.latency.load(Ordering::Relaxed);
         (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
     }
 
-    /// How the connection ended, once it has: once whoever receives was told. One that was dropped
-    /// has not.
+    /// How the connection ended, as soon as nothing can change it any more: when the peer's close frame
+    /// or a violation was received, or the transport was lost. TCP may end a little later. `None` before
+    /// that, and for a connection that was dropped.
     pub fn ended(&self) -> Option<CloseInfo> {
-        self.lock().ended
+        match &self.lock().rare.as_ref()?.end {
+            Some(End::Known(info)) => Some(info.clone()),
+            _ => None,
+        }
     }
 
     /// What has gone over the connection.
@@ -178,32 +271,52 @@ impl Handle {
     pub(in crate::net) fn poll_asked(&self, waker: &Waker) -> Option<Asked> {
         let mut slot = self.lock();
         if self.0.asked.swap(false, Ordering::Acquire) {
-            // Behind a close frame there is no ping.
-            let ping = std::mem::take(&mut slot.ping).then_some(Asked::Ping);
-            return slot.close.clone().map(Asked::Close).or(ping);
+            // After a close frame there is no ping.
+            let close = slot.rare.as_ref().and_then(|rare| rare.close.clone());
+            let ping = matches!(slot.ping, PingState::Asked).then_some(Asked::Ping);
+            if let Some(asked) = close.map(Asked::Close).or(ping) {
+                return Some(asked);
+            }
         }
         slot.waker.get_or_insert_with(|| waker.clone()).clone_from(waker);
         None
     }
 
-    pub(in crate::net) fn pinged(&self, at: Instant) {
-        self.lock().pinged.get_or_insert(at);
-    }
-
-    pub(in crate::net) fn ponged(&self, at: Instant) {
-        if let Some(pinged) = self.lock().pinged.take() {
-            let micros = at.saturating_duration_since(pinged).as_micros();
-            let micros = u32::try_from(micros).unwrap_or(UNKNOWN).min(UNKNOWN - 1);
-            self.0.latency.store(micros, Ordering::Relaxed);
+    /// Notes that a ping was framed. One that waits for its pong has the same payload, and counts.
+    pub(in crate::net) fn note_ping(&self, at: Instant) {
+        let mut slot = self.lock();
+        if !matches!(slot.ping, PingState::Sent(_)) {
+            slot.ping = PingState::Sent(at);
         }
     }
 
-    pub(in crate::net) fn end(&self, ending: CloseInfo) {
+    /// Notes that its pong has come.
+    pub(in crate::net) fn note_pong(&self, at: Instant) {
         let mut slot = self.lock();
-        slot.ended = Some(ending);
-        let waker = slot.waker.take();
+        let PingState::Sent(sent) = std::mem::take(&mut slot.ping) else { return };
+        let micros = at.saturating_duration_since(sent).as_micros();
+        let micros = u32::try_from(micros).unwrap_or(UNKNOWN).min(UNKNOWN - 1);
+        self.0.latency.store(micros, Ordering::Relaxed);
+        slot.answered = slot.answered.wrapping_add(1);
+        let waiting = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
+        drop(slot);
+        waiting.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Notes how the connection ends.
+    pub(in crate::net) fn end(&self, info: CloseInfo) {
+        self.set_end(End::Known(info));
+    }
+
+    fn set_end(&self, end: End) {
+        let mut slot = self.lock();
+        let waker = slot.waker.take_if(|_| matches!(end, End::Dropped));
+        let rare = slot.rare.get_or_insert_default();
+        rare.end.get_or_insert(end);
+        let waiting = std::mem::take(&mut rare.waiting);
         drop(slot);
         drop(waker);
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {
@@ -218,6 +331,41 @@ impl Handle {
 /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
 pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
     CloseFrame::new(code, reason).expect("a legal close frame (RFC 6455 §5.5, §7.4)")
+}
+
+impl Future for Ping {
+    type Output = Result<Duration, Error>;
+
+    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let handle = Handle(Arc::clone(&self.record));
+        let mut slot = handle.lock();
+        if slot.answered != self.before {
+            drop(slot);
+            return Poll::Ready(Ok(handle.latency().unwrap_or_default()));
+        }
+        let rare = slot.rare.get_or_insert_default();
+        let close = match &rare.end {
+            Some(End::Known(CloseInfo { code, reason, .. })) => {
+                CloseFrame { code: *code, reason: reason.clone() }
+            }
+            Some(End::Dropped) => {
+                CloseFrame { code: CloseCode::ABNORMAL, reason: ByteString::new() }
+            }
+            None => {
+                if !rare.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
+                    rare.waiting.push(cx.waker().clone());
+                }
+                return Poll::Pending;
+            }
+        };
+        Poll::Ready(Err(Error::Closed(close)))
+    }
+}
+
+impl fmt::Debug for Ping {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Ping").finish_non_exhaustive()
+    }
 }
 
 impl fmt::Debug for Handle {

@@ -15,9 +15,9 @@ use tokio::task::unconstrained;
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::traffic::Seen;
-use crate::proto::{AsEvent, Event, Misuse, Replies};
+use crate::proto::{AsEvent, CloseFrame, Event, Misuse, Replies};
 
-/// WakerPair directions of a transport, as seen by whoever reads.
+/// Both directions of a transport, as the task sees them that reads.
 pub(in crate::net) trait Link {
     type Reading: AsyncRead + Unpin;
 
@@ -25,7 +25,10 @@ pub(in crate::net) trait Link {
     fn reading(&mut self) -> Pin<&mut Self::Reading>;
 
     /// Frames what is owed to the peer, as far as there is room.
-    fn settle(&mut self, replies: &mut Replies);
+    fn queue_replies(&mut self, replies: &mut Replies);
+
+    /// Notes how the connection ends, for those that send.
+    fn note_ending(&mut self, _: &CloseFrame) {}
 
     /// Frames a ping or a close frame; one that may no longer be sent is dropped.
     fn frame(&mut self, event: Event<'_>);
@@ -52,7 +55,7 @@ pub(in crate::net) trait Link {
     fn took_bytes(&mut self) -> bool;
 
     /// Notes that bytes came from the peer.
-    fn heard(&mut self) {}
+    fn note_received(&mut self) {}
 
     /// Whether a writer that waited has given the peer up; then writing fails.
     fn is_given_up(&self) -> bool {
@@ -77,7 +80,7 @@ pub(in crate::net) fn at_once<T>(
     pin!(unconstrained(poll_fn(poll))).poll(cx)
 }
 
-/// WakerPair directions in one task.
+/// Both directions in one task.
 #[derive(Debug)]
 pub(in crate::net) struct OwnedLink<S> {
     pub(in crate::net) stream: S,
@@ -111,8 +114,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for OwnedLink<S> {
     }
 
     #[inline]
-    fn settle(&mut self, replies: &mut Replies) {
-        self.frame_writer.settle(replies);
+    fn queue_replies(&mut self, replies: &mut Replies) {
+        self.frame_writer.queue_replies(replies);
     }
 
     fn frame(&mut self, event: Event<'_>) {

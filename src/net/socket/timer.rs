@@ -57,8 +57,10 @@ impl Timer {
         while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             tell();
             if sleep.deadline() >= at {
-                // It would be ready again.
+                // It would be ready again. Nobody is woken by it from here on: whoever relied on
+                // that is to be told anew.
                 self.sleep = None;
+                self.waker = None;
                 return Poll::Ready(());
             }
             sleep.as_mut().reset(at);

@@ -25,7 +25,7 @@ pub(in crate::net) enum Side {
 }
 
 impl WakerPair {
-    /// Whom to wake when there is something for a side, whoever has polled the other.
+    /// Whom to wake when there is something for a side: the tasks of both.
     pub(in crate::net) fn waker(self: &Arc<Self>, side: Side, waker: &Waker) -> Waker {
         let mut wakers = self.lock();
         let own = match side {
@@ -35,6 +35,17 @@ impl WakerPair {
         own.get_or_insert_with(|| waker.clone()).clone_from(waker);
         drop(wakers);
         Waker::from(Arc::clone(self))
+    }
+
+    /// Wakes the task of the other side, for what this side has found without being woken.
+    pub(in crate::net) fn wake_other(&self, side: Side) {
+        let mut wakers = self.lock();
+        let other = match side {
+            Side::Stream => wakers.sink.take(),
+            Side::Sink => wakers.stream.take(),
+        };
+        drop(wakers);
+        other.into_iter().for_each(Waker::wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Wakers> {
@@ -47,7 +58,7 @@ impl Wake for WakerPair {
         self.wake_by_ref();
     }
 
-    /// Each looks for itself whether it was meant, and leaves word anew.
+    /// Each task looks for itself whether it was meant, and registers anew.
     fn wake_by_ref(self: &Arc<Self>) {
         let Wakers { stream, sink } = std::mem::take(&mut *self.lock());
         let one_task = matches!((&stream, &sink), (Some(one), Some(other)) if one.will_wake(other));

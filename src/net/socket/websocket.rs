@@ -8,22 +8,23 @@ use futures_core::Stream;
 use futures_sink::Sink;
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::driver::Driver;
+use super::driver::{Driver, ReadMode};
 use super::handle::Handle;
 use super::link::{Link, OwnedLink, at_once};
+use super::timer::now;
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::buffers::read_buffer::ReadBuffer;
+use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
 use crate::net::sync::Arc;
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{
-    AsEvent, Close, CloseCode, Event, Message, Misuse, Receiver, Role, Sender, State,
+    AsEvent, Close, CloseCode, Connection, Event, Message, Misuse, ProtocolConfig, Role, State,
 };
 
 /// A WebSocket connection over a transport `S`, after its opening handshake.
@@ -106,18 +107,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         agreed: Agreed,
         config: &Config,
     ) -> Self {
-        let (receiver, sender) = (Receiver::new(role, config.limits), Sender::new(role));
-        #[cfg(feature = "deflate")]
-        let (receiver, sender) = {
-            let compression = agreed
-                .deflate
-                .map(|params| config.deflate.unwrap_or_default().compression(role, &params));
-            let compression = compression.as_ref();
-            (receiver.with_compression(compression), sender.with_compression(compression))
-        };
+        let compression = compression::agreed(config.deflate, role, agreed.deflate);
+        let Config { limits, timeouts, .. } = *config;
+        let protocol = ProtocolConfig { limits, timeouts, compression };
+        let (lifecycle, sender) = Connection::new(role, &protocol, now()).split();
         let link = OwnedLink { stream, frame_writer: FrameWriter::new(sender, config) };
         let input = ReadBuffer::new(unread.into());
-        let mut driver = Driver::new(link, receiver, role, config, input);
+        let mut driver = Driver::new(link, lifecycle, config, input);
         if let Some(name) = agreed.protocol {
             driver.keep(Handle::new(Some(name.into_boxed_str())));
         }
@@ -139,7 +135,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// How the connection failed, once; then `None`. A [`Violation`](Error::Violation) is reported
     /// when the peer was told, which takes until it ends TCP or the close deadline.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
 
     /// Sends a message, a ping, a pong or a close frame, and writes it now, together with whatever
@@ -279,11 +275,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        if !self.driver.is_finished() {
-            self.driver.settle();
+        if !self.driver.is_ended() {
+            self.driver.queue_replies();
             self.driver.link.frame_writer.feed(Close { code: code.into(), reason })?;
         }
-        poll_fn(|cx| self.poll_closed(cx)).await
+        poll_fn(|cx| self.driver.poll_close(cx)).await
     }
 
     /// A handle for other tasks: to close the connection, ping the peer, and learn how it ended. It stays
@@ -294,15 +290,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How far the connection is from its end.
     pub fn state(&self) -> State {
-        if self.driver.is_finished() {
-            State::Closed
-        } else if self.driver.link.frame_writer.sender.has_closed()
-            || self.driver.receiver.is_done()
-        {
-            State::Closing
-        } else {
-            State::Open
-        }
+        self.driver.lifecycle.state(self.driver.link.frame_writer.sender.has_closed())
     }
 
     /// Whether it is the peer that ends the connection.
@@ -328,9 +316,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// How much compression has saved: of what was sent, and of what was received. All zero if the peer did
     /// not agree to compress.
-    #[cfg(feature = "deflate")]
     pub fn ratios(&self) -> (Ratio, Ratio) {
-        (self.driver.link.frame_writer.sender.ratio(), self.driver.receiver.ratio())
+        (self.driver.link.frame_writer.sender.ratio(), self.driver.lifecycle.receiver().ratio())
     }
 
     /// The transport, to look at. Reading or writing it would break the connection.
@@ -352,15 +339,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         cx: &mut Context<'_>,
         mut offer: impl FnMut(&mut OwnedLink<S>) -> Result<Offered, Misuse>,
     ) -> Poll<Result<(), Error>> {
-        self.driver.settle();
+        self.driver.queue_replies();
         loop {
             self.check()?;
             let written = if self.driver.link.is_full() {
-                self.driver.link.poll_write(cx)?
+                self.driver.poll_write(cx)?
             } else {
                 Poll::Ready(())
             };
-            match offer(&mut self.driver.link)? {
+            let offered = offer(&mut self.driver.link);
+            match offered.map_err(|misuse| self.driver.explain(misuse.into()))? {
                 Offered::Full if written.is_pending() => ready!(self.driver.poll_deadline(cx))?,
                 Offered::Full => {}
                 offered => return Poll::Ready(offered.outcome().map(drop)),
@@ -369,12 +357,13 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     fn offer_now(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Error> {
-        self.driver.settle();
+        self.driver.queue_replies();
         if self.driver.link.is_full() {
             self.write_now();
         }
         self.check()?;
-        let offered = self.driver.link.offer(event, when_full)?;
+        let offered = self.driver.link.offer(event, when_full);
+        let offered = offered.map_err(|misuse| self.driver.explain(misuse.into()))?;
         self.write_now();
         Ok(offered)
     }
@@ -383,32 +372,48 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     fn write_now(&mut self) {
         // Whoever waits next asks the transport again, and is woken by it.
         let cx = &mut Context::from_waker(Waker::noop());
-        let _ = at_once(cx, |cx| self.driver.link.poll_write(cx));
+        let _ = at_once(cx, |cx| self.driver.poll_write(cx));
     }
 
     fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
-            self.driver.settle();
-            if self.driver.link.poll_write(cx)?.is_ready() {
+            self.driver.queue_replies();
+            if self.driver.poll_write(cx)?.is_ready() {
                 return Poll::Ready(Ok(()));
             }
             ready!(self.driver.poll_deadline(cx))?;
         }
     }
 
-    fn waker(&mut self, side: Side, cx: &Context<'_>) -> Waker {
-        self.both.get_or_insert_default().waker(side, cx.waker())
+    /// Polls as one of two tasks: what one of them finds, the other may be waiting for.
+    fn poll_as<T>(
+        &mut self,
+        side: Side,
+        cx: &Context<'_>,
+        poll: impl FnOnce(&mut Self, &mut Context<'_>) -> T,
+    ) -> T {
+        let waker = self.both.get_or_insert_default().waker(side, cx.waker());
+        let before = self.may_send();
+        let polled = poll(self, &mut Context::from_waker(&waker));
+        if self.may_send() != before
+            && let Some(both) = &self.both
+        {
+            both.wake_other(side);
+        }
+        polled
     }
 
-    fn poll_closed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.driver.poll_drain(cx)
+    /// Whether nothing keeps messages from being sent but want of room.
+    fn may_send(&self) -> bool {
+        self.driver.is_reading() && !self.driver.link.frame_writer.sender.has_closed()
     }
 
     fn check(&self) -> Result<(), Error> {
-        let ended =
-            self.driver.is_finished() || self.driver.link.frame_writer.write_buffer.is_broken();
-        if ended { Err(Error::Closed) } else { Ok(()) }
+        if self.driver.is_ended() || self.driver.link.frame_writer.write_buffer.is_broken() {
+            return Err(self.driver.explain(Error::closed_abnormally()));
+        }
+        Ok(())
     }
 }
 
@@ -416,9 +421,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream for WebSocket<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Stream, cx);
-        this.driver.poll_recv(&mut Context::from_waker(&waker)).map(Result::transpose)
+        let poll = |this: &mut Self, cx: &mut Context<'_>| {
+            // The task that polls the `Sink` waits for room itself.
+            this.driver.poll_recv(cx, ReadMode::Always)
+        };
+        self.get_mut().poll_as(Side::Stream, cx, poll).map(Result::transpose)
     }
 }
 
@@ -427,40 +434,37 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
 
     /// Waits for room, unless [`Config::overflow`] says what becomes of messages without.
     fn poll_ready(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        let cx = &mut Context::from_waker(&waker);
-        match WhenFull::of(this.driver.link.frame_writer.policy()) {
-            WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
-            _ => Poll::Ready(this.check()),
-        }
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
+            match WhenFull::of(this.driver.link.frame_writer.policy()) {
+                WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
+                _ => Poll::Ready(this.check()),
+            }
+        })
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let link = &mut self.get_mut().driver.link;
-        match WhenFull::of(link.frame_writer.policy()) {
-            WhenFull::Wait => Ok(link.feed(&message)?),
-            when_full => link.offer(&message, when_full)?.outcome().map(drop),
-        }
+        let Self { driver, .. } = self.get_mut();
+        let link = &mut driver.link;
+        let offered = match WhenFull::of(link.frame_writer.policy()) {
+            WhenFull::Wait => link.feed(&message).map(|()| Offered::Queued),
+            when_full => link.offer(&message, when_full),
+        };
+        offered.map_err(|misuse| driver.explain(misuse.into()))?.outcome().map(drop)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        this.poll_flushed(&mut Context::from_waker(&waker))
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| this.poll_flushed(cx))
     }
 
     /// Closes with 1000 (§7.4.1) if nobody did before.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let this = self.get_mut();
-        let waker = this.waker(Side::Sink, cx);
-        let cx = &mut Context::from_waker(&waker);
-        if !this.driver.is_finished() {
-            this.driver.settle();
-            this.driver
-                .link
-                .frame(Event::Close(Some(Close { code: CloseCode::NORMAL, reason: "" })));
-        }
-        this.poll_closed(cx)
+        self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
+            if !this.driver.is_ended() {
+                this.driver.queue_replies();
+                let close = Close { code: CloseCode::NORMAL, reason: "" };
+                this.driver.link.frame(Event::Close(Some(close)));
+            }
+            this.driver.poll_sink_close(cx)
+        })
     }
 }

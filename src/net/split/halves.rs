@@ -25,13 +25,12 @@ use crate::net::buffers::offer::{Offered, WhenFull};
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
 use crate::net::socket::batch::Events;
-use crate::net::socket::driver::Driver;
+use crate::net::socket::driver::{Driver, ReadMode};
 use crate::net::socket::handle::Handle;
 use crate::net::socket::link::OwnedLink;
 use crate::net::socket::websocket::WebSocket;
 use crate::net::sync::Arc;
 use crate::net::unix::{self, UnixStream};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
 use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 
@@ -164,7 +163,7 @@ impl<S: Split> Reader<S> {
     ///
     /// How the connection failed, once; then `None`. Writers get [`Error::Closed`] from then on.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
-        poll_fn(|cx| self.driver.poll_recv(cx)).await
+        poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
 
     /// The events in the next bytes; see [`WebSocket::batch`].
@@ -195,12 +194,12 @@ impl<S: Split> Reader<S> {
     /// [`Misuse`](Error::Misuse) if the code must not be sent (§7.4) or the reason is longer than
     /// 123 bytes: nothing was sent. Else how the connection failed.
     pub async fn close(&mut self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Error> {
-        if !self.driver.is_finished() {
-            self.driver.settle();
+        if !self.driver.is_ended() {
+            self.driver.queue_replies();
             let close = Close { code: code.into(), reason };
             self.driver.link.shared().frame(Event::Close(Some(close)))?;
         }
-        poll_fn(|cx| self.driver.poll_drain(cx)).await
+        poll_fn(|cx| self.driver.poll_close(cx)).await
     }
 
     /// Whether it is the peer that ends the connection.
@@ -208,15 +207,14 @@ impl<S: Split> Reader<S> {
         self.driver.is_leaving()
     }
 
-    /// A hand on the connection for other tasks; see [`WebSocket::handle`].
+    /// A handle for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()
     }
 
-    /// How much compression has spared of what was received.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
-        self.driver.receiver.ratio()
+        self.driver.lifecycle.receiver().ratio()
     }
 }
 
@@ -305,8 +303,8 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames a message, a ping, a pong or a close frame; it is written by the next
-    /// [`flush`](Self::flush) or [`send`](Self::send) of any writer, or when the reader next waits.
+    /// Frames a message, a ping, a pong or a close frame. It is written by the next [`flush`](Self::flush) or
+    /// [`send`](Self::send) of any writer, or when the reader next waits.
     ///
     /// # Cancel safety
     ///
@@ -325,17 +323,17 @@ impl<S: Split> Writer<S> {
         }
     }
 
-    /// Frames the next part of a message whose length is not known before (§5.4), like
-    /// [`feed`](Self::feed); `fin` ends the message, and the first part begins the next. All parts are
-    /// text, or all are binary. Pings, pongs and close frames go out whole, whatever `fin` says.
+    /// Frames the next part of a message (§5.4), like [`feed`](Self::feed). `fin` ends the message; the next
+    /// part begins another. All parts are text, or all are binary. Control frames are always whole.
     ///
-    /// A connection can send one message at a time, so until this one has ended no writer can send another,
-    /// whole or in parts; pings, pongs and close frames may go in between. It is this very writer's, and
-    /// clones cannot add to it: give each task a clone of its own, for parts that tasks send through one
-    /// writer they share are parts of one message.
+    /// A connection can send one message at a time. Until this one has ended, no writer can send another, whole
+    /// or in parts. Pings, pongs and close frames may go in between.
     ///
-    /// To give up a message that has begun is to give up the connection, for nothing else tells the peer
-    /// that it is not whole: [close](Self::close) it, or drop the writer, which closes it with 1011.
+    /// The message belongs to this writer, and clones cannot add to it. So give each task a clone of its own:
+    /// parts that two tasks send through one writer are parts of one message.
+    ///
+    /// A message that has begun cannot be given up alone, because nothing tells the peer that it is not whole.
+    /// [Close](Self::close) the connection, or drop the writer, which closes it with 1011.
     ///
     /// # Cancel safety
     ///
@@ -376,8 +374,8 @@ impl<S: Split> Writer<S> {
     /// has taken the close frame. The [`Reader`] receives what still comes, then the peer's close frame, and
     /// ends within [`Timeouts::close`](crate::proto::Timeouts::close).
     ///
-    /// If a close frame was sent before, by this call, by another writer or as the answer to the peer's, none is
-    /// sent; then this waits until that one has gone. So a connection that has ended well gives `Ok`.
+    /// If a close frame was framed before, no other is sent, and this waits until that one is written. It may be
+    /// another writer's, or the answer to the peer's. So a connection that has ended well gives `Ok`.
     ///
     /// # Cancel safety
     ///
@@ -398,8 +396,8 @@ impl<S: Split> Writer<S> {
     }
 
     /// How many messages of this connection were dropped because there was no room: see
-    /// [`Config::overflow`](crate::net::Config::overflow). These are messages, and the
-    /// connection goes on; a server's report counts connections.
+    /// [`Config::overflow`](crate::net::Config::overflow). A server's report counts dropped *connections*
+    /// instead.
     pub fn dropped(&self) -> u64 {
         self.shared.load().1
     }
@@ -411,8 +409,7 @@ impl<S: Split> Writer<S> {
         self.shared.pressure(low_water)
     }
 
-    /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
+    /// How much compression has saved of what was sent.
     pub fn ratio(&self) -> Ratio {
         self.shared.ratio()
     }
@@ -437,7 +434,7 @@ impl<S: Split> Drop for Writer<S> {
 
 impl<S: Split> std::fmt::Debug for Reader<S> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Reader").field("receiver", &self.driver.receiver).finish_non_exhaustive()
+        f.debug_struct("Reader").field("lifecycle", &self.driver.lifecycle).finish_non_exhaustive()
     }
 }
 
@@ -451,7 +448,7 @@ impl<S: Split> Stream for Reader<S> {
     type Item = Result<Message, Error>;
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        self.get_mut().driver.poll_recv(cx).map(Result::transpose)
+        self.get_mut().driver.poll_recv(cx, ReadMode::UntilFull).map(Result::transpose)
     }
 }
 
@@ -473,7 +470,7 @@ impl<S: Split> Sink<Message> for Writer<S> {
             sink.flushing = None;
         }
         match WhenFull::of(this.shared.policy) {
-            WhenFull::Wait => Ok(this.shared.frame(message.as_event())?),
+            WhenFull::Wait => this.shared.frame(message.as_event()),
             when_full => this.shared.offer(&message, when_full, false)?.outcome().map(drop),
         }
     }

@@ -22,9 +22,8 @@ use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock};
-#[cfg(feature = "deflate")]
 use crate::proto::Ratio;
-use crate::proto::{AsEvent, Close, CloseCode, Event, Misuse};
+use crate::proto::{AsEvent, Close, CloseCode, CloseFrame, Event, Misuse};
 
 /// The writing direction, shared.
 pub(in crate::net) struct SharedWriter<W> {
@@ -50,11 +49,21 @@ pub(in crate::net) struct Inner<W> {
     flushed: u64,
     /// Where the close frame ends, once it is framed.
     closed: Option<u64>,
+    /// Boxed, because until the end there is none.
+    end: Option<Box<End>>,
+    /// Boxed, because most connections have none.
+    gauge: Option<Box<Gauge>>,
+}
+
+/// What each direction learns of the end from the other.
+#[derive(Default)]
+struct End {
     /// How writing has failed, for the reader. With [`News::Failed`] and without an error, the peer was
     /// given up.
     failure: Option<io::Error>,
-    /// Boxed, because most connections have none.
-    gauge: Option<Box<Gauge>>,
+    /// How the connection ends, for the writers: then it is not the caller's fault that nothing can be
+    /// sent.
+    ending: Option<CloseFrame>,
 }
 
 /// What is framed at some moment.
@@ -86,7 +95,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             taken: 0,
             flushed: 0,
             closed: None,
-            failure: None,
+            end: None,
             gauge: None,
             frame_writer,
         };
@@ -186,7 +195,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             self.waiting.wait_for_room(waiter, cx.waker());
             return Poll::Pending;
         }
-        if held.inner.frame_writer.is_full() {
+        if !closed && held.inner.frame_writer.is_full() {
             let written = self.write(held);
             held.inner.check_write(written)?;
         }
@@ -204,14 +213,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         let waited = waiter.has_waited();
         self.waiting.done(waiter);
         if waited && self.waiting.is_room_awaited() {
-            if held.inner.frame_writer.is_full() {
+            if !closed && held.inner.frame_writer.is_full() {
                 // The next waits for the transport, so that must know.
                 let _ = self.write(held);
             } else {
                 self.waiting.release(held.inner.flushed, true, &mut held.wakes);
             }
         }
-        Poll::Ready(Ok(offered.map(drop)?))
+        Poll::Ready(offered.map(drop).map_err(|misuse| held.inner.explain(misuse)))
     }
 
     /// Offers an event for which nobody waits. What the transport takes now is written, if `write` says
@@ -231,7 +240,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         if write {
             self.write_now(held);
         }
-        Ok(offered?)
+        offered.map_err(|misuse| held.inner.explain(misuse))
     }
 
     /// Closes the connection, because the writer has gone that alone could end the message under way.
@@ -269,13 +278,20 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// Whether a writer has given the peer up.
     pub(in crate::net) fn is_given_up(&self) -> bool {
-        self.waiting.has(News::Failed) && self.look(|inner| inner.failure.is_none())
+        self.waiting.has(News::Failed) && self.look(|inner| inner.failure().is_none())
     }
 
     /// How writing has failed, for the reader.
     pub(in crate::net) fn failure(&self) -> io::Error {
-        let error = self.look(|inner| inner.failure.as_ref().map(copy));
+        let error = self.look(|inner| inner.failure().map(copy));
         error.unwrap_or(io::ErrorKind::TimedOut.into())
+    }
+
+    /// Notes how the connection ends.
+    pub(in crate::net) fn note_ending(&self, close: &CloseFrame) {
+        self.look(|inner| {
+            inner.end.get_or_insert_default().ending.get_or_insert_with(|| close.clone());
+        });
     }
 
     /// Notes that bytes came from the peer.
@@ -290,8 +306,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// Frames an event at once.
-    pub(in crate::net) fn frame(&self, event: Event<'_>) -> Result<(), Misuse> {
-        self.framing(&mut self.hold(), |inner| inner.frame_writer.feed(event))
+    pub(in crate::net) fn frame(&self, event: Event<'_>) -> Result<(), Error> {
+        let held = &mut self.hold();
+        let framed = self.framing(held, |inner| inner.frame_writer.feed(event));
+        framed.map_err(|misuse| held.inner.explain(misuse))
     }
 
     /// Frames what is owed to the peer, and the like.
@@ -328,7 +346,6 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// How much compression has spared of what was sent.
-    #[cfg(feature = "deflate")]
     pub(in crate::net) fn ratio(&self) -> Ratio {
         self.look(|inner| inner.frame_writer.sender.ratio())
     }
@@ -356,7 +373,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             }
             held.inner.check()?;
             match self.write(held) {
-                Poll::Ready(Err(error)) => return Poll::Ready(Err(error.into())),
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Error::from_transport(error))),
                 Poll::Ready(Ok(())) => break,
                 Poll::Pending if held.inner.is_written(framed) => break,
                 Poll::Pending if enlisted => return Poll::Pending,
@@ -387,7 +404,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
         let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &polled {
-            held.inner.failure.get_or_insert_with(|| copy(error));
+            held.inner.end.get_or_insert_default().failure.get_or_insert_with(|| copy(error));
             self.waiting.raise(News::Failed);
             self.waiting.wake_all(&mut held.wakes);
         }
@@ -414,6 +431,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             held.inner.closed = Some(held.inner.framed().position);
             self.waiting.raise(News::Closed);
             self.waiting.wake_reader(&mut held.wakes);
+            // Those that wait for room wait in vain.
+            self.waiting.release(held.inner.flushed, true, &mut held.wakes);
         }
         held.inner.gauge();
         framed
@@ -474,13 +493,36 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 
 impl<W> Inner<W> {
     pub(super) fn check(&self) -> Result<(), Error> {
-        if self.frame_writer.write_buffer.is_broken() { Err(Error::Closed) } else { Ok(()) }
+        if !self.frame_writer.write_buffer.is_broken() {
+            return Ok(());
+        }
+        Err(match self.ending() {
+            Some(close) => Error::Closed(close.clone()),
+            None => Error::closed_abnormally(),
+        })
+    }
+
+    fn failure(&self) -> Option<&io::Error> {
+        self.end.as_ref()?.failure.as_ref()
+    }
+
+    fn ending(&self) -> Option<&CloseFrame> {
+        self.end.as_ref()?.ending.as_ref()
+    }
+
+    /// Why nothing was framed: how the peer has ended the connection, if it was the peer.
+    #[cold]
+    fn explain(&self, misuse: Misuse) -> Error {
+        match (misuse, self.ending()) {
+            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
+            (misuse, _) => misuse.into(),
+        }
     }
 
     /// The same for one who has just tried to write, and is told how that failed.
     fn check_write(&self, written: Poll<io::Result<()>>) -> Result<(), Error> {
         if let Poll::Ready(Err(error)) = written {
-            return Err(error.into());
+            return Err(Error::from_transport(error));
         }
         self.check()
     }

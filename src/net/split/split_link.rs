@@ -14,7 +14,7 @@ use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::traffic::Seen;
 use crate::net::socket::link::Link;
 use crate::net::sync::Arc;
-use crate::proto::{Event, Replies};
+use crate::proto::{CloseFrame, Event, Replies};
 
 /// The reading direction, and a share of the writing one.
 pub(in crate::net) struct SplitLink<R, W> {
@@ -51,10 +51,12 @@ where
         Pin::new(&mut self.reading)
     }
 
-    fn settle(&mut self, replies: &mut Replies) {
-        if !replies.is_empty() {
-            self.shared.with(|frame_writer| frame_writer.settle(replies));
-        }
+    fn queue_replies(&mut self, replies: &mut Replies) {
+        self.shared.with(|frame_writer| frame_writer.queue_replies(replies));
+    }
+
+    fn note_ending(&mut self, close: &CloseFrame) {
+        self.shared.note_ending(close);
     }
 
     fn frame(&mut self, event: Event<'_>) {
@@ -105,7 +107,7 @@ where
         self.shared.waiting.lower(News::Took)
     }
 
-    fn heard(&mut self) {
+    fn note_received(&mut self) {
         self.shared.heard();
     }
 

@@ -56,7 +56,7 @@ impl<'a, W: AsyncWrite + Unpin + Send + 'static> StallTimeout<'a, W> {
             ready!(self.timer.poll(cx, at, || {}));
             if self.shared.signs_of_life() == signs {
                 self.shared.give_up();
-                return Poll::Ready(Expired::Pong.into());
+                return Poll::Ready(Expired::Write.into());
             }
         }
     }
