@@ -21,3 +21,4 @@ mod pressure;
 mod random;
 mod socket;
 mod split;
+mod writers;
