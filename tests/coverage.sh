@@ -12,8 +12,8 @@ command -v cargo-llvm-cov >/dev/null || cargo install cargo-llvm-cov --locked
 
 # Only what tests the two layers; the rest would take its time and cover nothing of them.
 cargo +nightly llvm-cov clean --workspace
-cargo +nightly llvm-cov --branch --quiet --no-report --lib --test 'proto_*' --test handshake --test pair \
-    --test properties --test deflate --test fuzz_corpus --test attacks_proto
+cargo +nightly llvm-cov --branch --quiet --no-report --lib --test proto --test handshake \
+    --test deflate --test fuzz_corpus --test attacks_proto
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 cargo +nightly llvm-cov report --branch --json --ignore-filename-regex '/(net|server|bin|tests|fuzz)/' \

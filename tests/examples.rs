@@ -1,9 +1,6 @@
 //! The examples, run as their readers would.
 
 #[allow(unreachable_pub, reason = "it is for the attacks")]
-#[path = "attacks/harness.rs"]
-mod harness;
-
 use std::io::Write;
 use std::path::PathBuf;
 use std::process::{Child, Command, Output, Stdio};
@@ -12,7 +9,7 @@ use std::time::Duration;
 use bowstring::handshake::ClientRequest;
 use bowstring::net::{Incoming, Transport, connect_with};
 use bowstring::{Config, Error, Message, WebSocket};
-use harness::Server;
+use bowstring_testing::io::process::Server;
 use tokio::net::TcpListener;
 
 /// An example that was built along with this test.

@@ -27,8 +27,11 @@ run_autobahn() { autobahn/run.sh all; }
 run_miri() {
     nightly miri rust-src
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 \
-        cargo +nightly miri test --no-default-features --lib --test handshake --test proto_tables \
-        --test proto_closing --test proto_prepared --test pair --test properties
+        cargo +nightly miri test -p bowstring --no-default-features --lib --test handshake
+    # The other modules count what is allocated, which Miri's allocator does not tell.
+    MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 \
+        cargo +nightly miri test -p bowstring --no-default-features --test proto -- \
+        tables:: closing:: prepared:: pair:: properties::
 }
 
 # Built to be run soon and often. A mutant that no test notices needs its reason in tests/mutants.txt, and
@@ -39,9 +42,9 @@ run_mutants() {
     (
         ulimit -v 12000000
         CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 PROPTEST_CASES=64 \
-            cargo mutants --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
+            cargo mutants --package bowstring --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
             --features deflate --no-times --minimum-test-timeout 10 --output target -- \
-            --lib --test 'proto_*' --test pair --test properties --test deflate --test attacks_proto
+            --lib --test proto --test deflate --test attacks_proto
     ) || status=$?
     # 2: some were missed; 3: some ran into the time limit, which is noticed, too.
     ((status == 0 || status == 2 || status == 3))

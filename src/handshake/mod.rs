@@ -62,5 +62,7 @@ pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
 pub use protocols::Protocols;
 pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
-pub use response::{Agreed, check_response, write_accept, write_refusal, write_response};
+pub use response::{
+    Agreed, check_response, write_accept, write_refusal, write_response, write_response_head,
+};
 pub use uri::{Uri, UriError};

@@ -77,6 +77,17 @@ pub fn write_accept(
 /// - The status is not in 200–599.
 /// - The status is 204, 205 or 304, and the body is not empty (RFC 9110 §15).
 pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, BuildError> {
+    let mut out = write_response_head(response)?;
+    out.extend_from_slice(response.body().as_ref());
+    Ok(out)
+}
+
+/// The head of such an answer alone, for a body that is written from where it is, or an answer to HEAD.
+///
+/// # Errors
+///
+/// As for [`write_response`].
+pub fn write_response_head(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, BuildError> {
     let status = response.status();
     let body = response.body().as_ref();
     if !(200..=599).contains(&status.as_u16()) {
@@ -86,7 +97,7 @@ pub fn write_response(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<u8>, 
     if bodyless.contains(&status) && !body.is_empty() {
         return Err(BuildError::Body(status));
     }
-    Ok(format_response(status, response.headers(), body))
+    Ok(format_head(status, response.headers(), body.len()))
 }
 
 /// The answer to a request that [`check_request`](super::check_request) refuses: its status, the headers that go
@@ -217,7 +228,13 @@ fn at_most_once<'a>(
 }
 
 fn format_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(256 + body.len());
+    let mut out = format_head(status, headers, body.len());
+    out.extend_from_slice(body);
+    out
+}
+
+fn format_head(status: StatusCode, headers: &HeaderMap, body_len: usize) -> Vec<u8> {
+    let mut out = Vec::with_capacity(256);
     let reason = status.canonical_reason().unwrap_or_default();
     out.extend_from_slice(format!("HTTP/1.1 {} {reason}\r\n", status.as_u16()).as_bytes());
     let connection: &[u8] =
@@ -225,12 +242,11 @@ fn format_response(status: StatusCode, headers: &HeaderMap, body: &[u8]) -> Vec<
     write_field(&mut out, b"Connection", connection);
     // 204 must not have one, and in a 304 it would be the length of what is not sent (RFC 9110 §8.6).
     if ![StatusCode::NO_CONTENT, StatusCode::NOT_MODIFIED].contains(&status) {
-        write_field(&mut out, b"Content-Length", body.len().to_string().as_bytes());
+        write_field(&mut out, b"Content-Length", body_len.to_string().as_bytes());
     }
     let ours = [CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING];
     write_fields(&mut out, headers.iter().filter(|(name, _)| !ours.contains(name)));
     out.extend_from_slice(b"\r\n");
-    out.extend_from_slice(body);
     out
 }
 

@@ -25,7 +25,7 @@ use super::registry::{End, Full, Reason, Registry, Slot};
 use super::reply::{Accept, Answer};
 use super::request::Request;
 use super::trace::Trace;
-use crate::handshake::{Origins, RequestError, write_response};
+use crate::handshake::{Origins, RequestError, write_response_head};
 use crate::net::{Acceptance, Config, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
@@ -216,7 +216,7 @@ impl Admission {
             Asked::Gone => return Err(Rejection::Gone),
         };
         // It may say what HTTP does not allow, such as 101 or a 204 with a body.
-        Err(if write_response(&answer.0).is_err() {
+        Err(if write_response_head(&answer.0).is_err() {
             Rejection::hook_failed()
         } else if wants_upgrade {
             Rejection::refused(Reason::Hook, answer)
@@ -277,6 +277,7 @@ impl Admission {
     /// A peer that was answered takes as long as it likes to leave. So another gets its place among the
     /// handshakes, if there is a place among the refusals.
     fn make_room(&mut self) {
+        self.plain = None;
         if let Some(rejection) = self.slot.registry().rejection() {
             self.permit = rejection;
         }

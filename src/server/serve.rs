@@ -15,9 +15,9 @@ use std::time::Duration;
 
 use tokio::net::ToSocketAddrs;
 use tokio::runtime;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use super::accept_loop;
 use super::admission::{Context, Hook, unless};
@@ -353,13 +353,13 @@ where
         let stopped = unless(registry.draining(), catch(until)).await;
         registry.start_draining();
         let late = async {
-            unless(registry.ending(), sleep(drain_within)).await;
+            unless(registry.ending(), after(drain_within)).await;
         };
         if unless(late, serving.ended()).await.is_none() {
             registry.start_ending();
             serving.abort();
             registry.abort();
-            if timeout(ABORT_WITHIN, serving.ended()).await.is_err() {
+            if unless(after(ABORT_WITHIN), serving.ended()).await.is_none() {
                 registry.give_up();
             }
         }
@@ -456,6 +456,25 @@ impl Serving for Workers {
 
     /// They have heard it from the registry.
     fn abort(&mut self) {}
+}
+
+/// Resolves after this time, by the clock of the runtime or of a thread. A runtime's clock stands still
+/// while the worker that would look at it is blocked, even if another worker is free.
+async fn after(time: Duration) {
+    let (waiting, cancelled) = std::sync::mpsc::channel::<Infallible>();
+    let (over, is_over) = oneshot::channel::<Infallible>();
+    let clock = thread::Builder::new().name("server-clock".into()).spawn(move || {
+        let _ = cancelled.recv_timeout(time);
+        drop(over);
+    });
+    let by_thread = async {
+        match clock {
+            Ok(_) => drop(is_over.await),
+            Err(_) => pending().await,
+        }
+    };
+    unless(by_thread, sleep(time)).await;
+    drop(waiting);
 }
 
 /// Runs a future to its end, be that a panic.

@@ -35,11 +35,8 @@ pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(if FULL { 10 } else
 /// How long [`hasty_server`] waits for the end of a close. At full size it is the default.
 pub const CLOSE_DEADLINE: Duration = Duration::from_secs(if FULL { 5 } else { 1 });
 
-/// The echo server's program, for tests of its own package.
-pub fn binary() -> &'static str {
-    let path = option_env!("CARGO_BIN_EXE_echo-server");
-    path.unwrap_or_else(|| panic!("this is no test of the package echo-server"))
-}
+/// The echo server's program: these are tests of its package.
+pub const BINARY_PATH: &str = env!("CARGO_BIN_EXE_echo-server");
 
 /// The echo server on a port that the system chooses, with so many threads.
 pub fn echo_server(threads: usize) -> Server {
@@ -48,7 +45,7 @@ pub fn echo_server(threads: usize) -> Server {
 
 /// The same with these options.
 pub fn echo_server_with(options: &[&str]) -> Server {
-    Server::spawn(Command::new(binary()).arg("0").args(options))
+    Server::spawn(Command::new(BINARY_PATH).arg("0").args(options))
 }
 
 /// The echo server with the deadlines above and these options: for tests that wait for a deadline.

@@ -2,9 +2,10 @@
 
 use std::collections::VecDeque;
 use std::io::Read;
-use std::sync::Arc;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc::channel;
+use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -303,4 +304,116 @@ fn a_flood_delays_no_drain() {
         begin.elapsed()
     });
     assert!(took < Duration::from_secs(10), "{took:?}");
+}
+
+/// A handler that blocks its thread until the sender is dropped.
+fn blocking(
+    blocked: Arc<Semaphore>,
+    until: Receiver<()>,
+) -> impl Fn(ServerConnection) -> std::future::Ready<()> + Send + Sync + 'static {
+    let until = Mutex::new(until);
+    move |_connection| {
+        blocked.add_permits(1);
+        let _ = until.lock().unwrap().recv();
+        std::future::ready(())
+    }
+}
+
+/// The thread that keeps the deadline serves nobody, so nobody can block it.
+#[test]
+fn a_handler_that_blocks_its_thread_delays_no_deadline_on_threads() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (blocked, (release, until)) = (Arc::new(Semaphore::new(0)), channel());
+    let server = runtime.block_on(local()).drain_within(Duration::from_millis(100));
+    let (address, handle) = (server.local_addrs().next().unwrap(), server.handle());
+    let (handler, (tell, told)) = (blocking(Arc::clone(&blocked), until), channel());
+    thread::spawn(move || {
+        tell.send(server.serve_on_threads(1.try_into().unwrap(), handler).unwrap()).unwrap();
+    });
+    let ws = runtime.block_on(async {
+        let (ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
+        let _ = soon("the handler", blocked.acquire()).await.unwrap();
+        ws
+    });
+    handle.drain();
+    // It is blocked all the while.
+    let report = told.recv_timeout(PATIENCE).expect("it returns");
+    assert_eq!((report.open, report.dropped), (0, 1), "{report:?}");
+    assert_eq!(handle.report(), report);
+    drop((ws, release));
+}
+
+/// Where a worker of the runtime is free. The client has a runtime of its own: while a worker blocks that
+/// has just looked at the network, nobody else does.
+#[test]
+fn a_handler_that_blocks_its_thread_delays_no_deadline_of_serve() {
+    let mut workers = tokio::runtime::Builder::new_multi_thread();
+    let workers = workers.worker_threads(2).enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (blocked, (release, until)) = (Arc::new(Semaphore::new(0)), channel());
+    let server = workers.block_on(local()).drain_within(Duration::from_millis(100));
+    let (address, handle) = (server.local_addrs().next().unwrap(), server.handle());
+    let (handler, (tell, told)) = (blocking(Arc::clone(&blocked), until), channel());
+    workers.spawn(async move { tell.send(server.serve(handler).await).unwrap() });
+    let ws = runtime.block_on(async {
+        let (ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
+        let _ = soon("the handler", blocked.acquire()).await.unwrap();
+        ws
+    });
+    handle.drain();
+    // It is blocked all the while.
+    let report = told.recv_timeout(PATIENCE).expect("it returns");
+    assert_eq!((report.open, report.dropped), (0, 1), "{report:?}");
+    drop((ws, release));
+}
+
+/// The second signal of an operator, for instance.
+#[tokio::test]
+async fn draining_can_be_ended_before_its_deadline() {
+    let server = local().await.drain_within(Duration::from_secs(3600));
+    let server = start(server, async |connection: ServerConnection| {
+        std::future::pending::<()>().await;
+        drop(connection);
+    });
+    let mut ws = server.connect().await;
+    server.open(1).await;
+    server.handle.drain();
+    server.handle.abort();
+    let report = soon("the end", server.task).await.unwrap();
+    assert_eq!((report.open, report.dropped), (0, 1), "{report:?}");
+    assert!(soon("the end", ws.recv()).await.is_err());
+}
+
+/// It drains, and goes on panicking when it has.
+#[test]
+fn a_drain_on_that_panics_drains_all_threads() {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let (panic, panics) = oneshot::channel::<()>();
+    let server = runtime.block_on(local()).drain_on(async {
+        panics.await.unwrap();
+        panic!("as it was told to");
+    });
+    let address = server.local_addrs().next().unwrap();
+    let (tell, told) = channel();
+    thread::spawn(move || {
+        let serving = || server.serve_on_threads(3.try_into().unwrap(), crate::echo);
+        let served = catch_unwind(AssertUnwindSafe(serving));
+        tell.send(served.map(drop).unwrap_err().downcast_ref::<&str>().copied()).unwrap();
+    });
+    runtime.block_on(async {
+        let mut clients = Vec::new();
+        for _ in 0..9 {
+            let (mut ws, _) = bowstring::connect(&format!("ws://{address}/")).await.unwrap();
+            ws.send("here").await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some("here".into()));
+            clients.push(ws);
+        }
+        panic.send(()).unwrap();
+        for ws in &mut clients {
+            assert_eq!(close_of(ws).await.0, 1001);
+            assert_eq!(soon("the end", ws.recv()).await.unwrap(), None);
+        }
+    });
+    assert_eq!(told.recv_timeout(PATIENCE), Ok(Some("as it was told to")));
+    assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there");
 }

@@ -1,16 +1,23 @@
 //! What the hook sees and says, and what is refused before it is asked.
 
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
+use allocation_counter::measure;
 use bowstring::handshake::{ClientRequest, HeadLimits, parse_request_head};
 use bowstring::net::connect_with;
-use bowstring::server::{Accept, Answer, Origins, Peer, Request, ServerConnection};
+use bowstring::server::{
+    Accept, Answer, Origins, Peer, Request, Server, ServerConnection, ServerLimits,
+};
 use bowstring::{Config, Error};
 use http::{HeaderValue, StatusCode, header};
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::sync::Semaphore;
 
-use crate::{Running, local, soon, start, upgrade};
+use crate::{Running, local, patient, soon, start, status, upgrade};
 
 #[tokio::test]
 async fn without_a_hook_everything_legal_is_accepted() {
@@ -262,4 +269,185 @@ async fn accepted(server: &Running, lines: &str) -> u16 {
     let mut line = [0; 12];
     soon("the answer", stream.read_exact(&mut line)).await.unwrap();
     str::from_utf8(&line[9..]).unwrap().parse().unwrap()
+}
+
+/// Says when it is dropped.
+struct Guard(Arc<Semaphore>);
+
+impl Drop for Guard {
+    fn drop(&mut self) {
+        self.0.add_permits(1);
+    }
+}
+
+/// A hook that never decides: how often it was asked, and how often it was dropped.
+async fn undecided(server: Server) -> (Server, Arc<Semaphore>, Arc<Semaphore>) {
+    let (asked, dropped) = (Arc::new(Semaphore::new(0)), Arc::new(Semaphore::new(0)));
+    let (asking, dropping) = (Arc::clone(&asked), Arc::clone(&dropped));
+    let server = server.on_request(move |_| {
+        asking.add_permits(1);
+        let guard = Guard(Arc::clone(&dropping));
+        async move {
+            std::future::pending::<()>().await;
+            drop(guard);
+            Ok(Accept::default())
+        }
+    });
+    (server, asked, dropped)
+}
+
+async fn times(semaphore: &Semaphore, times: u32) {
+    soon("the hook", semaphore.acquire_many(times)).await.unwrap().forget();
+}
+
+#[tokio::test]
+async fn a_hook_is_dropped_when_its_client_has_gone() {
+    let plain = "GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned();
+    for request in [upgrade(""), plain] {
+        let mut limits = ServerLimits::default();
+        limits.per_address = Some(5);
+        let (server, asked, dropped) = undecided(local().await.limits(limits)).await;
+        let server = start(server.config(patient()), crate::echo);
+        let mut clients = Vec::new();
+        for _ in 0..5 {
+            clients.push(server.asking(&request).await);
+        }
+        times(&asked, 5).await;
+        // What they send ahead does not hide that they leave.
+        for client in &mut clients {
+            client.write_all(b"ahead").await.unwrap();
+        }
+        drop(clients);
+        times(&dropped, 5).await;
+        // Their places are free again.
+        for _ in 0..5 {
+            soon("a place", async {
+                loop {
+                    let mut next = server.asking(&request).await;
+                    tokio::select! {
+                        () = times(&asked, 1) => break,
+                        answer = status(&mut next) => assert_eq!(answer, "429"),
+                    }
+                }
+            })
+            .await;
+        }
+        let refusals = server.handle.report().refusals;
+        assert!(refusals.unfinished >= 5, "{refusals:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_drains_waits_for_no_hook() {
+    let (server, asked, dropped) = undecided(local().await).await;
+    let server = server.config(patient()).drain_within(Duration::from_secs(3600));
+    let server = start(server, crate::echo);
+    let mut client = server.asking(&upgrade("")).await;
+    times(&asked, 1).await;
+    server.handle.drain();
+    assert_eq!(status(&mut client).await, "503");
+    times(&dropped, 1).await;
+    drop(client);
+    let report = server.end().await;
+    assert_eq!((report.refused, report.refusals.draining), (1, 1), "{report:?}");
+}
+
+/// What a client sends before it is answered belongs to the connection.
+#[tokio::test]
+async fn what_is_sent_while_the_hook_thinks_is_not_lost() {
+    let (server, hook) = crate::Hesitant::of(local().await);
+    let server = start(server, crate::echo);
+    let mut client = server.asking(&upgrade("")).await;
+    hook.asked(1).await;
+    client.write_all(&[0x81, 0x82, 0, 0, 0, 0, b'h', b'i']).await.unwrap();
+    // Until the server has taken it.
+    hook.go();
+    assert_eq!(status(&mut client).await, "101");
+    let mut rest = Vec::new();
+    while !rest.ends_with(&[0x81, 2, b'h', b'i']) {
+        rest.push(soon("the echo", client.read_u8()).await.unwrap());
+    }
+}
+
+/// Panics when it is dropped.
+struct Bomb;
+
+impl Drop for Bomb {
+    fn drop(&mut self) {
+        assert!(std::thread::panicking(), "as it was told to");
+    }
+}
+
+/// A hook's future that panics when it is dropped.
+struct Explosive(Option<Answer>, Bomb);
+
+impl Future for Explosive {
+    type Output = Result<Accept, Answer>;
+
+    fn poll(mut self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<Self::Output> {
+        self.0.take().map_or(Poll::Pending, |answer| Poll::Ready(Err(answer)))
+    }
+}
+
+#[tokio::test]
+async fn a_hook_that_panics_when_it_is_dropped_is_answered_and_counted() {
+    for decides in [true, false] {
+        let mut config = Config::default();
+        config.handshake_timeout = Duration::from_millis(50);
+        let server = local().await.config(config).on_request(move |_| {
+            Explosive(decides.then(|| Answer::new(StatusCode::NOT_FOUND)), Bomb)
+        });
+        let server = start(server, crate::echo);
+        let Err(Error::Status(response)) = server.try_connect("/").await else { panic!() };
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
+        let report = server.end().await;
+        assert_eq!((report.refused, report.handlers_failed), (1, 1), "{report:?}");
+        assert_eq!(report.refusals.hook_failed, 1, "{report:?}");
+    }
+}
+
+/// A proxy in front of us might have meant the other (RFC 9112 §3.2).
+#[tokio::test]
+async fn a_plain_request_with_two_hosts_is_refused_before_the_hook_is_asked() {
+    let (server, asked) = counting(Origins::default()).await;
+    let answer = server.ask("GET / HTTP/1.1\r\nHost: here\r\nHost: there\r\n\r\n").await;
+    assert!(answer.starts_with("HTTP/1.1 400 "), "{answer}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    assert_eq!(server.end().await.refusals.illegal, 1);
+}
+
+/// A shared page is written from where it is, by HEAD not at all.
+#[test]
+fn a_large_answer_is_not_copied_for_each_client() {
+    const PAGE: usize = 8 << 20;
+    let page = bytes::Bytes::from(vec![b'x'; PAGE]);
+    let shared = page.clone();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(async {
+        let server = local().await.on_request(move |_| {
+            let page = shared.clone();
+            async move { Err::<Accept, _>(Answer::new(StatusCode::OK).text(page)) }
+        });
+        start(server, crate::echo)
+    });
+    let ask = |method| format!("{method} / HTTP/1.1\r\nHost: here\r\n\r\n");
+    // They read no more than the status.
+    let mut stuck = Vec::new();
+    let used = measure(|| {
+        runtime.block_on(async {
+            for method in ["GET", "HEAD"].repeat(10) {
+                let mut client = server.asking(&ask(method)).await;
+                assert_eq!(status(&mut client).await, "200");
+                stuck.push(client);
+            }
+        });
+    });
+    assert!(used.bytes_total < PAGE as u64, "{used:?}");
+    drop(stuck);
+    runtime.block_on(async {
+        let answer = server.ask(&ask("GET")).await;
+        assert_eq!(answer.split_once("\r\n\r\n").unwrap().1.as_bytes(), page);
+        let head = server.ask(&ask("HEAD")).await;
+        assert!(head.contains("\r\nContent-Length: 8388608\r\n") && head.ends_with("\r\n\r\n"));
+    });
 }

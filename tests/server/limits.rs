@@ -1,6 +1,7 @@
 //! How many are let in, and what becomes of the others.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use allocation_counter::measure;
@@ -9,6 +10,7 @@ use bowstring::{Config, Error};
 use http::StatusCode;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
 
 use crate::{Hesitant, Running, local, patient, soon, start, status, upgrade};
 
@@ -273,4 +275,95 @@ fn s36_a_flood_leaves_no_tables() {
 
 fn words(lines: &str) -> usize {
     lines.split([',', '\n']).count()
+}
+
+/// A health check can be answered while the server is full; as many at the same time as there may be.
+#[tokio::test]
+async fn a_full_server_answers_plain_requests_of_an_allowance() {
+    const PLAIN: &str = "GET /health HTTP/1.1\r\nHost: here\r\n\r\n";
+    let mut limits = ServerLimits::default();
+    (limits.connections, limits.plain_requests) = (1, 2);
+    let go = Arc::new(Semaphore::new(0));
+    let waiting = Arc::clone(&go);
+    let server = local().await.limits(limits).on_request(move |request: Request| {
+        let waiting = Arc::clone(&waiting);
+        async move {
+            if request.wants_upgrade() {
+                return Ok(Accept::default());
+            }
+            drop(waiting.acquire().await.unwrap());
+            Err(Answer::new(StatusCode::OK).text("well\n"))
+        }
+    });
+    let server = start(server, crate::echo);
+    let ws = server.connect().await;
+    let [mut one, mut two, mut three] =
+        [server.asking(PLAIN).await, server.asking(PLAIN).await, server.asking(PLAIN).await];
+    // Whichever of them comes last.
+    let (answer, allowed) = tokio::select! {
+        answer = status(&mut one) => (answer, [two, three]),
+        answer = status(&mut two) => (answer, [one, three]),
+        answer = status(&mut three) => (answer, [one, two]),
+    };
+    assert_eq!(answer, "503", "there are two already");
+    go.add_permits(1);
+    let mut lingering = Vec::new();
+    for mut client in allowed {
+        assert_eq!(status(&mut client).await, "200");
+        lingering.push(client);
+    }
+    // Those that are answered, and stay, take nothing from others.
+    let page = server.ask(PLAIN).await;
+    assert!(page.ends_with("well\n"), "{page}");
+    // Who wants more than a page gets 503 all the same.
+    assert_eq!(refused(&server).await, StatusCode::SERVICE_UNAVAILABLE);
+    drop((ws, lingering));
+    let report = server.end().await;
+    assert_eq!((report.answered, report.refused, report.refusals.full), (3, 2, 2), "{report:?}");
+}
+
+/// Why is told for each.
+#[tokio::test]
+async fn each_kind_of_refusal_has_a_counter() {
+    let mut limits = ServerLimits::default();
+    limits.per_address = Some(1);
+    let mut config = Config::default();
+    config.handshake_timeout = Duration::from_millis(100);
+    let server =
+        local().await.limits(limits).config(config).on_request(async |request: Request| {
+            match request.path() {
+                "/slow" => std::future::pending().await,
+                "/panic" => panic!("as it was told to"),
+                "/refuse" => Err(Answer::new(StatusCode::NOT_FOUND)),
+                _ => Ok(Accept::default()),
+            }
+        });
+    let server = start(server, crate::echo);
+    let refusals = || server.handle.report().refusals;
+    for (request, expected) in [
+        (upgrade("").replace("GET /", "GET /slow"), "503"),
+        (upgrade("").replace("GET /", "GET /panic"), "500"),
+        (upgrade("").replace("GET /", "GET /refuse"), "404"),
+        (upgrade("Origin: http://evil.com\r\n"), "403"),
+        (upgrade("").replace("Version: 13", "Version: 12"), "426"),
+    ] {
+        // One at a time: the last may not have left yet.
+        soon("an answer", async { while server.ask(&request).await[9..12] != *expected {} }).await;
+    }
+    drop(server.asking("GET").await);
+    soon("the end", async {
+        while refusals().unfinished == 0 {
+            tokio::task::yield_now().await
+        }
+    })
+    .await;
+    let counted = refusals();
+    assert_eq!((counted.hook_timeout, counted.hook_failed, counted.hook), (1, 1, 1), "{counted:?}");
+    assert_eq!((counted.origin, counted.illegal, counted.unfinished), (1, 1, 1), "{counted:?}");
+    soon("a place", async { while server.try_connect("/").await.is_err() {} }).await;
+    let report = server.end().await;
+    let counted = report.refusals;
+    let sum = counted.full + counted.address + counted.draining + counted.origin + counted.illegal;
+    let sum = sum + counted.hook + counted.hook_timeout + counted.hook_failed + counted.unfinished;
+    assert_eq!(sum, report.refused, "{report:?}");
 }

@@ -9,7 +9,7 @@ use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 use super::head::{PIECE, no_delay, read_head, read_some, within, write_last};
 use crate::handshake::{
     Agreed, Head, RequestError, Upgrade, check_request, wants_upgrade, write_accept, write_refusal,
-    write_response,
+    write_response_head,
 };
 use crate::net::compression;
 use crate::net::config::Config;
@@ -266,11 +266,12 @@ where
     ///
     /// [`Build`](Error::Build) if the response is not a final one; else how the transport failed.
     pub async fn respond(self, response: Response<impl AsRef<[u8]>>) -> Result<(), Error> {
-        let mut answer = write_response(&response)?;
-        if self.request.method() == http::Method::HEAD {
-            answer.truncate(answer.len() - response.body().as_ref().len());
-        }
-        write_last(self.stream, &answer, self.config.handshake_timeout).await
+        let head = write_response_head(&response)?;
+        let body = match *self.request.method() {
+            http::Method::HEAD => &[],
+            _ => response.body().as_ref(),
+        };
+        write_last(self.stream, head, body, self.config.handshake_timeout).await
     }
 }
 
@@ -298,6 +299,6 @@ async fn refuse<S>(stream: S, error: RequestError, config: &Config) -> Error
 where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let _ = write_last(stream, &write_refusal(&error), config.handshake_timeout).await;
+    let _ = write_last(stream, write_refusal(&error), &[], config.handshake_timeout).await;
     error.into()
 }

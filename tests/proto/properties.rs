@@ -1,13 +1,11 @@
 //! What holds for any bytes: a valid stream gives the same events however it is cut; any other ends
 //! in one violation that stays, with well-formed output; and masking has no seams.
 
-mod support;
-
 use std::time::Instant;
 
+use crate::support::*;
 use bowstring::proto::*;
 use proptest::prelude::*;
-use support::*;
 
 /// A valid stream as a server sends it, and the events it must give.
 #[derive(Clone, Debug)]

@@ -1,15 +1,11 @@
 //! What a thread lends to messages that have only begun: memory of earlier messages, within a bound,
 //! whatever becomes of those who borrow it.
 
-#![allow(missing_docs)]
-
-mod support;
-
 use std::thread;
 
+use crate::support::*;
 use allocation_counter::measure;
 use bowstring::proto::*;
-use support::*;
 
 const MIB: usize = 1 << 20;
 

@@ -1,7 +1,5 @@
 //! Messages that are framed once and sent to many.
 
-#![allow(missing_docs)]
-
 use bowstring::proto::*;
 
 /// What a sender makes of it.

@@ -2,14 +2,10 @@
 //! copied, what must be gathered takes what arrives and not much more, and what repeats allocates
 //! nothing.
 
-#![allow(missing_docs)]
-
-mod support;
-
+use crate::support::*;
 use allocation_counter::{AllocationInfo, measure};
 use bowstring::proto::*;
 use bytes::BufMut;
-use support::*;
 
 const KIB: usize = 1 << 10;
 

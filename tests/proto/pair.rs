@@ -2,13 +2,11 @@
 //! file moves: whatever two ends say arrives in order, both end with agreeing codes, and each timer
 //! fires when it must.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::*;
 use bowstring::proto::*;
 use proptest::prelude::*;
-use support::*;
 
 /// A call that an end makes.
 #[derive(Clone, Debug)]

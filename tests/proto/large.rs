@@ -1,15 +1,11 @@
 //! Large messages without a copy: the payload apart from its header, and the rest of a frame read
 //! direct into its message.
 
-#![allow(missing_docs)]
-
-mod support;
-
 use std::io::Read;
 
+use crate::support::*;
 use bowstring::proto::*;
 use bytes::BufMut;
-use support::*;
 
 #[test]
 fn the_header_alone_and_the_payload_apart() {

@@ -1,12 +1,10 @@
 //! The table of states in `proto::close`, enumerated: what was sent × what was received × what
 //! happens next, in both roles (§5.5.1, §7.1), and all 65,536 status codes in both directions.
 
-mod support;
-
 use std::time::{Duration, Instant};
 
+use crate::support::*;
 use bowstring::proto::*;
-use support::*;
 
 /// What has happened before.
 #[derive(Clone, Copy, Debug, PartialEq)]

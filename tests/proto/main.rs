@@ -1,0 +1,22 @@
+//! The protocol core without I/O.
+//!
+//! | module | asks |
+//! |---|---|
+//! | `tables` | what each rule of §5–§8 makes of each row of bytes, cut everywhere, in both roles |
+//! | `closing` | how a connection ends, by whom and when |
+//! | `pair` | what two ends say to each other in virtual time |
+//! | `properties` | what holds for any bytes |
+//! | `memory`, `large`, `lent` | what messages cost in memory, counted by the allocator |
+//! | `prepared` | messages that are framed once and sent to many |
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod closing;
+mod large;
+mod lent;
+mod memory;
+mod pair;
+mod prepared;
+mod properties;
+mod tables;
