@@ -142,7 +142,7 @@ impl State {
     }
 }
 
-/// Hex digits, and behind a semicolon extensions that mean nothing here.
+/// Hex digits. After a semicolon there may be extensions, which mean nothing here.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = trim(line.split(|&byte| byte == b';').next()?);
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

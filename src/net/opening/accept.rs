@@ -73,7 +73,7 @@ pub struct Incoming<S> {
     stream: S,
     request: Request<()>,
     upgrade: Result<Upgrade, RequestError>,
-    /// What came behind the request: frames, if it is accepted.
+    /// What came after the request: frames, if it is accepted.
     early: Vec<u8>,
     config: Config,
 }

@@ -98,7 +98,7 @@ pub(super) async fn connect_secure(
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
         let stream = tls::secure(tcp(uri).await?, name, tls).await?;
-        // A server that does not like our certificate says so behind its handshake (RFC 8446 §4.4.2.4).
+        // A server that refuses our certificate says so after its handshake (RFC 8446 §4.4.2.4).
         open(stream, request, config).await.map_err(tls::explain)
     });
     answer.await?.read(config).await
@@ -125,7 +125,7 @@ where
 struct Answer<S> {
     stream: S,
     response: Response<()>,
-    /// What came behind its head.
+    /// What came after its head.
     early: Vec<u8>,
     /// What goes with it if it is 101.
     agreed: Option<Agreed>,
