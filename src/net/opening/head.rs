@@ -14,7 +14,7 @@ use crate::handshake::{Head, HeadError, HeadLimits, HeadScanner};
 use crate::net::buffers::pool;
 use crate::net::error::Error;
 
-/// How much is read at a time, so that little is read past a head.
+/// How much is read at a time, so that not much piles up after a head.
 pub(super) const PIECE: usize = 16 << 10;
 
 /// How much is read and dropped after an answer that ends the connection.
