@@ -37,7 +37,7 @@ pub(super) struct Piece<'b> {
     pub(super) rsv: u8,
     /// Whether it begins its frame.
     pub(super) first: bool,
-    /// How much of the frame's payload comes behind it.
+    /// How much of the frame's payload comes after it.
     pub(super) remaining: u64,
     /// Unmasked; as a lent `&mut` it can outlive the reader's own borrow.
     pub(super) payload: &'b mut [u8],
