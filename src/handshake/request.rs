@@ -52,6 +52,21 @@ pub struct Upgrade {
 ///
 /// If it does not, it is a plain HTTP request, and you may answer it as you like. If it does, but wrongly,
 /// [`check_request`] says what is wrong.
+///
+/// ```
+/// use bowstring::handshake::{RequestError, check_request, wants_upgrade, write_refusal};
+///
+/// let request = http::Request::get("/health").header("Host", "example.com").body(())?;
+/// assert!(!wants_upgrade(&request));
+///
+/// let request = http::Request::get("/").header("Host", "example.com").header("Upgrade", "websocket");
+/// let request = request.body(())?;
+/// assert!(wants_upgrade(&request));
+/// let error = check_request(&request).unwrap_err();
+/// assert_eq!(error, RequestError::Missing("Connection"));
+/// assert!(write_refusal(&error).starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
+/// # Ok::<(), http::Error>(())
+/// ```
 pub fn wants_upgrade(request: &Request<()>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }

@@ -44,7 +44,7 @@ fn main() -> ExitCode {
     }
 }
 
-/// Serves until a signal comes, then sees everybody off.
+/// Serves until a signal comes, then drains.
 fn run(options: &Options) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", options.address);
     let here = Builder::new_current_thread().enable_all().build().map_err(failed)?;
@@ -57,7 +57,7 @@ fn run(options: &Options) -> Result<(), String> {
     let reload = None;
     let server =
         server.config(options.config.clone()).on_request(page_or_echo).drain_on(async move {
-            // Whoever has read the lines below may send one.
+            // A program that has read the lines below may send one.
             let signal = signal(reload);
             for address in addresses {
                 println!("listening on {scheme}://{address}/");

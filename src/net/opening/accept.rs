@@ -24,6 +24,28 @@ use crate::proto::Role;
 /// at `Origin` (§10.2). Where that matters, read the request with [`Incoming`] and ask
 /// [`Origins`](crate::handshake::Origins), or use the `Server` of feature `server`, which does.
 ///
+/// ```
+/// use bowstring::handshake::ClientRequest;
+/// use bowstring::net::connect_over;
+/// use bowstring::{Config, Message, accept};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), bowstring::Error> {
+/// // Any transport will do: TCP, TLS, a Unix socket, or a pipe in memory.
+/// let (near, far) = tokio::io::duplex(1024);
+/// let server = tokio::spawn(async move {
+///     let mut ws = accept(far).await?;
+///     ws.send("welcome").await?;
+///     ws.close(1000, "").await
+/// });
+/// let request = ClientRequest::new("ws://example.com/".parse()?);
+/// let (mut ws, _response) = connect_over(near, &request, &Config::default()).await?;
+/// assert_eq!(ws.recv().await?, Some(Message::from("welcome")));
+/// while ws.recv().await?.is_some() {}
+/// server.await.unwrap()
+/// # }
+/// ```
+///
 /// A request that is no opening handshake is refused with the right status (§4.2.2). A
 /// [`TcpStream`](tokio::net::TcpStream) is set to `TCP_NODELAY`.
 ///
@@ -73,7 +95,7 @@ pub struct Incoming<S> {
     stream: S,
     request: Request<()>,
     upgrade: Result<Upgrade, RequestError>,
-    /// What came behind the request: frames, if it is accepted.
+    /// What came after the request: frames, if it is accepted.
     early: Vec<u8>,
     config: Config,
 }
@@ -106,15 +128,14 @@ where
         Self::read_noting(stream, config, |_| {}).await
     }
 
-    /// The same; `refusing` is called before a head that cannot be read is answered with this status, for
-    /// that takes as long as the peer likes to stay.
+    /// The same. `refusing` is called before a head that cannot be read is answered with this status,
+    /// because the answer takes as long as the peer likes to stay.
     pub(crate) async fn read_noting(
         mut stream: S,
         config: &Config,
         refusing: impl FnOnce(StatusCode),
     ) -> Result<Self, Error> {
         no_delay(&stream);
-        let config = config.clone();
         let mut early = Vec::new();
         let parse = |head: Head<'_>| head.request();
         let read = read_head::<_, RequestError>(&mut stream, &mut early, &config.head, parse);
@@ -122,12 +143,13 @@ where
             Ok(request) => request,
             Err(Error::Request(error)) => {
                 refusing(error.status());
-                return Err(refuse(stream, error, &config).await);
+                // Boxed, because each handshake would reserve the space, and few need it.
+                return Err(Box::pin(refuse(stream, error, config)).await);
             }
             Err(error) => return Err(error),
         };
         let upgrade = check_request(&request);
-        Ok(Self { stream, request, upgrade, early, config })
+        Ok(Self { stream, request, upgrade, early, config: config.clone() })
     }
 
     /// The request: its method, path, query and header fields.
@@ -142,8 +164,8 @@ where
         std::mem::replace(&mut self.request, left)
     }
 
-    /// What is wrong with the request as an opening handshake, for which [`accept`](Self::accept)
-    /// would refuse it.
+    /// What is wrong with the request as an opening handshake. [`accept`](Self::accept) refuses it
+    /// because of that.
     pub fn fault(&self) -> Option<&RequestError> {
         self.upgrade.as_ref().err()
     }
@@ -244,7 +266,7 @@ where
         let Self { stream, early, config, .. } = self;
         match checked {
             Ok(acceptance) => send(stream, early, acceptance).await,
-            Err(Error::Request(error)) => Err(refuse(stream, error, &config).await),
+            Err(Error::Request(error)) => Err(Box::pin(refuse(stream, error, &config)).await),
             Err(error) => Err(error),
         }
     }
