@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
@@ -22,6 +21,7 @@ use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
+use crate::net::sync::Arc;
 use crate::proto::Ratio;
 use crate::proto::{
     AsEvent, Close, CloseCode, Connection, Event, Message, Misuse, ProtocolConfig, Role, State,
