@@ -120,26 +120,35 @@ impl Kept {
 /// What a connection has of its [`Inflater`]: boxed, because most have none.
 pub(super) type BoxedInflater = Box<Inflater>;
 
-/// How often a message has restarted the engine.
+/// How often a message may still restart the engine with a window.
 ///
 /// Copying a window costs some microseconds, and a final block has but two bytes. So it is copied at most
 /// once for every [`BYTES_PER_WINDOW`] bytes on the wire, and sixteen times more. No sender that means well
 /// ends a stream more often; one that does may not refer back.
-#[derive(Default)]
 struct Restarts {
-    /// How many bytes of the message were looked at.
-    wire: u64,
-    windows: u64,
+    /// In bytes on the wire, so that every connection keeps one small number.
+    credit: u32,
 }
 
 /// See [`Restarts`].
-const BYTES_PER_WINDOW: u64 = 64;
+const BYTES_PER_WINDOW: u32 = 64;
+
+impl Default for Restarts {
+    fn default() -> Self {
+        Self { credit: 16 * BYTES_PER_WINDOW }
+    }
+}
 
 impl Restarts {
+    fn note(&mut self, wire: usize) {
+        let wire = u32::try_from(wire).unwrap_or(u32::MAX);
+        self.credit = self.credit.saturating_add(wire);
+    }
+
     fn allow_window(&mut self) -> bool {
-        let allowed = self.windows < 16 + self.wire / BYTES_PER_WINDOW;
-        self.windows += u64::from(allowed);
-        allowed
+        let left = self.credit.checked_sub(BYTES_PER_WINDOW);
+        self.credit = left.unwrap_or(self.credit);
+        left.is_some()
     }
 }
 
@@ -260,7 +269,7 @@ fn inflate(
         let eaten = (engine.total_in() - total_in) as usize;
         let made = (engine.total_out() - total_out) as usize;
         bytes = &bytes[eaten..];
-        restarts.wire += eaten as u64;
+        restarts.note(eaten);
         if made > 0 {
             take(kept, inflating, &buffer[..made])?;
         }

@@ -136,7 +136,6 @@ where
         refusing: impl FnOnce(StatusCode),
     ) -> Result<Self, Error> {
         no_delay(&stream);
-        let config = config.clone();
         let mut early = Vec::new();
         let parse = |head: Head<'_>| head.request();
         let read = read_head::<_, RequestError>(&mut stream, &mut early, &config.head, parse);
@@ -144,12 +143,13 @@ where
             Ok(request) => request,
             Err(Error::Request(error)) => {
                 refusing(error.status());
-                return Err(refuse(stream, error, &config).await);
+                // Boxed, because each handshake would reserve the space, and few need it.
+                return Err(Box::pin(refuse(stream, error, config)).await);
             }
             Err(error) => return Err(error),
         };
         let upgrade = check_request(&request);
-        Ok(Self { stream, request, upgrade, early, config })
+        Ok(Self { stream, request, upgrade, early, config: config.clone() })
     }
 
     /// The request: its method, path, query and header fields.
@@ -266,7 +266,7 @@ where
         let Self { stream, early, config, .. } = self;
         match checked {
             Ok(acceptance) => send(stream, early, acceptance).await,
-            Err(Error::Request(error)) => Err(refuse(stream, error, &config).await),
+            Err(Error::Request(error)) => Err(Box::pin(refuse(stream, error, &config)).await),
             Err(error) => Err(error),
         }
     }
