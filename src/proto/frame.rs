@@ -147,7 +147,8 @@ pub(super) fn write(
     payload: &[u8],
     out: &mut Vec<u8>,
 ) {
-    memory::reserve(out, Header::MAX_LEN + payload.len());
+    let len = Header::MAX_LEN + payload.len();
+    memory::reserve(out, len, len);
     Header { fin, rsv, opcode, mask: key, len: payload.len() as u64 }.write(out);
     let start = out.len();
     out.extend_from_slice(payload);
