@@ -39,6 +39,8 @@ async fn run(server: &str) -> Result<u32, Error> {
         let (mut ws, _) = connect(&format!("{server}/runCase?case={case}&agent={AGENT}")).await?;
         if let Err(error) = echo(&mut ws).await {
             println!("case {case}: {error}");
+            // The peer is told which rule it broke: wait until it has gone.
+            let _ = ws.close(1000, "").await;
         }
     }
     // The server goes away once the reports are written, at whatever point of this connection.

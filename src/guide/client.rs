@@ -93,10 +93,15 @@
 //!     loop {
 //!         match bowstring::connect(uri).await {
 //!             Ok((ws, _response)) => return Ok(ws),
-//!             Err(error) if error.is_transient() => eprintln!("{error}, trying again"),
+//!             Err(error) if error.is_transient() => {
+//!                 eprintln!("{error}, trying again");
+//!                 // What the server asks for, or a random pause.
+//!                 let random = pause.mul_f64(rand::random());
+//!                 let asked = error.retry_after().map(|time| time.min(Duration::from_secs(600)));
+//!                 tokio::time::sleep(asked.unwrap_or_default().max(random)).await;
+//!             }
 //!             Err(error) => return Err(error),
 //!         }
-//!         tokio::time::sleep(pause.mul_f64(rand::random())).await;
 //!         pause = (pause * 2).min(Duration::from_secs(60));
 //!     }
 //! }
@@ -104,6 +109,9 @@
 //!
 //! A server that answers with another status than 101 is [`Error::Status`](crate::Error::Status). It holds
 //! the response and up to 16 KiB of its body. Redirects are not followed.
+//!
+//! Once the connection is open, [`Error::is_disconnect`](crate::Error::is_disconnect) says whether the peer is gone.
+//! [`Error::Closed`](crate::Error::Closed) has the peer's code and reason.
 //!
 //! The example `follow` in the repository is a whole client that comes back after a failure.
 //!

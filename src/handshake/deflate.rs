@@ -211,8 +211,8 @@ impl DeflateOffer {
         Extension::known(PERMESSAGE_DEFLATE, params)
     }
 
-    /// Reads the parameters; the error names the one that is unknown, doubled, or has no legal
-    /// value: RFC 7692 §7.1 has it declined, as an offer, and fail the handshake, as an answer.
+    /// Reads the parameters. The error names the one that is unknown, occurs twice, or has no legal value. An
+    /// offer with it is declined, and an answer with it fails the handshake (RFC 7692 §7.1).
     fn parse(extension: &Extension) -> Result<Self, &'static str> {
         let mut offer = Self { client_max_window_bits: None, ..Self::default() };
         for param in extension.params() {

@@ -1,7 +1,7 @@
 //! Who was wrong: [`RequestError`] is a client's fault, [`ResponseError`] a server's, [`BuildError`] the caller's.
 //!
-//! Each names its section. A text of the peer is shown only if it is known to be a token, and cut short, because
-//! an error may be logged, and the peer must not write the log.
+//! Each names its section. A text of the peer is shown only if it is known to be a token, and it is cut short. An
+//! error may be logged, and the peer must not be able to write into the log.
 
 use super::head::HeadError;
 use http::{Method, StatusCode};

@@ -51,7 +51,7 @@ pub enum TrySendError<M> {
 #[derive(Debug)]
 #[non_exhaustive]
 pub enum Error {
-    /// The transport failed, and in another way than by being cut: see [`Lost`](Self::Lost).
+    /// The transport failed. If it was only cut, the error is [`Lost`](Self::Lost).
     Io(io::Error),
     /// The peer broke the protocol; it was told so in a close frame (§7.1.7).
     Violation(Violation),
@@ -61,14 +61,16 @@ pub enum Error {
     Timeout(Expired),
     /// The transport ended without a closing handshake: the close code counts as 1006 (§7.1.5).
     ///
-    /// It is the same whether the stream ended, TLS was cut without its own farewell, or the system
-    /// said that the connection was reset, aborted or is a broken pipe.
+    /// It is this error, too, if TLS ended without its own goodbye, and if the system says that the connection
+    /// was reset or aborted, or is a broken pipe.
     Lost,
     /// The connection has ended, or the peer is ending it, so nothing can be sent any more.
     ///
-    /// It carries the close code of the connection (§7.1.5) and the peer's reason: 1005 if its close
-    /// frame had no code, 1006 if none came. If the peer broke a rule, it is what the peer was told. If
-    /// this side has closed the connection, and the peer not yet, it is [`Misuse`](Self::Misuse).
+    /// It has the close code of the connection (§7.1.5) and the peer's reason. The code is 1005 if the peer's
+    /// close frame had none, and 1006 if no close frame came. If the peer broke a rule, it is what the peer was
+    /// told.
+    ///
+    /// If only this side has closed the connection, the error is [`Misuse`](Self::Misuse).
     Closed(CloseFrame),
     /// There was no room for the message, and [`Overflow::Close`](super::Overflow::Close) closes the
     /// connection for that.
@@ -85,11 +87,10 @@ pub enum Error {
     Tls(TlsError),
     /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
-    /// The host of the address does not exist, or has no IP address, says the system's resolver. Here is
-    /// its name.
+    /// The system's resolver says that the host of this name does not exist, or has no IP address.
     ///
-    /// A resolver that does not answer is [`Io`](Self::Io) instead. Some systems, macOS among them, say
-    /// that no host exists while they have no network.
+    /// If the resolver does not answer, the error is [`Io`](Self::Io). Some systems, macOS among them, say that no
+    /// host exists while they have no network.
     NoSuchHost(Box<str>),
     /// The request or the answer to be sent is not legal; nothing was sent.
     Build(BuildError),
@@ -116,12 +117,15 @@ impl Error {
         }
     }
 
-    /// Whether the same may go well at another time, after a pause that grows (§7.2.3).
+    /// Whether the same call may succeed at another time, after a pause that grows (§7.2.3). Otherwise something
+    /// has to change first.
     ///
-    /// True where the transport failed, the peer was too slow or closed with a transient
-    /// [code](CloseCode::is_transient) or an illegal one, and for a [`Status`](Self::Status) that says
-    /// the server, or a proxy in front of it, is overloaded or away: 408, 425, 429, 500, 502 to 504,
-    /// 520 to 524, 529, 530 and 598. Else something has to change first.
+    /// It may succeed in these cases:
+    ///
+    /// - The transport failed, or the peer was too slow.
+    /// - The peer closed with a transient [code](CloseCode::is_transient), or with an illegal one.
+    /// - The server, or a proxy in front of it, is overloaded or away. Then the [`Status`](Self::Status) is 408, 425,
+    ///   429, 500, 502 to 504, 520 to 524, 529, 530 or 598.
     pub fn is_transient(&self) -> bool {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
@@ -136,9 +140,10 @@ impl Error {
         }
     }
 
-    /// Whether the peer is gone, so that nothing can be sent or received any more: the connection was
-    /// [`Lost`](Self::Lost), has ended ([`Closed`](Self::Closed)), or the peer did not answer in time; or
-    /// the system says that there is no way to it.
+    /// Whether the peer is gone, so that nothing can be sent or received any more.
+    ///
+    /// That is so if the connection was [`Lost`](Self::Lost) or has ended ([`Closed`](Self::Closed)). It is so, too,
+    /// if the peer did not answer in time, or if the system cannot reach it.
     pub fn is_disconnect(&self) -> bool {
         use io::ErrorKind;
         match self {
@@ -155,12 +160,12 @@ impl Error {
         }
     }
 
-    /// For a connection of which nothing is known but that it is gone.
+    /// The error of a connection that has ended in an unknown way.
     pub(super) fn closed_abnormally() -> Self {
         Self::Closed(CloseFrame { code: CloseCode::ABNORMAL, reason: Default::default() })
     }
 
-    /// What a transport says of its failure. To be cut has one name, whatever the transport calls it.
+    /// The error for a failure of the transport. A cut has one name, whatever the transport calls it.
     pub(super) fn from_transport(error: io::Error) -> Self {
         use io::ErrorKind;
         match error.kind() {
@@ -174,8 +179,8 @@ impl Error {
 }
 
 impl Error {
-    /// How long the server asks to be left alone: `Retry-After` of a [`Status`](Self::Status)
-    /// (RFC 9110 §10.2.3). `None` if it does not say, or not so that it can be read.
+    /// How long to wait before the next try, if the server says so: `Retry-After` of a [`Status`](Self::Status)
+    /// (RFC 9110 §10.2.3). `None` if the field is missing or malformed.
     ///
     /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
     ///

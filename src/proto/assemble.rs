@@ -1,9 +1,8 @@
 //! Joining fragments into messages (§5.4).
 //!
-//! Every data frame is put before [`Assembler::admit`] as soon as its header is there: order and
-//! limits are enforced on what it declares. Memory is another matter: it grows with what arrives,
-//! to at most twice that, and never past what was declared or past the limit, so a length alone
-//! costs the peer's victim nothing. (Buffers that the thread keeps are lent, within a bound.)
+//! [`Assembler::admit`] checks every data frame as soon as its header is there: order and limits are enforced on what
+//! it declares. Memory grows with what arrives, to at most twice that, and never past what was declared. So a
+//! length alone costs nothing. (Buffers that the thread keeps are lent, within a bound.)
 
 use bytes::buf::Limit;
 use bytes::{BufMut, Bytes};
@@ -17,10 +16,10 @@ use super::message_buffer::MessageBuffer;
 use super::opcode::Opcode;
 use super::utf8::Text;
 
-/// From how much of a message on the rest may be read right behind it.
+/// When so many bytes of a message are stored, the rest may be read directly after them.
 const ENOUGH: usize = 16 << 10;
 
-/// The message under way, and the pieces of it that were gathered.
+/// The message that is being received, and the pieces of it that were stored.
 #[derive(Debug, Default)]
 pub(super) struct Assembler {
     /// Between the first frame of a message and the end of its last.
@@ -73,8 +72,9 @@ impl Assembler {
             (_, None) => Kind::Binary,
             (_, Some(kind)) => kind,
         };
-        if header.len > limits.max_frame_size as u64 {
-            let limit = limits.max_frame_size;
+        if header.len > limits.max_frame_size {
+            // Only a limit that was set as a `usize` can be passed.
+            let limit = limits.max_frame_size as usize;
             return Err(Violation::FrameTooLarge { len: header.len, limit });
         }
         let compressed = if self.under_way.is_none() { header.rsv != 0 } else { self.compressed };

@@ -63,7 +63,8 @@ impl Default for Limits {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Bounds {
     pub(super) max_message_size: usize,
-    pub(super) max_frame_size: usize,
+    /// Where none was set, more than any frame can have: it is never named as the limit, on 32 bits neither.
+    pub(super) max_frame_size: u64,
     pub(super) max_fragments: u32,
     /// The length from which on a message cannot take the [short path](super::plain). 0 if none can.
     pub(super) too_long: u16,
@@ -74,9 +75,9 @@ pub(super) struct Bounds {
 impl From<Limits> for Bounds {
     fn from(limits: Limits) -> Self {
         let Limits { max_message_size, max_fragments, accept_text, accept_binary, .. } = limits;
-        let max_frame_size = limits.max_frame_size.unwrap_or(usize::MAX);
+        let max_frame_size = limits.max_frame_size.map_or(u64::MAX, |limit| limit as u64);
         let too_long = if accept_text && accept_binary && max_fragments > 0 {
-            let longest = u16::try_from(max_frame_size.min(max_message_size));
+            let longest = u16::try_from(max_frame_size.min(max_message_size as u64));
             longest.unwrap_or(u16::MAX).saturating_add(1)
         } else {
             0

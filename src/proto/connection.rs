@@ -1,20 +1,4 @@
 //! A connection: both halves and one deadline (§5–§8), as a state machine without I/O.
-//!
-//! Whoever drives one owns the socket, the buffers and the clock, and repeats:
-//!
-//! 1. Read bytes; note it with [`note_received`](Connection::note_received). At the end of TCP, call
-//!    [`handle_eof`](Connection::handle_eof).
-//! 2. Call [`recv`](Connection::recv) until it gives `None`; keep the few bytes it leaves. Answer
-//!    events with [`feed`](Connection::feed).
-//! 3. Write what was appended to `out`. If it had to wait for room, note it with
-//!    [`note_written`](Connection::note_written).
-//! 4. Where [`should_end_transport`](Connection::should_end_transport) says so, end TCP: shut down the
-//!    writing direction, read to the end (§7.1.1).
-//! 5. Wait for bytes, for room to write if `out` is not empty, or until
-//!    [`poll_timeout`](Connection::poll_timeout); then call
-//!    [`handle_timeout`](Connection::handle_timeout).
-//!
-//! No call blocks, reads a clock or allocates beyond `out` and the message that is being received.
 
 use std::time::Instant;
 
@@ -28,7 +12,7 @@ use super::message::{Event, Message, Part};
 use super::role::Role;
 use super::send::Sender;
 
-/// A connection after its opening handshake.
+/// A connection after its opening handshake, without I/O: you bring bytes and the time.
 ///
 /// ```
 /// use std::time::Instant;
@@ -44,6 +28,24 @@ use super::send::Sender;
 /// connection.feed("hello", &mut out).unwrap();
 /// assert_eq!(out, b"\x8A\0\x81\x05hello");
 /// ```
+///
+/// # How to drive it
+///
+/// You own the socket, the buffers and the clock. Repeat these steps:
+///
+/// 1. Read bytes, and call [`note_received`](Self::note_received). At the end of TCP call
+///    [`handle_eof`](Self::handle_eof).
+/// 2. Call [`recv`](Self::recv) until it gives `None`. Keep the few bytes that it leaves. Answer events with
+///    [`feed`](Self::feed).
+/// 3. Write what was appended to `out`. If it had to wait for room, call
+///    [`note_written`](Self::note_written).
+/// 4. If [`should_end_transport`](Self::should_end_transport) says so, end TCP: shut down the writing direction,
+///    and read to the end (§7.1.1).
+/// 5. Wait for bytes, for room to write if `out` is not empty, or for the time of
+///    [`poll_timeout`](Self::poll_timeout). At that time call [`handle_timeout`](Self::handle_timeout).
+///
+/// No call blocks or reads a clock. Memory is allocated for `out` and for the message that is being received,
+/// and for nothing else. The guide "Your own event loop" has a whole program.
 #[derive(Debug)]
 pub struct Connection {
     lifecycle: Lifecycle,
@@ -59,16 +61,16 @@ impl Connection {
         }
     }
 
-    /// Takes the next event off the front of `input`, which advances past it, and appends to `out`
-    /// what is owed for the events before.
+    /// Takes the next event off the front of `input`, which advances past it. Appends to `out` what is owed for
+    /// the events before.
     ///
-    /// `None` means that more bytes are needed; what is left of `input` then (at most 130 bytes) is
-    /// the caller's to keep and to put before what comes next. Payloads are unmasked in place.
+    /// `None` means that more bytes are needed. Keep what is left of `input` then (at most 130 bytes), and put it
+    /// before what comes next. Payloads are unmasked in place.
     ///
     /// # Errors
     ///
-    /// The rule that the peer broke. The close frame that tells it so is in `out` (§7.1.7); every
-    /// further call gives the same error.
+    /// The rule that the peer broke. The close frame that tells the peer is in `out` (§7.1.7). Every further call
+    /// gives the same error.
     #[inline]
     pub fn recv<'a, 'b: 'a>(
         &'a mut self,
@@ -80,7 +82,7 @@ impl Connection {
         lifecycle.receiver_mut().recv(input).inspect_err(|violation| sender.fail(*violation, out))
     }
 
-    /// Like [`recv`](Self::recv), but owned: a long message is handed over without a copy.
+    /// Like [`recv`](Self::recv), but gives owned messages. A long one is not copied.
     ///
     /// # Errors
     ///
@@ -99,8 +101,8 @@ impl Connection {
             .inspect_err(|violation| sender.fail(*violation, out))
     }
 
-    /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive; see
-    /// [`Receiver::recv_part`].
+    /// Like [`recv`](Self::recv), but gives messages in pieces as they arrive: see
+    /// [`Receiver::recv_part`](super::Receiver::recv_part).
     ///
     /// # Errors
     ///
@@ -152,8 +154,8 @@ impl Connection {
         self.sender.feed_part(part, fin, out)
     }
 
-    /// Appends to `out` whatever is owed to the peer, for instance the answer to its close frame.
-    /// [`recv`](Self::recv) does it too, one call later.
+    /// Appends to `out` what is owed to the peer, for instance the answer to its close frame. The next
+    /// [`recv`](Self::recv) does it, too.
     #[inline]
     pub fn queue_replies(&mut self, out: &mut Vec<u8>) {
         let replies = self.lifecycle.receiver_mut().replies();
@@ -169,8 +171,8 @@ impl Connection {
         self.lifecycle.note_written();
     }
 
-    /// When to call [`handle_timeout`](Self::handle_timeout), given what was received and written up
-    /// to `now`. To be asked before each wait.
+    /// When to call [`handle_timeout`](Self::handle_timeout), given what was received and written up to `now`.
+    /// Ask before each wait.
     pub fn poll_timeout(&mut self, now: Instant) -> Option<Instant> {
         self.lifecycle.poll_timeout(self.sender.has_closed(), now)
     }
@@ -180,10 +182,10 @@ impl Connection {
     ///
     /// # Errors
     ///
-    /// What the peer did not do in time. The connection is [`Closed`](State::Closed) then; for a
-    /// missing pong the close frame that says so (1011) is in `out`, though it will hardly arrive.
-    /// After a closing handshake that both sides finished, a TCP that does not end is no error
-    /// (§7.1.1), just the end.
+    /// What the peer did not do in time. The connection is [`Closed`](State::Closed) then. If a pong is missing,
+    /// a close frame with 1011 is in `out`, though it will hardly arrive.
+    ///
+    /// After a closing handshake that both sides finished, a TCP that does not end is no error (§7.1.1).
     pub fn handle_timeout(&mut self, now: Instant, out: &mut Vec<u8>) -> Result<(), Expired> {
         let Self { lifecycle, sender } = self;
         match lifecycle.handle_timeout(sender.has_closed(), !out.is_empty(), now) {

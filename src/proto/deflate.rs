@@ -1,20 +1,21 @@
 //! Compressing messages (RFC 7692).
 //!
-//! A message is a raw DEFLATE stream that ends on a byte boundary with an empty stored block, whose
-//! four bytes `00 00 ff ff` are left out on the wire (§7.2.1, §7.2.2 of RFC 7692). With *context
-//! takeover* the next message may refer back to it; without, each stands alone. A connection keeps its
-//! engine between messages, or only the [window](Kept::Window) if it is to be frugal, or nothing if
-//! nothing refers back: then the thread [lends](engines) one for as long as a message is under way.
+//! A message is a raw DEFLATE stream. It ends on a byte boundary with an empty stored block. The four bytes
+//! `00 00 ff ff` of that block are left out on the wire (RFC 7692 §7.2.1, §7.2.2).
 //!
-//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and whoever takes them can say stop:
-//! so a limit holds while inflating, not after.
+//! With *context takeover* the next message may refer back to this one. Then a connection keeps its engine between
+//! messages, or only the [window](Kept::Window), which needs less memory. Without context takeover it keeps
+//! nothing, and the thread [lends](engines) an engine for each message.
+//!
+//! Inflated bytes leave in pieces of at most [`PIECE`] bytes, and the function that takes them can stop. So a limit
+//! holds while inflating, not after.
 
 use std::fmt;
 use std::sync::OnceLock;
 
-use zlib_rs::{Deflate, DeflateFlush, Inflate, InflateFlush, Status};
+use zlib_rs::{Deflate, DeflateFlush, InflateFlush, Status};
 
-use super::engines::{self, PIECE, with_buffer, with_piece};
+use super::engines::{self, Inflating, PIECE, with_buffer, with_piece};
 use super::error::Violation;
 use super::frame::RSV1;
 use super::framed::Framed;
@@ -86,8 +87,29 @@ impl Kept {
         if let Self::Window(window) = self { window } else { &[] }
     }
 
+    /// Takes note of what came out of an engine.
+    fn note_inflated(&mut self, out: &[u8], inflating: &mut Inflating, context: Context) {
+        match self {
+            Self::Window(_) => self.note(out, context),
+            // Messages that stand alone may refer back within themselves.
+            Self::Nothing | Self::Engine => inflating.history.note(out, 1 << context.window_bits),
+        }
+    }
+
+    /// Goes on after a final block. RFC 7692 §7.2.3.4: it ends a stream of DEFLATE, but neither the
+    /// message nor the window.
+    #[cold]
+    fn restart(&self, inflating: &mut Inflating, restarts: &mut Restarts) {
+        let Inflating { engine, history } = inflating;
+        match self {
+            _ if !restarts.allow_window() => engine.reset(false),
+            Self::Window(window) => engines::restart(engine, window),
+            Self::Nothing | Self::Engine => engines::restart(engine, history.in_order()),
+        }
+    }
+
     /// An engine for the next message.
-    fn inflate(&self, context: Context) -> Box<Inflate> {
+    fn inflate(&self, context: Context) -> Box<Inflating> {
         match self {
             Self::Engine => Box::new(engines::new_inflate(context.window_bits)),
             _ => Box::new(engines::lend_inflate(self.window())),
@@ -98,13 +120,48 @@ impl Kept {
 /// What a connection has of its [`Inflater`]: boxed, because most have none.
 pub(super) type BoxedInflater = Box<Inflater>;
 
+/// How often a message has restarted the engine.
+///
+/// Copying a window costs some microseconds, and a final block has but two bytes. So it is copied at most
+/// once for every [`BYTES_PER_WINDOW`] bytes on the wire, and sixteen times more. No sender that means well
+/// ends a stream more often; one that does may not refer back.
+#[derive(Default)]
+struct Restarts {
+    /// How many bytes of the message were looked at.
+    wire: u64,
+    windows: u64,
+}
+
+/// See [`Restarts`].
+const BYTES_PER_WINDOW: u64 = 64;
+
+impl Restarts {
+    fn allow_window(&mut self) -> bool {
+        let allowed = self.windows < 16 + self.wire / BYTES_PER_WINDOW;
+        self.windows += u64::from(allowed);
+        allowed
+    }
+}
+
+/// Where in its blocks a message is.
+#[derive(Clone, Copy, PartialEq)]
+enum At {
+    /// It has had no payload yet.
+    Start,
+    /// Amid a block, or before one.
+    Blocks,
+    /// Right after a final block.
+    AfterFinal,
+}
+
 /// Inflates what the peer sends.
 pub(super) struct Inflater {
     context: Context,
     kept: Kept,
-    engine: Option<Box<Inflate>>,
-    /// The message under way has had no payload yet.
-    empty: bool,
+    inflating: Option<Box<Inflating>>,
+    /// Where in its blocks the message under way is.
+    at: At,
+    restarts: Restarts,
     /// How much of it was inflated.
     inflated: u64,
     ratio: Ratio,
@@ -116,8 +173,9 @@ impl Inflater {
         Box::new(Self {
             context,
             kept: Kept::new(context, compression.pooled),
-            engine: None,
-            empty: true,
+            inflating: None,
+            at: At::Start,
+            restarts: Restarts::default(),
             inflated: 0,
             ratio: Ratio::default(),
         })
@@ -135,36 +193,45 @@ impl Inflater {
         last: bool,
         mut take: impl FnMut(&[u8], u64) -> Result<(), Violation>,
     ) -> Result<(), Violation> {
-        self.empty &= bytes.is_empty();
-        if self.empty {
+        if self.at == At::Start && bytes.is_empty() {
             // RFC 7692 §7.2.3.6 wants a byte for nothing, but zlib makes no second empty block
-            // behind a first, so peers send none. The tail alone would not be a block.
+            // after a first, so peers send none. The tail alone would not be a block.
             return Ok(());
         }
-        self.empty = last;
         let Self { context, kept, inflated, .. } = self;
-        let mut engine = self.engine.take().unwrap_or_else(|| kept.inflate(*context));
+        let mut inflating = self.inflating.take().unwrap_or_else(|| kept.inflate(*context));
         self.ratio.wire += bytes.len() as u64;
-        let mut take = |piece: &[u8]| {
+        let mut take = |kept: &mut Kept, inflating: &mut Inflating, piece: &[u8]| {
             *inflated += piece.len() as u64;
-            kept.note(piece, *context);
+            kept.note_inflated(piece, inflating, *context);
             take(piece, *inflated)
         };
+        let (at, restarts) = (&mut self.at, &mut self.restarts);
         with_piece(|buffer| {
-            inflate(&mut engine, bytes, buffer, &mut take)?;
+            if !bytes.is_empty() {
+                *at = inflate(kept, &mut inflating, restarts, bytes, buffer, &mut take)?;
+            }
             if !last {
                 return Ok(());
             }
-            // Behind whole blocks the tail makes nothing: what it makes was cut off before its end.
-            inflate(&mut engine, &TAIL, buffer, &mut |_| Err(Violation::InvalidDeflate))
+            // After a final block nothing is open that the tail would have to end. RFC 7692 §7.2.3.4
+            // has the sender begin another block there, but not every sender does.
+            if std::mem::replace(at, At::Start) == At::AfterFinal {
+                return Ok(());
+            }
+            // After whole blocks the tail makes nothing: what it makes was cut off before its end.
+            let mut none =
+                |_: &mut Kept, _: &mut Inflating, _: &[u8]| Err(Violation::InvalidDeflate);
+            inflate(kept, &mut inflating, restarts, &TAIL, buffer, &mut none).map(drop)
         })?;
         if last {
             self.ratio.plain += std::mem::take(&mut self.inflated);
+            self.restarts = Restarts::default();
         }
         if last && !matches!(self.kept, Kept::Engine) {
-            engines::give_inflate(*engine);
+            engines::give_inflate(*inflating);
         } else {
-            self.engine = Some(engine);
+            self.inflating = Some(inflating);
         }
         Ok(())
     }
@@ -176,33 +243,37 @@ impl Inflater {
     }
 }
 
+/// Inflates some bytes of a message; each piece of what comes out goes to `take`. Gives where in the
+/// blocks they end.
 fn inflate(
-    engine: &mut Inflate,
+    kept: &mut Kept,
+    inflating: &mut Inflating,
+    restarts: &mut Restarts,
     mut bytes: &[u8],
     buffer: &mut [u8],
-    take: &mut impl FnMut(&[u8]) -> Result<(), Violation>,
-) -> Result<(), Violation> {
+    take: &mut impl FnMut(&mut Kept, &mut Inflating, &[u8]) -> Result<(), Violation>,
+) -> Result<At, Violation> {
     loop {
+        let engine = &mut inflating.engine;
         let (total_in, total_out) = (engine.total_in(), engine.total_out());
         let status = engine.decompress(bytes, buffer, InflateFlush::SyncFlush);
         let eaten = (engine.total_in() - total_in) as usize;
         let made = (engine.total_out() - total_out) as usize;
         bytes = &bytes[eaten..];
+        restarts.wire += eaten as u64;
         if made > 0 {
-            take(&buffer[..made])?;
+            take(kept, inflating, &buffer[..made])?;
         }
         // What came before it counts, so that it does not matter how the bytes were cut.
         let status = status.map_err(|_| Violation::InvalidDeflate)?;
         if status == Status::StreamEnd {
-            // RFC 7692 §7.2.3.4: a final block ends the stream but not the message. What follows
-            // is a stream of its own; whoever finished one had to begin again as well.
-            engine.reset(false);
+            kept.restart(inflating, restarts);
             if bytes.is_empty() {
-                return Ok(());
+                return Ok(At::AfterFinal);
             }
         } else if eaten == 0 && made == 0 || bytes.is_empty() && made < buffer.len() {
             // Every other turn of the loop eats or makes something, so it ends.
-            return Ok(());
+            return Ok(At::Blocks);
         }
     }
 }

@@ -6,6 +6,8 @@
 
 use zlib_rs::{Deflate, DeflateConfig, Inflate};
 
+use super::history::History;
+
 use super::free_list::{FreeList, Weight};
 use super::memory;
 
@@ -19,7 +21,7 @@ pub(super) const PIECE: usize = 16 << 10;
 const KEPT: usize = 4;
 
 thread_local! {
-    static INFLATES: FreeList<Inflate> = const { FreeList::new(KEPT) };
+    static INFLATES: FreeList<Inflating> = const { FreeList::new(KEPT) };
     static DEFLATES: FreeList<Spare> = const { FreeList::new(KEPT) };
     /// Of `PIECE` bytes, whatever is in them: they are cleared once, not for each message.
     static PIECES: FreeList<Vec<u8>> = const { FreeList::new(KEPT * PIECE) };
@@ -32,8 +34,14 @@ struct Spare {
     engine: Box<Deflate>,
 }
 
+/// An engine that inflates, and what came out of it: zlib alone forgets that with a final block.
+pub(super) struct Inflating {
+    pub(super) engine: Inflate,
+    pub(super) history: History,
+}
+
 /// One of `KEPT`.
-impl Weight for Inflate {
+impl Weight for Inflating {
     fn weight(&self) -> usize {
         1
     }
@@ -92,23 +100,35 @@ pub(super) fn give_deflate(window_bits: u8, level: u8, mut engine: Box<Deflate>)
 }
 
 /// An engine to keep, with no more of a window than is needed.
-pub(super) fn new_inflate(window_bits: u8) -> Inflate {
-    Inflate::new(false, window_bits.max(SMALLEST))
+pub(super) fn new_inflate(window_bits: u8) -> Inflating {
+    let engine = Inflate::new(false, window_bits.max(SMALLEST));
+    Inflating { engine, history: History::default() }
 }
 
 /// One that has just heard what is in `window`.
-pub(super) fn lend_inflate(window: &[u8]) -> Inflate {
+pub(super) fn lend_inflate(window: &[u8]) -> Inflating {
     // These are shared among all, so they have the window that suits them all.
-    let mut engine = INFLATES.with(FreeList::take).unwrap_or_else(|| new_inflate(15));
+    let mut lent = INFLATES.with(FreeList::take).unwrap_or_else(|| new_inflate(15));
+    set_window(&mut lent.engine, window);
+    lent
+}
+
+/// Begins a new stream that may refer back to what is in `window`.
+pub(super) fn restart(engine: &mut Inflate, window: &[u8]) {
+    engine.reset(false);
+    set_window(engine, window);
+}
+
+fn set_window(engine: &mut Inflate, window: &[u8]) {
     if !window.is_empty() {
         let set = engine.set_dictionary(window);
         debug_assert!(set.is_ok(), "{set:?}");
     }
-    engine
 }
 
 /// Takes one back.
-pub(super) fn give_inflate(mut engine: Inflate) {
-    engine.reset(false);
-    INFLATES.with(|kept| kept.give(engine));
+pub(super) fn give_inflate(mut inflating: Inflating) {
+    inflating.engine.reset(false);
+    inflating.history.clear();
+    INFLATES.with(|kept| kept.give(inflating));
 }

@@ -70,10 +70,10 @@ impl FrameReader {
         }
     }
 
-    /// Takes the next piece off the front of `input`; `None` if more bytes are needed. Each header
-    /// is put before `admit`, as soon as it is there and before any of the payload is looked at, and
-    /// with it whether all of the frame is there. For a control frame that arrives slowly this happens
-    /// again.
+    /// Takes the next piece off the front of `input`. `None` if more bytes are needed.
+    ///
+    /// `admit` is called with each header as soon as it is there, before any payload is looked at. It also gets
+    /// whether the whole frame is there. For a control frame that arrives slowly it is called again.
     #[inline]
     pub(super) fn next<'b>(
         &mut self,

@@ -60,8 +60,6 @@ impl Header {
 
         let Some((&second, rest)) = after_first.split_first() else { return Ok(None) };
         let (len, rest) = match second & 0x7F {
-            // §5.5: control frames MUST have a payload of 125 bytes or less.
-            126 | 127 if opcode.is_control() => return Err(Violation::LongControl),
             126 => {
                 let Some((len, rest)) = rest.split_first_chunk() else { return Ok(None) };
                 let len = u64::from(u16::from_be_bytes(*len));
@@ -85,6 +83,12 @@ impl Header {
             }
             len => (u64::from(len), rest),
         };
+
+        // §5.5: control frames MUST have a payload of 125 bytes or less. This comes after the form of the
+        // length: one that could be shorter is that fault, however short it is.
+        if len > 125 && opcode.is_control() {
+            return Err(Violation::LongControl);
+        }
 
         let (mask, rest) = if second & 0x80 == 0 {
             (None, rest)

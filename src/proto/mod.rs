@@ -44,6 +44,8 @@ mod frame;
 mod framed;
 pub(crate) mod free_list;
 mod header;
+#[cfg(feature = "deflate")]
+mod history;
 mod lifecycle;
 mod mask;
 pub(crate) mod memory;

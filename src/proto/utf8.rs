@@ -1,9 +1,8 @@
 //! UTF-8 that arrives in pieces (§8.1).
 //!
-//! A text message may be cut anywhere, inside a character too. [`Utf8`] keeps the at most three bytes
-//! of a character that is not whole, and fails at the first byte after which no continuation could
-//! make the text valid: while its frame is still unfinished, not at its end. [`Text`] is the
-//! `String` that grows from such pieces. Each byte is validated once.
+//! A text message may be cut anywhere, inside a character too. [`Utf8`] keeps at most three bytes of a character that
+//! is not whole. It fails at the first byte after which nothing can make the text valid, so before the end of
+//! the frame. [`Text`] is the `String` that grows from such pieces. Each byte is validated once.
 
 use super::error::Violation;
 

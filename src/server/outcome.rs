@@ -41,7 +41,7 @@ use crate::proto::Misuse;
 /// - The peer has closed the connection, or was closed because it took messages too slowly, and the
 ///   handler could not send any more. This is read from the error: it, or an error in its
 ///   [`source`](std::error::Error::source) chain, is a [`bowstring::Error`](crate::Error) or a
-///   [`Misuse`](crate::proto::Misuse).
+///   [`Misuse`].
 /// - The server drains.
 ///
 /// So wrap errors of this crate in a type that returns them as its `source`, or return them as they are.

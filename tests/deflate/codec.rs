@@ -422,3 +422,201 @@ proptest! {
         prop_assert_eq!(run.events.len(), usize::from(run.violation.is_none()));
     }
 }
+
+/// RFC 7692 §7.2.3.4: a final block ends a stream of DEFLATE, but not the window. An empty one does not
+/// either.
+#[test]
+fn s15_the_window_is_kept_over_an_empty_final_block_in_every_mode() {
+    let hello = b"\xf2\x48\xcd\xc9\xc9\x07\x00";
+    let again = b"\xf2\x00\x11\x00\x00";
+    let bytes = bytes![0xC1, 7, hello, 0xC1, 1, 1, 0xC1, 5, again];
+    let expected = vec![Message::from("Hello"), "".into(), "Hello".into()];
+    assert_eq!(receive(&default(), &bytes), (expected, None));
+    // The same in one message, where messages stand alone as well; and final blocks that say something.
+    let one = [&hello[..6], b"\x00\x00\x00\xff\xff\x01\x00\x00\xff\xff", again].concat();
+    let two = b"\xf3\x48\xcd\xc9\xc9\x07\x00\xf2\x00\x11\x00\x00";
+    for config in [default(), alone()] {
+        for wire in [&one[..], two] {
+            let (events, violation) = receive(&config, &server_frame(FIN | RSV1 | TEXT, wire));
+            assert_eq!((events, violation), (vec![Message::from("HelloHello")], None));
+        }
+    }
+    // Not every sender begins another block after the final one.
+    let bare = &two[..7];
+    let frame = server_frame(FIN | RSV1 | TEXT, bare);
+    let bytes = bytes![frame.clone(), frame, 0xC1, 5, again];
+    let (events, violation) = receive(&default(), &bytes);
+    assert_eq!((events, violation), (vec![Message::from("Hello"); 3], None));
+}
+
+/// Blocks of DEFLATE, written by hand: what an engine of ours would never make.
+struct Blocks {
+    out: Vec<u8>,
+    bits: u32,
+    free: u32,
+}
+
+impl Blocks {
+    fn new() -> Self {
+        Self { out: Vec::new(), bits: 0, free: 8 }
+    }
+
+    /// The lowest bit first (RFC 1951 §3.1.1).
+    fn put(&mut self, value: u32, count: u32) {
+        for at in 0..count {
+            self.bits |= (value >> at & 1) << (8 - self.free);
+            self.free -= 1;
+            if self.free == 0 {
+                self.align();
+            }
+        }
+    }
+
+    /// A Huffman code: the highest bit first.
+    fn code(&mut self, code: u32, count: u32) {
+        self.put(code.reverse_bits() >> (32 - count), count);
+    }
+
+    fn align(&mut self) {
+        if self.free < 8 {
+            self.out.push(self.bits as u8);
+            (self.bits, self.free) = (0, 8);
+        }
+    }
+
+    fn stored(&mut self, last: bool, data: &[u8]) {
+        self.put(u32::from(last), 3);
+        self.align();
+        let len = data.len() as u16;
+        self.out.extend([len.to_le_bytes(), (!len).to_le_bytes()].concat());
+        self.out.extend_from_slice(data);
+    }
+
+    /// One with fixed codes (RFC 1951 §3.2.6).
+    fn fixed(&mut self, last: bool, symbols: &[Symbol]) {
+        self.put(u32::from(last) | 1 << 1, 3);
+        for symbol in symbols {
+            match *symbol {
+                Symbol::Literal(byte @ 0..=143) => self.code(0x30 + u32::from(byte), 8),
+                Symbol::Literal(byte) => self.code(0x190 + u32::from(byte) - 144, 9),
+                Symbol::Match { len, distance } => {
+                    self.code(1 + len - 3, 7);
+                    let far = distance - 1;
+                    if far < 4 {
+                        self.code(far, 5);
+                    } else {
+                        // RFC 1951 §3.2.5: two codes for each power of two.
+                        let extra = far.ilog2() - 1;
+                        self.code(2 * extra + (far >> extra), 5);
+                        self.put(far & ((1 << extra) - 1), extra);
+                    }
+                }
+            }
+        }
+        self.code(0, 7);
+        if last {
+            self.align();
+        }
+    }
+}
+
+#[derive(Clone, Copy)]
+enum Symbol {
+    Literal(u8),
+    /// Of 3 to 10 bytes.
+    Match {
+        len: u32,
+        distance: u32,
+    },
+}
+
+/// Whatever blocks a peer makes, all modes of memory understand the same, and what it meant.
+#[test]
+fn s15_all_modes_agree_on_random_streams_of_blocks() {
+    for seed in 0..if cfg!(miri) { 2 } else { 60 } {
+        for takeover in [true, false] {
+            let mut random = Random::new(seed);
+            let (mut said, mut wire, mut expected) = (Vec::new(), Vec::new(), Vec::new());
+            for _ in 0..1 + random.below(6) {
+                let start = if takeover { 0 } else { said.len() };
+                let message = said.len();
+                let mut blocks = Blocks::new();
+                let mut ends_stream = false;
+                for _ in 0..random.below(5) {
+                    ends_stream = random.below(3) == 0;
+                    if random.below(3) == 0 {
+                        let len = [0, 1, 20, 300, 700, 1000, 3000, 40_000][random.below(8)];
+                        let data: Vec<u8> = (0..len).map(|_| random.below(256) as u8).collect();
+                        blocks.stored(ends_stream, &data);
+                        said.extend(data);
+                        continue;
+                    }
+                    let mut symbols = Vec::new();
+                    for _ in 0..random.below(40) {
+                        let reach = (said.len() - start).min(32_768);
+                        if reach > 0 && random.below(2) == 0 {
+                            let far = if random.below(2) == 0 { reach } else { reach.min(50) };
+                            let distance = 1 + random.below(far) as u32;
+                            let len = 3 + random.below(8) as u32;
+                            symbols.push(Symbol::Match { len, distance });
+                            for _ in 0..len {
+                                said.push(said[said.len() - distance as usize]);
+                            }
+                        } else {
+                            let byte = random.below(256) as u8;
+                            symbols.push(Symbol::Literal(byte));
+                            said.push(byte);
+                        }
+                    }
+                    blocks.fixed(ends_stream, &symbols);
+                }
+                // The header of the empty block whose rest is left out; not every sender makes one after
+                // a final block.
+                if !ends_stream || random.below(2) == 0 {
+                    blocks.put(0, 3);
+                    blocks.align();
+                }
+                expected.push(Message::from(said[message..].to_vec()));
+                wire.extend(server_frame(FIN | RSV1 | BINARY, &blocks.out));
+            }
+            let receives = context(takeover, 15);
+            for pooled in [false, true] {
+                let config = self::pooled(config(receives, receives, 0), pooled);
+                for pieces in [5, 4096, wire.len()] {
+                    let run = run(CLIENT, &config, Way::Recv, wire.chunks(pieces));
+                    assert_eq!(run.violation, None, "{seed} {takeover} {pooled}");
+                    assert!(run.events == expected, "{seed} {takeover} {pooled} {pieces}");
+                }
+            }
+        }
+    }
+}
+
+/// Copying the window costs far more than a final block does, which has but two bytes: it is copied so
+/// often as a sender could mean well.
+#[test]
+fn s15_a_flood_of_final_blocks_copies_few_windows() {
+    let noise: Vec<u8> = {
+        let mut random = Random::new(7);
+        (0..40_000).map(|_| random.below(256) as u8).collect()
+    };
+    for takeover in [true, false] {
+        for finals in [15, 100_000] {
+            let mut blocks = Blocks::new();
+            blocks.stored(false, &noise);
+            for _ in 0..finals {
+                blocks.fixed(true, &[]);
+            }
+            let far = Symbol::Match { len: 3, distance: 32_768 };
+            blocks.fixed(false, &[far]);
+            blocks.put(0, 3);
+            blocks.align();
+            let receives = context(takeover, 15);
+            let bytes = server_frame(FIN | RSV1 | BINARY, &blocks.out);
+            let run = run(CLIENT, &config(receives, receives, 0), Way::Recv, [&bytes[..]]);
+            // Of a few it is known what they refer back to; of the many only the first are.
+            let violation = (finals > 15).then_some(Violation::InvalidDeflate);
+            assert_eq!(run.violation, violation, "{finals}");
+        }
+    }
+}

@@ -173,6 +173,7 @@ fn expired(error: &Error) -> Option<&'static str> {
     match error {
         Error::HandshakeTimeout => Some("handshake"),
         Error::Timeout(Expired::Pong) => Some("pong"),
+        Error::Timeout(Expired::Write) => Some("write"),
         Error::Timeout(Expired::Close) => Some("close"),
         Error::Closed(_) => Some("closed"),
         _ => None,

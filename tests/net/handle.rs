@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bowstring::net::{Parts, masking_key};
-use bowstring::proto::{CloseFrame, Misuse, Role};
+use bowstring::proto::{CloseFrame, Expired, Misuse, Role};
 use bowstring::{CloseCode, Config, Error, Message, WebSocket};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::time::{Instant, sleep, timeout};
@@ -211,5 +211,116 @@ async fn a_handle_of_a_connection_that_has_ended() {
         in_time(ended).await;
         let ending = ws.handle().ended().unwrap();
         assert_eq!((u16::from(ending.code), ending.clean), (code, clean));
+    }
+}
+
+/// A ping counts for the deadline: a dead peer is found when its pong is late, not a keep-alive later.
+#[tokio::test(start_paused = true)]
+async fn a_ping_finds_a_dead_peer_within_the_time_for_a_pong() {
+    for (keep_alive, split) in [(Some(20), false), (None, false), (Some(20), true), (None, true)] {
+        let mut config = Config::default();
+        config.timeouts.keep_alive = keep_alive.map(Duration::from_secs);
+        let (mut ws, peer) = server(&config);
+        let handle = ws.handle();
+        let reading = tokio::spawn(async move {
+            if split {
+                let (mut reader, _writer) = ws.split();
+                return reader.recv().await;
+            }
+            ws.recv().await
+        });
+        sleep(Duration::from_secs(1)).await;
+        let start = Instant::now();
+        let error = in_time(handle.ping()).await.unwrap_err();
+        assert_eq!(start.elapsed().as_secs(), 20, "{keep_alive:?} {split}");
+        assert!(error.is_disconnect() && error.is_transient(), "{error}");
+        assert_eq!(error.close_code(), Some(CloseCode::ABNORMAL));
+        let ended = in_time(reading).await.unwrap();
+        assert!(matches!(ended, Err(Error::Timeout(Expired::Pong))), "{ended:?}");
+        let ended = handle.ended().unwrap();
+        assert_eq!((ended.code, ended.clean), (CloseCode::ABNORMAL, false));
+        assert!(ended.reason.contains("ping"), "{}", ended.reason);
+        assert_eq!(handle.latency(), None);
+        drop(peer);
+    }
+}
+
+/// §5.5.3: a peer may send pongs of its own. They show that it lives, and nothing else.
+#[tokio::test(start_paused = true)]
+async fn a_pong_that_is_no_answer_does_not_end_a_ping() {
+    let (mut ws, peer) = server(&Config::default());
+    let handle = ws.handle();
+    tokio::spawn(async move { ws.recv().await });
+    sleep(Duration::from_secs(1)).await;
+    let ping = handle.ping();
+    sleep(Duration::from_secs(1)).await;
+    let payload = peer.frames().remove(0).payload;
+    assert_eq!(payload.len(), 4);
+    let mut guess = payload.clone();
+    guess[3] ^= 1;
+    for wrong in [&[][..], &guess, &payload[..3], &[&payload[..], b"x"].concat()] {
+        peer.send(said(PONG, wrong));
+        sleep(Duration::from_millis(500)).await;
+        assert_eq!(handle.latency(), None);
+    }
+    peer.send(said(PONG, &payload));
+    assert_eq!(in_time(ping).await.unwrap(), Duration::from_secs(3));
+    // The same again is no answer to the next.
+    let next = handle.ping();
+    sleep(Duration::from_millis(1)).await;
+    peer.send(said(PONG, &payload));
+    sleep(Duration::from_secs(1)).await;
+    let fresh = peer.frames().remove(0).payload;
+    assert_ne!(fresh, payload);
+    peer.send(said(PONG, &fresh));
+    assert!(in_time(next).await.unwrap() >= Duration::from_secs(1));
+}
+
+/// Whoever waits for a pong does not wait for ever: the connection ends, or is dropped.
+#[tokio::test(start_paused = true)]
+async fn a_ping_ends_with_its_connection() {
+    for end in ["close", "violation", "lost", "dropped", "taken apart", "before"] {
+        let (mut ws, peer) = server(&quiet());
+        let handle = ws.handle();
+        if end == "before" {
+            peer.end();
+            now(ws.recv()).unwrap_err();
+        }
+        let waiting = tokio::spawn(handle.ping());
+        not_yet_unless(end == "before", &mut ws);
+        let code = match end {
+            "close" => {
+                peer.send(said(CLOSE, close_payload(1012, "")));
+                assert!(now(ws.recv()).unwrap().is_some());
+                1012
+            }
+            "violation" => {
+                peer.send([0x83, 0]);
+                now(ws.recv()).unwrap_err();
+                1002
+            }
+            "lost" => {
+                peer.end();
+                now(ws.recv()).unwrap_err();
+                1006
+            }
+            "dropped" => {
+                drop(ws);
+                1006
+            }
+            "taken apart" => {
+                drop(ws.into_inner());
+                1006
+            }
+            _ => 1006,
+        };
+        let error = in_time(waiting).await.unwrap().unwrap_err();
+        assert_eq!(error.close_code(), Some(code.into()), "{end}");
+    }
+}
+
+fn not_yet_unless(ended: bool, ws: &mut WebSocket<Scripted>) {
+    if !ended {
+        not_yet(ws.recv());
     }
 }

@@ -11,6 +11,7 @@ mod support;
 mod cancel;
 mod deadlines;
 mod doors;
+mod ends;
 mod faults;
 mod handle;
 mod interop;

@@ -340,13 +340,23 @@ fn section_5_5_control_frames() {
         check([
             case("5.5", "126 bytes", bytes![fin, 126, 126u16, vec![b'*'; 126]])
                 .fails(Violation::LongControl)
-                .after(2),
-            case("5.5", "a long form that could be shorter", bytes![fin, 126, 3u16])
-                .fails(Violation::LongControl)
-                .after(2),
+                .after(4),
             case("5.5", "2^63 - 1 bytes", bytes![fin, 127, i64::MAX as u64])
                 .fails(Violation::LongControl)
-                .after(2),
+                .after(10),
+            // §5.2 comes first: the length is told before it is judged.
+            case("5.2", "a long form that could be shorter", bytes![fin, 126, 3u16])
+                .fails(Violation::LengthNotMinimal)
+                .after(4),
+            case("5.2", "a masked one", bytes![fin, 0xFE, 2u16, 1, 2, 3, 4])
+                .fails(Violation::LengthNotMinimal)
+                .after(4),
+            case("5.2", "the longest form that could be shorter", bytes![fin, 127, 65_535u64])
+                .fails(Violation::LengthNotMinimal)
+                .after(10),
+            case("5.2", "2^63 bytes", bytes![fin, 127, 1u64 << 63])
+                .fails(Violation::LengthTooLarge)
+                .after(10),
             case("5.5", "without FIN", bytes![opcode, 0, 0x80, 0])
                 .fails(Violation::FragmentedControl)
                 .after(1),

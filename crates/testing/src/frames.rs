@@ -227,9 +227,9 @@ fn any_frames(bytes: &[u8]) -> (Vec<Frame>, &[u8]) {
     (frames, rest)
 }
 
-/// Reads frames and insists on everything that a sender owes: whole frames, no reserved bit or
-/// opcode, the shortest form of each length, legal control frames, fragments and close codes, nothing
-/// after a close frame.
+/// Reads frames and insists on every rule for a sender: whole frames, no reserved bit or opcode, the
+/// shortest form of each length. Control frames, fragments and close codes must be legal, and nothing
+/// may follow a close frame.
 #[track_caller]
 pub fn legal_frames(bytes: &[u8]) -> Vec<Frame> {
     legal_frames_with(bytes, 0)

@@ -17,9 +17,9 @@ use tokio::io::{AsyncRead, AsyncReadExt, ReadBuf};
 
 use super::pool;
 
-/// How much is read at first where the last message was a large one, in bytes: what lies in a block has
-/// to be copied into its message, and the rest need not. The receiver wants 16 KiB of a message before
-/// it takes the rest past the block.
+/// How many bytes are read at first if the last message was a large one. What lies in a block has to be copied
+/// into its message, and the rest need not. The receiver wants 16 KiB of a message before it takes the rest
+/// past the block.
 const BEGINNING: usize = 32 << 10;
 
 /// See the module.

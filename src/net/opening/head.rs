@@ -79,9 +79,10 @@ fn poll_read_some(
     Poll::Ready(Ok(len))
 }
 
-/// Writes a last answer and ends the transport, in at most `limit`. What the peer still sends is
-/// read and dropped up to a bound, and for as long again: closing with bytes unread would make the
-/// kernel send a reset, which can overtake the answer (§7.1.1).
+/// Writes a last answer and ends the transport, in at most `limit`.
+///
+/// What the peer still sends is read and dropped, up to a bound and for at most `limit` again. If the transport
+/// were closed with bytes unread, the kernel would send a reset, which can overtake the answer (§7.1.1).
 pub(in crate::net) async fn write_last(
     mut stream: impl AsyncRead + AsyncWrite + Unpin,
     mut head: Vec<u8>,

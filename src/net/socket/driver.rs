@@ -77,9 +77,8 @@ pub(in crate::net) enum ReadMode {
     Always,
 }
 
-/// What was read since reading last had to wait. A peer that floods us never makes us wait, so there
-/// is a limit: then what is framed is written, the clock is looked at, and the thread's other tasks
-/// go on.
+/// What was read since reading last had to wait. A peer that floods us never makes us wait, so there is a limit.
+/// At the limit, what is framed is written, the clock is looked at, and other tasks of the thread go on.
 #[derive(Debug, Default)]
 struct ReadBudget(u32);
 

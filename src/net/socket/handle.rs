@@ -37,10 +37,10 @@ pub struct Handle(Arc<Record>);
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct CloseInfo {
-    /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, 1006
-    /// if none came; or the one that told it which rule it broke (§7.1.7).
+    /// The close code of the connection (§7.1.5): the peer's, 1005 if its close frame had none, or 1006 if no
+    /// close frame came. After a violation, the code that the peer was told (§7.1.7).
     pub code: CloseCode,
-    /// The reason in the peer's close frame; or which rule it broke, or what it did not do in time.
+    /// The reason in the peer's close frame. Or which rule the peer broke, or what it did not do in time.
     pub reason: ByteString,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
@@ -154,15 +154,15 @@ impl Handle {
     /// Starts the closing handshake (§7.1.2) after what has been framed, and returns at once.
     ///
     /// The task that receives gets what still comes, then the peer's close frame, and the end within
-    /// [`Timeouts::close`](crate::proto::Timeouts::close). What is sent afterwards is
-    /// [`Misuse`](crate::net::Error::Misuse). The connection must be polled.
+    /// [`Timeouts::close`](crate::proto::Timeouts::close). To send after that is
+    /// [`Misuse`](crate::net::Error::Misuse). A task must poll the connection.
     ///
-    /// The first call counts. A connection that is closing already goes on as it is.
+    /// Only the first call has an effect, and none has on a connection that is closing already.
     ///
     /// # Errors
     ///
-    /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes: nothing is asked
-    /// for then. [`CloseFrame::truncated`] cuts a reason.
+    /// The code must not be sent (§7.4), or the reason is longer than 123 bytes. Nothing happens then.
+    /// [`CloseFrame::truncated`] cuts a reason.
     pub fn close(&self, code: impl Into<CloseCode>, reason: &str) -> Result<(), Misuse> {
         self.close_with(CloseFrame::new(code, reason)?);
         Ok(())
@@ -186,8 +186,8 @@ impl Handle {
     /// slept, for instance. The ping carries four random bytes, and only a pong with the same bytes is its
     /// answer.
     ///
-    /// While a ping is under way, that of the keep-alive included, no other is sent: all wait for the same
-    /// pong, and are told how long that one took. The connection must be polled.
+    /// While a ping waits for its pong, no other is sent: all calls wait for the same pong. A ping of the keep-alive
+    /// counts, too. A task must poll the connection.
     ///
     /// # Cancel safety
     ///
@@ -229,18 +229,20 @@ impl Handle {
         self.0.protocol.as_deref()
     }
 
-    /// How long the peer took to answer the last ping: that of the keep-alive, which goes out when it
-    /// has been quiet for [`keep_alive`](crate::proto::Timeouts::keep_alive), or one that was
-    /// [asked for](Self::ping). `None` before the first. A pong that nobody asked for (§5.5.3) changes
-    /// nothing.
+    /// How long the peer took to answer the last ping. `None` before the first.
+    ///
+    /// It may be a ping of the keep-alive, which is sent after
+    /// [`keep_alive`](crate::proto::Timeouts::keep_alive) of silence, or one of [`ping`](Self::ping). A pong without
+    /// a ping (§5.5.3) changes nothing.
     pub fn latency(&self) -> Option<Duration> {
         let micros = self.0.latency.load(Ordering::Relaxed);
         (micros != UNKNOWN).then(|| Duration::from_micros(micros.into()))
     }
 
-    /// How the connection ended, as soon as nothing can change it any more: when the peer's close frame
-    /// or a violation was received, or the transport was lost. TCP may end a little later. `None` before
-    /// that, and for a connection that was dropped.
+    /// How the connection ended. `None` before that, and for a connection that was dropped.
+    ///
+    /// It is known when the peer's close frame or a violation was received, or when the transport was lost. TCP
+    /// may end a little later.
     pub fn ended(&self) -> Option<CloseInfo> {
         match &self.lock().rare.as_ref()?.end {
             Some(End::Known(info)) => Some(info.clone()),

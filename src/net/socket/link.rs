@@ -1,8 +1,8 @@
 //! What a reading task needs of its transport.
 //!
-//! The [driver](super::driver) reads, keeps time and ends the connection; it does so the same way
-//! whether it has the writing direction to itself ([`OwnedLink`]) or shares it with other tasks
-//! (`SplitLink`, in [`half`](crate::net::split::split_link)).
+//! The [driver](super::driver) reads, keeps time and ends the connection. It does so in the same way for both kinds
+//! of link. An [`OwnedLink`] has the writing direction to itself. A `SplitLink`
+//! ([`split_link`](crate::net::split::split_link)) shares it with other tasks.
 
 use std::future::{Future, poll_fn};
 use std::io;
