@@ -3,7 +3,8 @@
 # effect that no other work on the machine can blur.
 #
 #   bench/instructions.sh [WORKLOAD…]     (a b)
-#   bench/instructions.sh --check         fails if one has grown by more than 3 % over instructions.tsv
+#   bench/instructions.sh --check         fails if one is more than 1 % over instructions.tsv, which has the
+#                                         figures of version 0.1 and is not to be written anew
 #   SERVER=PROGRAM bench/instructions.sh  another server that prints its address on the first line
 #   FLAGS=--raw SERVER=…                  if that is a floor
 #
@@ -72,6 +73,6 @@ for workload; do
     [[ -n $check ]] || continue
     known=$(sed -n "s/^$workload\t//p" "$here/instructions.tsv")
     [[ -n $known ]] || die "instructions.tsv has no figure for $workload"
-    ((now * 100 <= known * 103)) || grown+=("$workload: $known before, $now now")
+    ((now * 100 <= known * 101)) || grown+=("$workload: $known before, $now now")
 done
-((${#grown[@]} == 0)) || die "more than 3 % more: $(IFS=';' && printf '%s' "${grown[*]}")"
+((${#grown[@]} == 0)) || die "more than 1 % more: $(IFS=';' && printf '%s' "${grown[*]}")"

@@ -91,10 +91,11 @@ about() { # ROUNDS WINDOW FIFO
     local peer version versions=
     printf 'Machine: %s, %s cores, Linux %s, %s.\n' \
         "$(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1)" "$(nproc)" "$(uname -r)" "$(rustc --version)"
-    printf 'Rounds: %s, interleaved; windows of %s ms in bursts of 150 ms; %s.\n' "$1" "$2" \
+    printf 'Rounds: %s, interleaved; windows of %s ms in bursts of 150 ms (e and e4: twice as many, four times as long); %s.\n' "$1" "$2" \
         "$( (($3)) && echo 'real-time scheduling (nice for ws, bun and picows)' || echo 'no real-time scheduling')"
     for peer in $RUST_PEERS tokio; do
-        version=$(grep -A 1 "^name = \"$peer\"$" "$here/Cargo.lock" | sed -n 's/^version = "\(.*\)"/\1/p')
+        # Of two versions the newer one is ours: the other is axum's.
+        version=$(grep -A 1 "^name = \"$peer\"$" "$here/Cargo.lock" | sed -n 's/^version = "\(.*\)"/\1/p' | tail -n 1)
         versions+="$peer $version, "
     done
     versions+="$(sed -n 's/^ *"\(ws\|bun\)": "\(.*\)",\{0,1\}$/\1 \2,/p' "$here/peers/package.json" | tr '\n' ' ')"

@@ -4,8 +4,8 @@
 #   bench/run.sh [WORKLOAD…] [PEER…]      (all of both; names in any order, peers.sh has the list)
 #
 # Environment:
-#   ROUNDS    how often each is measured, interleaved (3)
-#   WINDOW    milliseconds of each measurement (500)
+#   ROUNDS    how often each is measured, interleaved (3); e and e4 twice as often
+#   WINDOW    milliseconds of each measurement (500); of e and e4 four times as many
 #   SERVER_CPU, LOAD_CPU    the cores (0 and 1)
 #   RESULTS   where the results go (bench/results)
 # Installs what it needs into bench/.work; loopback only; ends by itself; says what it left out.
@@ -84,25 +84,37 @@ stop() {
 }
 
 failed=" "
+# Measures all peers once on a workload.
+measure() { # WORKLOAD ROUND WINDOW
+    local peer
+    for peer in "${peers[@]}"; do
+        can "$peer" "$1" || continue
+        [[ $failed != *" $peer/$1 "* ]] || continue
+        say "round $round of $rounds: $1, $peer"
+        : >"$work/load.err"
+        if start "$peer" "$1" &&
+            timeout 60 taskset -c "$load_cpu" ${urgent[@]+"${urgent[@]}"} "$bin/load" \
+                "$1" "$port" "$server" ${flags[@]+"${flags[@]}"} --window "$3" \
+                >"$work/load.out" 2>"$work/load.err"; then
+            awk -v OFS='\t' -v r="$2" -v p="$peer" '{ print r, p, $1, $2 }' "$work/load.out" >>"$raw"
+        else
+            why=$(grep -h '^load: ' "$work/load.err" 2>/dev/null | tail -n 1 | cut -c 1-160 || true)
+            note "$peer could not be measured on $1: ${why:-$(tail -n 1 "$work/server.err" | cut -c 1-160)}"
+            failed+="$peer/$1 "
+        fi
+        stop
+    done
+}
+
 for ((round = 1; round <= rounds; round++)); do
     for workload in "${workloads[@]}"; do
-        for peer in "${peers[@]}"; do
-            can "$peer" "$workload" || continue
-            [[ $failed != *" $peer/$workload "* ]] || continue
-            say "round $round of $rounds: $workload, $peer"
-            : >"$work/load.err"
-            if start "$peer" "$workload" &&
-                timeout 60 taskset -c "$load_cpu" ${urgent[@]+"${urgent[@]}"} "$bin/load" \
-                    "$workload" "$port" "$server" ${flags[@]+"${flags[@]}"} --window "$window" \
-                    >"$work/load.out" 2>"$work/load.err"; then
-                awk -v OFS='\t' -v r="$round" -v p="$peer" '{ print r, p, $1, $2 }' "$work/load.out" >>"$raw"
-            else
-                why=$(grep -h '^load: ' "$work/load.err" 2>/dev/null | tail -n 1 | cut -c 1-160 || true)
-                note "$peer could not be measured on $workload: ${why:-$(tail -n 1 "$work/server.err" | cut -c 1-160)}"
-                failed+="$peer/$workload "
-            fi
-            stop
-        done
+        case $workload in
+            e | e4)
+                measure "$workload" $((2 * round - 1)) $((4 * window))
+                measure "$workload" $((2 * round)) $((4 * window))
+                ;;
+            *) measure "$workload" "$round" "$window" ;;
+        esac
     done
 done
 

@@ -1,4 +1,4 @@
-//! Who may connect: Basic or Bearer credentials at the handshake, from pages of one's own.
+//! Who may connect: Basic or Bearer credentials at the handshake, from your own pages.
 //!
 //! `cargo run --example auth`, then open http://127.0.0.1:9001/ as `ada` with the password `lovelace`;
 //! or `curl -i http://127.0.0.1:9001/`.

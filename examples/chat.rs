@@ -1,4 +1,4 @@
-//! A chat with rooms: whatever anybody says in a room, everybody there hears.
+//! A chat with rooms: what one member of a room says, all of them hear.
 //!
 //! `cargo run --example chat`, then open http://127.0.0.1:9001/#tea in two browser windows.
 
@@ -10,7 +10,7 @@ use bowstring::server::{Accept, Answer, Request, Server, ServerConnection, Subsc
 use bowstring::{Config, Error, Message, Prepared};
 use http::StatusCode;
 
-/// The rooms that somebody is in.
+/// The rooms that have members.
 #[derive(Clone, Default)]
 struct Rooms(Arc<Mutex<HashMap<String, Topic>>>);
 
@@ -28,7 +28,7 @@ async fn main() -> std::io::Result<()> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let mut config = Config::default();
     config.limits.max_message_size = 4096;
-    // Whoever lags behind is let go, and comes back.
+    // A member who reads too slowly is disconnected, and may come back.
     config.overflow = Overflow::Close(bowstring::CloseCode::TRY_AGAIN_LATER);
     let server = Server::bind(address).await?.config(config).on_request(page_or_room);
     for address in server.local_addrs() {

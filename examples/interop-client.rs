@@ -19,7 +19,7 @@ use bowstring::proto::Ratio;
 use bowstring::{Config, Event, Message, WebSocket};
 use http::header::SEC_WEBSOCKET_EXTENSIONS;
 
-/// The lengths at which a header changes its form, and a long one; behind them comes the longest.
+/// The lengths at which a header changes its form, and a long one; after them comes the longest.
 const LENGTHS: [usize; 8] = [0, 1, 125, 126, 127, 65_535, 65_536, 1 << 20];
 const LONGEST: usize = 4 << 20;
 

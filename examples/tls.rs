@@ -43,7 +43,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
         Ok::<_, bowstring::Error>(())
     }));
 
-    // Whoever else shows up at that address with another certificate is not believed.
+    // Only this certificate is trusted.
     let mut roots = RootCertStore::empty();
     roots.add(certificate)?;
     let tls = ClientConfig::builder_with_provider(provider)

@@ -13,10 +13,12 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
+use allocation_counter::measure;
 use bowstring::proto::{Event, Role};
 use bowstring::{Config, WebSocket};
 use bowstring_testing::frames::{BINARY, FIN, client_frame};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::runtime::Builder;
 
 const MIB: usize = 1 << 20;
 
@@ -109,30 +111,19 @@ enum Loop {
 }
 
 /// Echoes messages of so many bytes over a transport that takes `room` bytes of each at first; what the
-/// last one cost.
-async fn echo(way: Loop, len: usize, room: usize) -> Cost {
+/// last one cost. None but the first allocates memory for its bytes.
+fn echo(way: Loop, len: usize, room: usize) -> Cost {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
     let transport = Transport(Rc::default());
     let mut ws = WebSocket::from_raw(transport.clone(), Role::Server, [], &Config::default());
     let mut cost = None;
-    for _ in 0..3 {
+    for round in 0..3 {
         let unread = client_frame(FIN | BINARY, vec![7; len]);
         *transport.0.borrow_mut() = Inner { unread, room, ..Inner::default() };
         let mut place = None;
-        while place.is_none() {
-            if way == Loop::Recv {
-                let message = ws.recv().await.unwrap().unwrap();
-                place = Some(message.as_bytes().as_ptr_range());
-                ws.feed(message).await.unwrap();
-                continue;
-            }
-            let (mut events, mut outgoing) = ws.batch().await.unwrap().unwrap();
-            while let Some(event) = events.next() {
-                let Event::Binary(data) = event else { panic!("{event:?}") };
-                place = Some(data.as_ptr_range());
-                outgoing.feed(event).unwrap();
-            }
-        }
-        ws.flush().await.unwrap();
+        let memory = measure(|| place = Some(runtime.block_on(echo_one(&mut ws, way))));
+        assert!(round == 0 || memory.bytes_total < 10_000, "{} bytes anew", memory.bytes_total);
         let (calls, place) = (transport.0.borrow(), place.unwrap());
         assert!(calls.unread.is_empty());
         let there = |ranges: &[Range<*const u8>]| -> usize {
@@ -152,23 +143,44 @@ async fn echo(way: Loop, len: usize, room: usize) -> Cost {
     cost.unwrap()
 }
 
+/// Echoes the next message, and tells where the application found it.
+async fn echo_one(ws: &mut WebSocket<Transport>, way: Loop) -> Range<*const u8> {
+    let mut place = None;
+    while place.is_none() {
+        if way == Loop::Recv {
+            let message = ws.recv().await.unwrap().unwrap();
+            place = Some(message.as_bytes().as_ptr_range());
+            ws.feed(message).await.unwrap();
+            continue;
+        }
+        let (mut events, mut outgoing) = ws.batch().await.unwrap().unwrap();
+        while let Some(event) = events.next() {
+            let Event::Binary(data) = event else { panic!("{event:?}") };
+            place = Some(data.as_ptr_range());
+            outgoing.feed(event).unwrap();
+        }
+    }
+    ws.flush().await.unwrap();
+    place.unwrap()
+}
+
 /// Two reads and one write, and 32 KiB of it are copied (less its header), whatever its length.
-#[tokio::test]
-async fn an_echo_of_a_large_message_copies_32_kib() {
+#[test]
+fn an_echo_of_a_large_message_copies_32_kib() {
     for way in [Loop::Batch, Loop::Recv] {
         for len in [MIB, 4 * MIB] {
             let copied_in = (32 << 10) - 14;
             let expected = Cost { reads: 2, writes: 1, copied_in, copied_out: 0 };
-            assert_eq!(echo(way, len, usize::MAX).await, expected, "{way:?}, {len}");
+            assert_eq!(echo(way, len, usize::MAX), expected, "{way:?}, {len}");
         }
     }
 }
 
 /// What the transport does not take at once waits in memory of the connection's own: it is copied once.
-#[tokio::test]
-async fn what_does_not_go_at_once_is_copied_once() {
+#[test]
+fn what_does_not_go_at_once_is_copied_once() {
     for way in [Loop::Batch, Loop::Recv] {
-        let cost = echo(way, 4 * MIB, MIB).await;
+        let cost = echo(way, 4 * MIB, MIB);
         let copied_out = 3 * MIB + 10;
         let expected = Cost { reads: 2, writes: 3, copied_in: (32 << 10) - 14, copied_out };
         assert_eq!(cost, expected, "{way:?}");

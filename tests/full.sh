@@ -27,10 +27,10 @@ run_autobahn() { autobahn/run.sh all; }
 run_miri() {
     nightly miri rust-src
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 \
-        cargo +nightly miri test --no-default-features --lib --test handshake
+        cargo +nightly miri test -p bowstring --no-default-features --lib --test handshake
     # The other modules count what is allocated, which Miri's allocator does not tell.
     MIRIFLAGS=-Zmiri-disable-isolation PROPTEST_CASES=2 \
-        cargo +nightly miri test --no-default-features --test proto -- \
+        cargo +nightly miri test -p bowstring --no-default-features --test proto -- \
         tables:: closing:: prepared:: pair:: properties::
 }
 
@@ -42,7 +42,7 @@ run_mutants() {
     (
         ulimit -v 12000000
         CARGO_PROFILE_DEV_OPT_LEVEL=1 CARGO_PROFILE_DEV_DEBUG=0 PROPTEST_CASES=64 \
-            cargo mutants --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
+            cargo mutants --package bowstring --file 'src/proto/*.rs' ${SHARD:+--shard "$SHARD"} --no-default-features \
             --features deflate --no-times --minimum-test-timeout 10 --output target -- \
             --lib --test proto --test deflate --test attacks_proto
     ) || status=$?

@@ -6,7 +6,9 @@ use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use crate::connection::{self, PATIENCE};
-use crate::frames::{self, Opcode, Script};
+use bowstring_testing::frames::{BINARY, FIN, client_frame, server_frame};
+
+use crate::script::Script;
 use crate::sys::Epoll;
 use crate::{Failure, pace};
 
@@ -44,8 +46,8 @@ fn script() -> Script {
     for n in 0..16 {
         let payload = [b'a' + n; LEN];
         let (mut said, mut heard) = (Vec::new(), Vec::new());
-        frames::masked(Opcode::Binary, false, &payload, &mut said);
-        frames::plain(Opcode::Binary, &payload, &mut heard);
+        said.extend(client_frame(FIN | BINARY, payload));
+        heard.extend(server_frame(FIN | BINARY, payload));
         script.push(said, heard);
     }
     script

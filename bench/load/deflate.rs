@@ -9,9 +9,11 @@ use std::fmt::Write as _;
 use std::io::{Read, Write};
 use std::net::TcpStream;
 
+use bowstring_testing::frames::{FIN, Frame, RSV1, TEXT, client_frame};
+use bowstring_testing::random::Random;
 use flate2::{Compress, Compression, Decompress, FlushCompress, FlushDecompress};
 
-use crate::frames::{self, Opcode, Script};
+use crate::script::Script;
 use crate::{Failure, connection};
 
 pub const OFFER: &str =
@@ -27,8 +29,7 @@ pub fn script(port: u16) -> Result<(Script, f64), Failure> {
     let mut total = 0;
     for seed in 0..VARIANTS {
         let text = json(seed as u32);
-        let mut said = Vec::new();
-        frames::masked(Opcode::Text, true, &compressed(&text)?, &mut said);
+        let said = client_frame(FIN | RSV1 | TEXT, compressed(&text)?);
         stream.write_all(&said)?;
         let (compressed, payload, heard) = answer(&mut stream)?;
         let inflated = if compressed { inflated(&payload)? } else { payload.clone() };
@@ -43,16 +44,13 @@ pub fn script(port: u16) -> Result<(Script, f64), Failure> {
 
 /// Records as an application would send them: the same names, other values.
 fn json(seed: u32) -> Vec<u8> {
-    let mut state = seed * 7919 + 1;
-    let mut next = |below: u32| {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 8) % below
-    };
+    let mut random = Random::new(seed.into());
+    let mut next = |below: usize| random.below(below);
     const CITIES: [&str; 6] = ["Oslo", "Lisboa", "Nairobi", "Daegu", "Lima", "Turku"];
     let mut text = String::from("[");
     loop {
         let mut record = String::new();
-        let (id, city, at) = (next(1_000_000), CITIES[next(6) as usize], next(100_000_000));
+        let (id, city, at) = (next(1_000_000), CITIES[next(6)], next(100_000_000));
         let (price, cents, open) = (next(900), next(100), next(2) == 0);
         write!(
             record,
@@ -91,20 +89,18 @@ fn inflated(payload: &[u8]) -> Result<Vec<u8>, Failure> {
 
 /// One frame of the server: whether it is compressed, its payload, and all of its bytes.
 fn answer(stream: &mut TcpStream) -> Result<(bool, Vec<u8>, Vec<u8>), Failure> {
-    let mut bytes = vec![0; 2];
-    stream.read_exact(&mut bytes)?;
-    let (first, mut len) = (bytes[0], usize::from(bytes[1]));
-    if len == 126 {
-        let mut long = [0; 2];
-        stream.read_exact(&mut long)?;
-        bytes.extend_from_slice(&long);
-        len = usize::from(u16::from_be_bytes(long));
+    let (mut bytes, mut piece) = (Vec::new(), [0; 2 * LEN]);
+    loop {
+        if let Some((frame, len)) = Frame::parse(&bytes) {
+            if frame.first() & !RSV1 != FIN | TEXT || len != bytes.len() {
+                return Err(format!("the answer is no whole text: {frame:?}").into());
+            }
+            return Ok((frame.first() & RSV1 != 0, frame.payload, bytes));
+        }
+        match stream.read(&mut piece)? {
+            0 => return Err("the server ended before its answer did".into()),
+            _ if bytes.len() > 2 * LEN => return Err("the answer is too long".into()),
+            len => bytes.extend_from_slice(&piece[..len]),
+        }
     }
-    if first & 0xbf != 0x81 || len > 2 * LEN {
-        return Err(format!("the answer is no whole text: {first:02x} {len}").into());
-    }
-    let mut payload = vec![0; len];
-    stream.read_exact(&mut payload)?;
-    bytes.extend_from_slice(&payload);
-    Ok((first & 0x40 != 0, payload, bytes))
 }

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::connection::{self, PATIENCE};
-use crate::frames::Script;
 use crate::pace::{self, Used};
+use crate::script::Script;
 use crate::sys::Epoll;
 
 pub struct Load {

@@ -15,10 +15,10 @@ mod clock;
 mod connection;
 mod deflate;
 mod echo;
-mod frames;
 mod handshakes;
 mod idle;
 mod pace;
+mod script;
 mod sys;
 mod workload;
 

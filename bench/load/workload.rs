@@ -1,36 +1,37 @@
 //! The workloads that are an echo: what is sent, on how many connections, how many at once.
 
-use crate::frames::{self, Opcode, Script};
+use bowstring_testing::frames::{BINARY, FIN, TEXT, client_frame, server_frame};
+use bowstring_testing::random::Random;
+
+use crate::script::Script;
 
 pub struct Workload {
     name: &'static str,
     pub connections: usize,
     /// Messages in one write; the next follow when all have come back.
     at_once: usize,
-    opcode: Opcode,
+    opcode: u8,
     len: usize,
     text: fn(usize, usize) -> Vec<u8>,
 }
 
-use Opcode::{Binary, Text};
-
 const WORKLOADS: [Workload; 9] = [
-    workload("a", 64, 1, Text, 20, ascii),
-    workload("b", 64, 16, Text, 20, ascii),
-    workload("c", 64, 1, Binary, 1 << 10, bytes),
-    workload("c16", 16, 16, Binary, 1 << 10, bytes),
-    workload("d", 64, 1, Binary, 16 << 10, bytes),
-    workload("e", 4, 1, Binary, 1 << 20, bytes),
-    workload("e4", 4, 1, Binary, 4 << 20, bytes),
-    workload("f", 16, 1, Text, 64 << 10, korean),
-    workload("a512", 512, 1, Text, 20, ascii),
+    workload("a", 64, 1, TEXT, 20, ascii),
+    workload("b", 64, 16, TEXT, 20, ascii),
+    workload("c", 64, 1, BINARY, 1 << 10, bytes),
+    workload("c16", 16, 16, BINARY, 1 << 10, bytes),
+    workload("d", 64, 1, BINARY, 16 << 10, bytes),
+    workload("e", 4, 1, BINARY, 1 << 20, bytes),
+    workload("e4", 4, 1, BINARY, 4 << 20, bytes),
+    workload("f", 16, 1, TEXT, 64 << 10, korean),
+    workload("a512", 512, 1, TEXT, 20, ascii),
 ];
 
 const fn workload(
     name: &'static str,
     connections: usize,
     at_once: usize,
-    opcode: Opcode,
+    opcode: u8,
     len: usize,
     text: fn(usize, usize) -> Vec<u8>,
 ) -> Workload {
@@ -57,11 +58,11 @@ impl Workload {
             for n in 0..self.at_once {
                 let payload = (self.text)(self.len, variant * self.at_once + n);
                 let at = said.len();
-                frames::masked(self.opcode, false, &payload, &mut said);
+                said.extend(client_frame(FIN | self.opcode, &payload));
                 if raw {
                     heard.extend_from_slice(&said[at..]);
                 } else {
-                    frames::plain(self.opcode, &payload, &mut heard);
+                    heard.extend(server_frame(FIN | self.opcode, &payload));
                 }
             }
             script.push(said, heard);
@@ -78,12 +79,7 @@ fn ascii(len: usize, seed: usize) -> Vec<u8> {
 }
 
 fn bytes(len: usize, seed: usize) -> Vec<u8> {
-    let mut state = seed as u32 + 1;
-    let mut next = || {
-        state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-        (state >> 24) as u8
-    };
-    (0..len).map(|_| next()).collect()
+    Random::new(seed as u64).bytes(len)
 }
 
 /// Korean as it is written, spaces and full stops among the letters of three bytes; ASCII fills up

@@ -22,9 +22,15 @@
 //! - The head of a request or response is limited in bytes and fields
 //!   ([`HeadLimits`](crate::handshake::HeadLimits)). A bare line feed, a NUL byte and a folded line are refused
 //!   (RFC 9112 §2.2, §5.2).
-//! - A request with a body, or with `Transfer-Encoding`, is not an opening handshake.
+//! - A request with a body, or with `Transfer-Encoding`, is not an opening handshake. HTTP/1.2 to 1.9 count as 1.1
+//!   (RFC 9110 §2.5).
+//! - An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
+//! - A server that refuses a request says why in one line of text, with the status that fits: 400, 403, 405, 426,
+//!   429, 431, 500, 501, 503 or 505.
 //! - Each answer other than 101 closes the connection, so nothing after it can be taken for a second request.
 //! - What a client sends before it has the answer is kept if the answer is 101.
+//! - Pages of the server's own host may connect to a `Server`. `ws://` and `wss://` origins count as `http` and
+//!   `https`, because native clients send them.
 //!
 //! # Choices on the wire
 //!
@@ -33,13 +39,18 @@
 //! - A length that is not in its shortest form is an error (§5.2).
 //! - Close codes below 3000 without a meaning are errors (§7.4), those of the IANA registry are known.
 //! - A server ends TCP after both close frames; a client waits for that (§7.1.1), at most 5 s.
-//! - After a violation the peer is told with its code. What it still sends is read and dropped for a while, because
-//!   a reset could destroy the close frame on its way.
+//! - After a violation the application learns it at once, and the peer is told with its code. What the peer still
+//!   sends is read and dropped for a while, because a reset could destroy the close frame on its way.
+//! - A close frame with an illegal code or with text that is not UTF-8 is a violation, too.
+//! - Dropping an unsplit socket ends the transport without a closing handshake. A connection of a `Server` is closed
+//!   with a closing handshake when its handler drops it.
 //!
 //! # Choices in compression
 //!
 //! - By default each message is compressed alone, so an idle connection keeps no window.
-//!   `Config::deflate` can keep windows for better ratios.
+//!   [`Config::deflate`](crate::Config::deflate) can keep windows for better ratios.
+//! - A client makes two offers (RFC 7692 §5.1): one that suits its settings, then the plain one of browsers. If the
+//!   server takes the plain one, the client keeps the server's window, some 40 KiB.
 //! - Messages shorter than 128 bytes are not compressed, nor those that would grow.
 //! - A message that inflates beyond the limit is stopped there. The compressed length does not matter.
 //! - Control frames are never compressed (RFC 7692 §6.1).

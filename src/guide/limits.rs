@@ -10,12 +10,13 @@
 //! | message | 16 MiB | [`Limits::max_message_size`](crate::proto::Limits::max_message_size) | 1009 |
 //! | frame | as the message | [`Limits::max_frame_size`](crate::proto::Limits::max_frame_size) | 1009 |
 //! | fragments of a message | 131,072 | [`Limits::max_fragments`](crate::proto::Limits::max_fragments) | 1008 |
-//! | head of a request or response | 16 KiB | [`HeadLimits`](crate::handshake::HeadLimits) | 431; a client fails |
+//! | head of a request or response | 16 KiB, 128 fields | [`HeadLimits`](crate::handshake::HeadLimits) | 431; a client fails |
 //! | bytes that wait to be written | 64 KiB and one message | [`Config::high_water`](crate::Config::high_water) | [`Overflow`](crate::net::Overflow) |
 //! | opening handshake | 10 s | [`Config::handshake_timeout`](crate::Config::handshake_timeout) | the connection ends |
 //! | silence | ping after 20 s, 20 s for the answer | [`Timeouts`](crate::proto::Timeouts) | [`Error::Timeout`](crate::Error::Timeout) |
 //! | closing handshake | 5 s | [`Timeouts::close`](crate::proto::Timeouts::close) | the connection ends |
-//! | open connections | 100,000 | [`ServerLimits`](crate::server::ServerLimits) | 503 |
+//! | open connections | 100,000 | [`ServerLimits::connections`](crate::server::ServerLimits::connections) | 503 |
+//! | opening handshakes at a time | 8,192 | [`ServerLimits::handshakes`](crate::server::ServerLimits::handshakes) | wait to be accepted |
 //! | connections from one address | no limit | [`ServerLimits::per_address`](crate::server::ServerLimits::per_address) | 429 |
 //!
 //! ```
@@ -33,8 +34,9 @@
 //! # Two peers that only send
 //!
 //! **Deadlock.** An unsplit socket does not read while its `send` waits for room. If both peers send more than the
-//! network holds before they receive, both wait until a deadline ends the connection. Receive between
-//! sends, or [split](crate::WebSocket::split) the socket: a split one reads while its writers wait.
+//! network holds before they receive, both wait until a deadline ends the connection. The error is
+//! [`Timeout(Expired::Write)`](crate::proto::Expired::Write). Receive between sends, or
+//! [split](crate::WebSocket::split) the socket: a split one reads while its writers wait.
 //!
 //! # A socket that nobody polls
 //!

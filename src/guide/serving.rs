@@ -30,9 +30,9 @@
 //! `recv` and `feed` are the fast pair: answers are written together, when the next `recv` has to wait. Use
 //! `send` where the peer must have a message before your handler goes on.
 //!
-//! A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011,
-//! if the connection itself has not failed. To choose the code, call
-//! [`close`](crate::WebSocket::close) before you return.
+//! A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011. To choose
+//! the code, call [`close`](crate::WebSocket::close) before you return. A connection that is dropped is closed at
+//! once, even if the handler goes on.
 //!
 //! # Look at the request first
 //!

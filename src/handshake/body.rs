@@ -1,7 +1,7 @@
-//! The body of an answer that is not 101, which a client reads to report it (RFC 9112 §6, §7.1).
+//! The body of a response that is not 101, which a client reads to report it (RFC 9112 §6, §7.1).
 //!
-//! Just enough HTTP to know where such a body ends without waiting for the server to close. How much of it
-//! is kept is the caller's bound: nothing here grows but by bytes that arrived.
+//! This is just enough HTTP to know where such a body ends without waiting for the server to close. The
+//! caller limits how much of it is kept. Nothing here grows except by bytes that arrived.
 
 use super::headers::{list, single, trim};
 use http::header::{CONTENT_LENGTH, TRANSFER_ENCODING};
@@ -24,6 +24,21 @@ pub enum BodyLength {
 ///
 /// A length that cannot be trusted (malformed, or given more than once) counts as
 /// [`BodyLength::UntilClose`]: the connection is of no further use in any case.
+///
+/// ```
+/// use bowstring::handshake::{BodyLength, Chunks, body_length};
+///
+/// let refusal = http::Response::builder().status(403).header("Content-Length", "5").body(())?;
+/// assert_eq!(body_length(&refusal), BodyLength::Known(5));
+///
+/// let refusal = http::Response::builder().status(403).header("Transfer-Encoding", "chunked");
+/// assert_eq!(body_length(&refusal.body(())?), BodyLength::Chunked);
+/// let (mut chunks, mut body) = (Chunks::new(), Vec::new());
+/// assert_eq!(chunks.decode(b"5\r\nsorry\r\n", &mut body), Ok(false), "more is to come");
+/// assert_eq!(chunks.decode(b"0\r\n\r\n", &mut body), Ok(true));
+/// assert_eq!(body, b"sorry");
+/// # Ok::<(), http::Error>(())
+/// ```
 pub fn body_length(response: &Response<()>) -> BodyLength {
     let headers = response.headers();
     let status = response.status();
@@ -142,7 +157,7 @@ impl State {
     }
 }
 
-/// Hex digits, and behind a semicolon extensions that mean nothing here.
+/// Hex digits. After a semicolon come extensions, which mean nothing here.
 fn chunk_size(line: &[u8]) -> Option<u64> {
     let digits = trim(line.split(|&byte| byte == b';').next()?);
     let digits = std::str::from_utf8(digits).ok().filter(|digits| !digits.starts_with('+'))?;

@@ -52,6 +52,21 @@ pub struct Upgrade {
 ///
 /// If it does not, it is a plain HTTP request, and you may answer it as you like. If it does, but wrongly,
 /// [`check_request`] says what is wrong.
+///
+/// ```
+/// use bowstring::handshake::{RequestError, check_request, wants_upgrade, write_refusal};
+///
+/// let request = http::Request::get("/health").header("Host", "example.com").body(())?;
+/// assert!(!wants_upgrade(&request));
+///
+/// let request = http::Request::get("/").header("Host", "example.com").header("Upgrade", "websocket");
+/// let request = request.body(())?;
+/// assert!(wants_upgrade(&request));
+/// let error = check_request(&request).unwrap_err();
+/// assert_eq!(error, RequestError::Missing("Connection"));
+/// assert!(write_refusal(&error).starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
+/// # Ok::<(), http::Error>(())
+/// ```
 pub fn wants_upgrade(request: &Request<()>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }
@@ -65,6 +80,16 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 /// ```
 ///
 /// An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
+///
+/// ```
+/// use bowstring::handshake::{ClientRequest, HeadLimits, check_request, parse_request_head};
+///
+/// let client = ClientRequest::new("ws://example.com/chat".parse()?).protocol("chat.v2");
+/// let request = parse_request_head(&client.write([0; 16])?, &HeadLimits::default())?;
+/// let upgrade = check_request(&request)?;
+/// assert!(upgrade.protocols().contains("chat.v2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -125,7 +125,7 @@ impl FromStr for Uri {
         }
         let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
         let path = if path.is_empty() { "/" } else { path };
-        // The question mark belongs to the resource name only with a query behind it (§3).
+        // The question mark belongs to the resource name only with a query after it (§3).
         let mark = if query.is_empty() { "" } else { "?" };
         Ok(Self {
             secure,

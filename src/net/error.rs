@@ -53,7 +53,7 @@ pub enum TrySendError<M> {
 pub enum Error {
     /// The transport failed. If it was only cut, the error is [`Lost`](Self::Lost).
     Io(io::Error),
-    /// The peer broke the protocol; it was told so in a close frame (§7.1.7).
+    /// The peer broke the protocol. A close frame told it which rule (§7.1.7).
     Violation(Violation),
     /// The call would have broken the protocol. Nothing was sent, and the connection goes on.
     Misuse(Misuse),

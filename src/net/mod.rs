@@ -77,6 +77,9 @@ pub use split::halves::{Reader, Split, Writer};
 pub use split::locked::Locked;
 pub use split::pressure::Pressure;
 pub(crate) use split::recipient::Recipient;
+#[cfg(bowstring_loom)]
+#[doc(hidden)]
+pub use sync::drop_wake;
 pub use tls_error::TlsError;
 /// The TLS library, in the version that this crate speaks with.
 #[cfg(feature = "rustls-tls")]

@@ -1,7 +1,7 @@
 //! Locks and atomics, from the one place that knows where they come from.
 //!
 //! Here they are the standard library's. Under `--cfg bowstring_loom` the file `sync_loom.rs` stands in
-//! for this one, and they are loom's. Then the tests in `models` run what threads share through every
+//! for this one, and they are loom's. Then `tests/loom.rs` runs what threads share through every
 //! order in which the threads can take turns. (The name is our own, because other crates change as well
 //! under `--cfg loom`.)
 

@@ -15,7 +15,7 @@ thread_local! {
 }
 
 /// Drops the wake-up after so many others, to see that it is missed.
-pub(in crate::net) fn drop_wake(after: u32) {
+pub fn drop_wake(after: u32) {
     DROPPED.set(Some(after));
 }
 

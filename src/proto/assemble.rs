@@ -158,8 +158,8 @@ impl Assembler {
         }
     }
 
-    /// Room for what comes next of a frame of which so much is to come, behind what was gathered of
-    /// its message: as much as that was.
+    /// Room for the next bytes of a frame of which so much is to come, after what was gathered of its
+    /// message. It is as large as that was.
     pub(super) fn room(&mut self, to_come: u64) -> Option<Limit<&mut Vec<u8>>> {
         let Store::Binary(buffer) = &mut self.store else { return None };
         let data = &mut **buffer;

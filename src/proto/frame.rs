@@ -37,7 +37,7 @@ pub(super) struct Piece<'b> {
     pub(super) rsv: u8,
     /// Whether it begins its frame.
     pub(super) first: bool,
-    /// How much of the frame's payload comes behind it.
+    /// How much of the frame's payload comes after it.
     pub(super) remaining: u64,
     /// Unmasked; as a lent `&mut` it can outlive the reader's own borrow.
     pub(super) payload: &'b mut [u8],
@@ -147,7 +147,8 @@ pub(super) fn write(
     payload: &[u8],
     out: &mut Vec<u8>,
 ) {
-    memory::reserve(out, Header::MAX_LEN + payload.len());
+    let len = Header::MAX_LEN + payload.len();
+    memory::reserve(out, len, len);
     Header { fin, rsv, opcode, mask: key, len: payload.len() as u64 }.write(out);
     let start = out.len();
     out.extend_from_slice(payload);

@@ -52,7 +52,7 @@ pub struct Lifecycle {
 pub enum Ending {
     /// The peer's close frame came, with this in it (§7.1.2). Nothing else is received after it.
     Closed(Option<CloseFrame>),
-    /// The peer broke a rule and is told so in a close frame (§7.1.7).
+    /// The peer broke a rule, and a close frame tells it which (§7.1.7).
     Violation(Violation),
     /// The peer did not do something in time.
     Timeout(Expired),

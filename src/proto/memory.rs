@@ -102,21 +102,22 @@ pub(super) fn give_large(mut buffer: Vec<u8>) {
     }
 }
 
-/// Makes room for `more` bytes, like [`Vec::reserve`], where that is much in kept memory.
+/// Makes room for `more` bytes of a message of `whole` bytes, like [`Vec::reserve`], where that is much in
+/// kept memory.
 #[inline]
-pub(crate) fn reserve(buffer: &mut Vec<u8>, more: usize) {
+pub(crate) fn reserve(buffer: &mut Vec<u8>, more: usize, whole: usize) {
     if more >= LARGE && buffer.capacity() - buffer.len() < more {
-        reserve_large(buffer, more);
+        reserve_large(buffer, more, whole);
     } else {
         buffer.reserve(more);
     }
 }
 
 #[cold]
-fn reserve_large(buffer: &mut Vec<u8>, more: usize) {
+fn reserve_large(buffer: &mut Vec<u8>, more: usize, whole: usize) {
     let len = buffer.len() + more;
     // Moving what is there must not cost more than page faults would.
-    let kept = if buffer.len() > more / 16 { None } else { take_fitting(len) };
+    let kept = if buffer.len() > more / 16 { None } else { take_fitting(len, whole) };
     match kept {
         Some(mut kept) => {
             kept.extend_from_slice(buffer);
@@ -126,13 +127,13 @@ fn reserve_large(buffer: &mut Vec<u8>, more: usize) {
     }
 }
 
-/// An empty buffer for so many bytes, with room for at most twice as many.
-fn take_fitting(len: usize) -> Option<Vec<u8>> {
+/// An empty buffer for so many bytes, with room for the whole message or for twice as many.
+fn take_fitting(len: usize, whole: usize) -> Option<Vec<u8>> {
     let take = |large: &LargeBuffers| {
         large.wanted.set(true);
         large.list.take_best(|buffer| {
             let room = buffer.capacity();
-            (len..=len.saturating_mul(2)).contains(&room).then_some(usize::MAX - room)
+            (len..=whole.max(len.saturating_mul(2))).contains(&room).then_some(usize::MAX - room)
         })
     };
     LARGE_BUFFERS.try_with(take).ok().flatten()

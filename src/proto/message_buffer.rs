@@ -44,7 +44,7 @@ impl MessageBuffer {
                 return Bytes::copy_from_slice(&self.data);
             } else {
                 let mut smaller = Self::default();
-                memory::reserve(&mut smaller.data, len);
+                memory::reserve(&mut smaller.data, len, len);
                 smaller.data.extend_from_slice(&self.data);
                 self = smaller;
             }

@@ -1,4 +1,4 @@
-//! How much compression has spared (RFC 7692).
+//! How much compression has saved (RFC 7692).
 
 /// How many bytes went in and came out, compressed and not.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

@@ -250,7 +250,7 @@ impl Sender {
     // Nearly always nothing is, and who calls this looks first.
     #[cold]
     pub fn queue_replies(&mut self, replies: &mut Replies, out: &mut Vec<u8>) {
-        // §5.5.2: a pong MUST be sent unless a close frame came; behind our own none may follow.
+        // §5.5.2: a pong MUST be sent unless a close frame came; after our own none may follow.
         if self.closed {
             replies.take_pongs(|_| {});
         } else if out.len() < PONG_ROOM.max(self.ponged as usize) || replies.owes_close() {
@@ -340,7 +340,7 @@ impl Sender {
         self.frame(opcode, true, 0, payload, out);
     }
 
-    /// Frames a part of a message, compressed if that is agreed on: how much it would spare is not
+    /// Frames a part of a message, compressed if that is agreed on: how much it would save is not
     /// known before the end.
     fn part(&mut self, opcode: Opcode, fin: bool, payload: &[u8], out: &mut Vec<u8>) {
         if let Some(deflater) = &mut self.deflater

@@ -152,7 +152,7 @@ mod tests {
         Ok(text.into_string())
     }
 
-    /// Where the first byte lies behind which nothing can make the text valid, by trying: a prefix
+    /// Where the first byte lies after which nothing can make the text valid, by trying: a prefix
     /// is still possible if up to three continuation bytes complete it. Only the least and the
     /// greatest of each range of the table can make a difference.
     fn first_hopeless(bytes: &[u8]) -> Option<usize> {

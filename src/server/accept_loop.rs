@@ -42,7 +42,7 @@ where
             // The peer has gone already.
             Err(error) if error.kind() == io::ErrorKind::ConnectionAborted => {}
             // The system is out of something, such as file descriptors. Asking again at once would
-            // burn a core and help nobody.
+            // use up a core for nothing.
             Err(error) => {
                 registry.accept_failed();
                 Trace::accepting_failed(&error);
@@ -73,7 +73,7 @@ where
     let permit = if slot.full().is_some() {
         // A flood of connections for which there is no room takes no handshake from the others.
         drop(permit);
-        // Beyond as many as may be told so, they end without an answer.
+        // If too many are being refused already, they end without an answer.
         let Some(rejection) = registry.rejection() else { return };
         rejection
     } else {

@@ -102,7 +102,6 @@ impl Admission {
                 let refusing = |status| self.refusing(status, Reason::Illegal);
                 Incoming::read_noting(stream, config, refusing).await.ok()
             };
-            // Pinned here. Passed by value they would take their space twice.
             let (stop, read) = (pin!(stop), pin!(read));
             unless(stop, read).await??
         };
@@ -235,7 +234,8 @@ impl Admission {
     ) -> Option<Opened<D>> {
         let Self { slot, trace, peer, permit, .. } = self;
         drop(permit);
-        let socket = unless(drained(registry), incoming.accept_checked(acceptance)).await?.ok()?;
+        let (stop, answer) = (pin!(drained(registry)), pin!(incoming.accept_checked(acceptance)));
+        let socket = unless(stop, answer).await?.ok()?;
         Some(Opened { slot, trace, peer, socket, data })
     }
 
@@ -250,7 +250,8 @@ impl Admission {
             Rejection::Gone => return,
             Rejection::Illegal(status) => {
                 self.refusing(status, Reason::Illegal);
-                unless(drained(registry), incoming.accept()).await;
+                let (stop, answer) = (pin!(drained(registry)), pin!(incoming.accept()));
+                unless(stop, answer).await;
                 return;
             }
             Rejection::Refused(reason, answer) => {
@@ -264,7 +265,8 @@ impl Admission {
                 answer
             }
         };
-        unless(drained(registry), incoming.respond(answer.0)).await;
+        let (stop, answer) = (pin!(drained(registry)), pin!(incoming.respond(answer.0)));
+        unless(stop, answer).await;
     }
 
     /// The peer is about to be told that it is refused.
@@ -333,6 +335,8 @@ async fn first<D>(
 
 /// Does something, unless `stop` comes first. That is looked at first: work that never has to wait
 /// uses up all that the runtime grants a task.
+///
+/// What is large is pinned by the caller: passed by value it would take its space twice.
 pub(super) async fn unless<T>(
     stop: impl Future<Output = ()>,
     work: impl Future<Output = T>,

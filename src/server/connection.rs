@@ -211,7 +211,7 @@ impl<T: Into<ReturnedSocket>> Lent<T> {
 impl<T: Into<ReturnedSocket>> Drop for Lent<T> {
     fn drop(&mut self) {
         if let Some(loan) = self.loan.take() {
-            // Where the connection's task was aborted, nobody takes it.
+            // If the connection's task was aborted, the socket is dropped here.
             let _ = loan.give_back.send(Box::new(loan.socket.into()));
         }
     }

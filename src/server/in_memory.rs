@@ -64,7 +64,7 @@ impl<D> ServerConnection<D> {
 
         let (give_back, returned) = oneshot::channel::<Box<ReturnedSocket>>();
         tokio::spawn(async move {
-            // Where the application has taken the socket, nobody gives it back.
+            // If the application has taken the socket, it does not come back.
             if let Ok(socket) = returned.await {
                 socket.close(CloseFrame { code: CloseCode::NORMAL, reason: "".into() }).await;
             }

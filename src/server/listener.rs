@@ -167,14 +167,14 @@ impl Shared {
 
 impl Accepted {
     /// The transport, once it is as secure as it should be; `None` if it never is. `refusing` is
-    /// called with the status before somebody is told so.
+    /// called with the status before the peer is refused.
     pub(super) async fn transport(
         self,
         config: &Config,
         refusing: impl FnOnce(StatusCode),
     ) -> Option<Transport> {
         if let Some(tls) = self.tls {
-            // Boxed, for in the clear nobody needs it.
+            // Boxed, because connections in the clear do not need it.
             return Box::pin(tls.accept(self.stream, config, refusing)).await;
         }
         Some(self.stream)

@@ -78,7 +78,7 @@ pub struct Report {
     pub refused: u64,
     /// Why requests were refused. The sum is `refused`.
     pub refusals: Refusals,
-    /// Of `failed`: the peer broke a rule of the protocol, and was told so in a close frame (§7.1.7).
+    /// Of `failed`: the peer broke a rule of the protocol, and a close frame told it which (§7.1.7).
     /// The others were lost: the transport failed, or the peer fell silent.
     pub violations: u64,
     /// Of those that have ended: they were closed because they took messages too slowly. See
@@ -173,7 +173,7 @@ struct Entry {
 enum Stage {
     /// Its opening handshake is under way.
     Opening,
-    /// It counts as open, and is being told so.
+    /// It counts as open, and the 101 is being written.
     Admitted,
     Open(Handle),
     /// It is counted in the report as ended.

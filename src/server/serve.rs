@@ -83,6 +83,22 @@ pub struct Server<D = ()> {
 }
 
 /// A handle to a server: to drain it, and to see how it does. Clones are the same handle.
+///
+/// ```no_run
+/// # use bowstring::server::{Server, ServerConnection};
+/// # async fn example() -> std::io::Result<()> {
+/// let server = Server::bind("127.0.0.1:9001").await?;
+/// let handle = server.handle();
+/// let serving = tokio::spawn(server.serve(async |mut connection: ServerConnection| {
+///     while connection.recv().await?.is_some() {}
+///     Ok::<_, bowstring::Error>(())
+/// }));
+/// println!("{} connections are open", handle.report().open);
+/// handle.drain();
+/// println!("{:?}", serving.await?);
+/// # Ok(())
+/// # }
+/// ```
 #[derive(Clone)]
 pub struct ServerHandle {
     registry: Arc<Registry>,

@@ -90,8 +90,8 @@ impl Tls {
         Arc::clone(&self.0.current.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// Makes the TLS handshake, in at most `handshake_timeout`. Whoever speaks HTTP in the clear is
-    /// told so, after `refusing` was called with the status.
+    /// Makes the TLS handshake, in at most `handshake_timeout`. A peer that sends HTTP in the clear gets a
+    /// 400 that says so. `refusing` is called with the status before.
     pub(super) async fn accept(
         &self,
         stream: Transport,
@@ -122,7 +122,7 @@ impl Tls {
     }
 }
 
-/// Answers whoever speaks HTTP in the clear.
+/// Answers a peer that sends HTTP in the clear.
 async fn say_so(plain: Transport, config: &Config) {
     if let Ok(incoming) = Incoming::read(plain, config).await {
         let mut answer = Response::new(NO_TLS);

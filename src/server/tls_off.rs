@@ -1,4 +1,4 @@
-//! Stands in for TLS in builds without the feature `rustls-tls`: nobody can have a certificate.
+//! Stands in for TLS in builds without the feature `rustls-tls`: no certificate can be made.
 
 use http::StatusCode;
 

@@ -21,7 +21,7 @@ use crate::proto::Prepared;
 /// use bowstring::Prepared;
 /// use bowstring::server::{ServerConnection, Topic};
 ///
-/// /// A room: whatever anybody says, everybody hears.
+/// /// A room: what one member says, all hear.
 /// async fn member(connection: ServerConnection, room: Topic) -> Result<(), bowstring::Error> {
 ///     let (mut reader, writer, ()) = connection.split();
 ///     let _subscription = room.subscribe(&writer);
@@ -70,7 +70,7 @@ use crate::proto::Prepared;
 ///     writer.send(format!("here are {}", room.subscribers().join(", "))).await?;
 ///     while let Some(message) = reader.recv().await? {
 ///         if let Some(text) = message.as_text() {
-///             // To everybody but the one who said it.
+///             // To all but the one who said it.
 ///             room.publish_except(&here, &Prepared::text(text));
 ///         }
 ///     }
@@ -170,7 +170,7 @@ impl<S: Split, D: Send + 'static> Topic<S, D> {
 
     /// The same for all subscribers but one: who said it need not hear it. Returns how many the others are.
     ///
-    /// A subscription of another topic excepts nobody.
+    /// With a subscription of another topic it goes to all.
     pub fn publish_except(&self, except: &Subscription<S, D>, message: &Prepared) -> usize {
         let same = Arc::ptr_eq(&self.0, &except.topic.0);
         self.send(message, same.then_some(except.number), true)
@@ -193,7 +193,7 @@ impl<S: Split, D: Send + 'static> Topic<S, D> {
         self.lock().all.len()
     }
 
-    /// Whether nobody subscribes.
+    /// Whether there are no subscribers.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
@@ -207,7 +207,7 @@ impl<S: Split, D: Send + 'static> Topic<S, D> {
     }
 
     fn send(&self, message: &Prepared, except: Option<u64>, flush: bool) -> usize {
-        // The lock is held all along, so that everybody hears everything in one order.
+        // The lock is held throughout, so that all subscribers get all messages in one order.
         let mut members = self.lock();
         let Members { all, unflushed, flush: number_of_flush, .. } = &mut *members;
         let len = message.message().as_bytes().len();
@@ -260,7 +260,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static, D> FlushSoon<W, D> {
         }
     }
 
-    /// Whether there is more to do; if not, nobody counts on this task any more.
+    /// Whether there is more to do. If not, this task is not relied on any more.
     fn take(&mut self) -> bool {
         let mut members = lock(&self.members);
         self.left = members.take_unflushed();

@@ -11,8 +11,8 @@
 //! | `failed` | warn, info | the handler returned an error, or panicked; info if the connection had failed, if the peer has left or was too slow, or for an error while the server drains |
 //! | `accepting failed` | warn | with the system's error |
 //!
-//! What a peer controls is escaped and cut short: nobody writes lines into a log that are not ours, nor
-//! moves a terminal's cursor.
+//! What a peer controls is escaped and cut short, so a peer cannot write lines into a log or move a
+//! terminal's cursor.
 
 use std::fmt::Display;
 use std::io;

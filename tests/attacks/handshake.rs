@@ -391,3 +391,33 @@ fn s27_frames_glued_to_the_request() {
     );
     arena.unharmed();
 }
+
+/// What real clients send, and old proxies: the status says what is wrong, and what can be understood is.
+#[test]
+fn s24_s31_the_small_print_of_requests() {
+    let mut arena = Arena::new();
+    let base = String::from_utf8(request("")).unwrap();
+    let line = |line: &str| base.replacen("GET / HTTP/1.1", line, 1);
+    let origin =
+        |origin: &str| String::from_utf8(request(&format!("Origin: {origin}\r\n"))).unwrap();
+    for (request, status) in [
+        (line("GET /ocpp/CP 001 HTTP/1.1"), 400),
+        (line("GET / HTTP/1.2"), 101),
+        (line("GET / HTTP/3.0"), 505),
+        (String::from_utf8(request("Sec-WebSocket-Protocol:\r\n")).unwrap(), 101),
+        (String::from_utf8(request("Sec-WebSocket-Extensions:\r\n")).unwrap(), 101),
+        (base.replace("Sec-WebSocket-Version: 13\r\n", ""), 400),
+        (String::from_utf8(request("Transfer-Encoding: compress\r\n")).unwrap(), 501),
+        (String::from_utf8(request(&"X-Proxy: a\r\n".repeat(100))).unwrap(), 101),
+        (origin("ws://localhost"), 101),
+        (origin("wss://localhost"), 101),
+        (origin("http://localhost/"), 101),
+        (origin("http://elsewhere"), 403),
+        // The host of an absolute target counts, not `Host`.
+        (origin("http://localhost").replacen("GET / ", "GET http://elsewhere/ ", 1), 403),
+        (origin("http://elsewhere").replacen("GET / ", "GET http://elsewhere/ ", 1), 101),
+    ] {
+        answered(&arena, request.as_bytes(), Some(status));
+    }
+    arena.unharmed();
+}

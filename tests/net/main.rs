@@ -22,3 +22,4 @@ mod pressure;
 mod random;
 mod socket;
 mod split;
+mod writers;

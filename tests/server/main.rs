@@ -18,14 +18,11 @@ use std::time::Duration;
 use bowstring::net::Transport;
 use bowstring::server::{Accept, Report, Server, ServerConnection};
 use bowstring::{Config, Error, Message, WebSocket};
+use bowstring_testing::io::wait::{LIMIT as PATIENCE, soon};
 use running::{Running, local, start};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
-
-/// No wait of a test takes longer.
-const PATIENCE: Duration = Duration::from_secs(20);
 
 impl Running {
     async fn connect(&self) -> WebSocket<Transport> {
@@ -123,10 +120,6 @@ fn patient() -> Config {
     let mut config = Config::default();
     config.handshake_timeout = Duration::from_secs(3600);
     config
-}
-
-async fn soon<T>(what: &str, work: impl Future<Output = T>) -> T {
-    timeout(PATIENCE, work).await.unwrap_or_else(|_| panic!("waited in vain for {what}"))
 }
 
 async fn echo(mut connection: ServerConnection) -> Result<(), Error> {

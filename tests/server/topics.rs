@@ -1,12 +1,18 @@
 //! S41: fan-out, where nobody waits for a laggard.
 
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bowstring::net::{Overflow, Reader, masking_key};
+use bowstring::handshake::{Agreed, DeflateParams};
+use bowstring::net::{Memory, Overflow, Reader, Split, Writer, masking_key};
 use bowstring::proto::Role;
 use bowstring::server::Topic;
 use bowstring::{CloseCode, Config, Message, Prepared, WebSocket};
-use tokio::io::DuplexStream;
+use bowstring_testing::random::Random;
+use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt, DuplexStream, ReadBuf};
 use tokio::time::timeout;
 
 type Client = WebSocket<DuplexStream>;
@@ -250,4 +256,265 @@ async fn what_waited_behind_a_message_that_is_given_up_is_dropped() {
     let Some(Message::Close(Some(close))) = next(&mut client).await else { panic!() };
     assert_eq!(close.code, CloseCode::INTERNAL_ERROR);
     assert_eq!((side.writer.dropped(), side.writer.buffered()), (1, 0));
+}
+
+/// A transport that takes everything, and counts the writes.
+#[derive(Clone, Default)]
+struct Counting {
+    writes: Arc<AtomicUsize>,
+    taken: Arc<Mutex<Vec<u8>>>,
+    stalled: Arc<AtomicBool>,
+}
+
+impl AsyncRead for Counting {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        _: &mut ReadBuf<'_>,
+    ) -> Poll<std::io::Result<()>> {
+        Poll::Pending
+    }
+}
+
+impl AsyncWrite for Counting {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<std::io::Result<usize>> {
+        if self.stalled.load(Ordering::Relaxed) {
+            return Poll::Pending;
+        }
+        self.writes.fetch_add(1, Ordering::Relaxed);
+        self.taken.lock().unwrap().extend_from_slice(bytes);
+        Poll::Ready(Ok(bytes.len()))
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<std::io::Result<()>> {
+        Poll::Ready(Ok(()))
+    }
+}
+
+impl Split for Counting {
+    type Read = Self;
+    type Write = Self;
+
+    fn split(self) -> (Self, Self) {
+        (self.clone(), self)
+    }
+}
+
+impl Counting {
+    fn writes(&self) -> usize {
+        self.writes.swap(0, Ordering::Relaxed)
+    }
+
+    fn taken(&self) -> Vec<u8> {
+        std::mem::take(&mut self.taken.lock().unwrap())
+    }
+}
+
+fn counted(policy: Overflow, agreed: Agreed) -> (Counting, Writer<Counting>) {
+    let transport = Counting::default();
+    let mut config = Config::default();
+    config.overflow = policy;
+    if let Some(deflate) = &mut config.deflate {
+        deflate.memory = Memory::Window(15);
+    }
+    let ws = WebSocket::from_agreed(transport.clone(), Role::Server, [], agreed, &config);
+    (transport, ws.split().1)
+}
+
+/// Many messages of a turn of the loop are one write; and no write is made under the topic's lock.
+#[tokio::test(start_paused = true)]
+async fn what_is_published_in_one_turn_is_one_write() {
+    let topic = Topic::<Counting>::new();
+    let members: Vec<_> =
+        (0..100).map(|_| counted(Overflow::DropNewest, Agreed::default())).collect();
+    let _places: Vec<_> = members.iter().map(|(_, writer)| topic.subscribe(writer)).collect();
+    for _ in 0..3 {
+        for _ in 0..10 {
+            assert_eq!(topic.publish(&Prepared::text("news")), 100);
+        }
+        assert!(members.iter().all(|(transport, _)| transport.writes() == 0));
+        while members.iter().any(|(_, writer)| writer.buffered() > 0) {
+            tokio::task::yield_now().await;
+        }
+        for (transport, _) in &members {
+            assert_eq!((transport.writes(), transport.taken().len()), (1, 60));
+        }
+    }
+    // The task that flushed has ended.
+    tokio::task::yield_now().await;
+    topic.feed(&Prepared::text("fed"));
+    tokio::task::yield_now().await;
+    assert_eq!(members[0].0.writes(), 0, "what is fed waits for the next flush");
+    topic.flush();
+    assert_eq!(members[0].0.writes(), 1);
+}
+
+/// Outside of a runtime there is no turn to wait for.
+#[test]
+fn what_is_published_outside_of_a_runtime_is_written_at_once() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let topic = Topic::<Counting>::new();
+    let (transport, writer) =
+        runtime.block_on(async { counted(Overflow::Wait, Agreed::default()) });
+    let _place = topic.subscribe(&writer);
+    topic.publish(&Prepared::text("news"));
+    assert_eq!(transport.taken().len(), 6);
+    // Nor is it lost where the runtime ends before it has its turn.
+    let inside = topic.clone();
+    runtime.block_on(async move { inside.publish(&Prepared::text("news")) });
+    drop(runtime);
+    assert_eq!(transport.taken().len(), 6);
+    topic.publish(&Prepared::text("news"));
+    assert_eq!(transport.taken().len(), 6);
+}
+
+/// What waits because nobody had a turn to write it is no sign of a slow peer.
+#[tokio::test(start_paused = true)]
+async fn a_loop_that_publishes_without_a_pause_makes_no_good_member_look_slow() {
+    let topic = Topic::<Counting>::new();
+    let close = Overflow::Close(CloseCode::POLICY_VIOLATION);
+    let members = [close, Overflow::DropNewest, Overflow::DropOldest]
+        .map(|policy| counted(policy, Agreed::default()));
+    let _places = members.each_ref().map(|(_, writer)| topic.subscribe(writer));
+    for _ in 0..1000 {
+        assert_eq!(topic.publish(&Prepared::binary(&[7; 1000])), 3);
+    }
+    for (transport, writer) in &members {
+        assert_eq!(writer.dropped(), 0);
+        let writes = transport.writes();
+        assert!((20..40).contains(&writes), "{writes} writes of half of what may wait");
+    }
+}
+
+/// Who said it need not hear it; and who is there can be asked.
+#[tokio::test(start_paused = true)]
+async fn a_topic_knows_who_subscribes_and_can_leave_one_out() {
+    let topic: Topic<Counting, String> = Topic::default();
+    let members = ["ada", "bob", "cyd"].map(|name| {
+        let (transport, writer) = counted(Overflow::Wait, Agreed::default());
+        let place = topic.subscribe_as(&writer, name.to_owned());
+        (transport, writer, place)
+    });
+    assert_eq!(topic.subscribers(), ["ada", "bob", "cyd"]);
+    assert_eq!(topic.publish_except(&members[1].2, &Prepared::text("from bob")), 2);
+    topic.flush();
+    assert_eq!(members.each_ref().map(|(transport, ..)| transport.taken().len()), [10, 0, 10]);
+    let [ada, bob, cyd] = members;
+    drop(bob.2);
+    assert_eq!(topic.subscribers(), ["ada", "cyd"]);
+    // A place in another topic leaves out nobody.
+    let other: Topic<Counting, String> = Topic::default();
+    let elsewhere = other.subscribe_as(&ada.1, String::new());
+    assert_eq!(topic.publish_except(&elsewhere, &Prepared::text("to all")), 2);
+    drop((ada, cyd));
+}
+
+fn windows() -> Agreed {
+    let mut agreed = Agreed::default();
+    agreed.deflate = Some(DeflateParams {
+        server_no_context_takeover: false,
+        client_no_context_takeover: false,
+        server_max_window_bits: 15,
+        client_max_window_bits: 15,
+    });
+    agreed
+}
+
+/// Text that compresses, but not to nothing.
+fn prose(len: usize, seed: usize) -> String {
+    (0..len).map(|at| char::from(b'a' + (at * at / 7 % 26 + seed) as u8 % 26)).collect()
+}
+
+/// What goes to many and is long goes compressed once, the same for all, whatever each has heard before.
+/// And nothing that is said afterwards refers to what the peer does not know.
+#[tokio::test(start_paused = true)]
+async fn a_long_message_is_compressed_once_for_all() {
+    const MEMBERS: usize = 20;
+    for memory in [Memory::Window(15), Memory::Full] {
+        let topic = Topic::<Counting>::new();
+        let mut config = Config::default();
+        if let Some(deflate) = &mut config.deflate {
+            deflate.memory = memory;
+        }
+        let members: Vec<_> = (0..MEMBERS)
+            .map(|_| {
+                let transport = Counting::default();
+                let (role, agreed) = (Role::Server, windows());
+                let ws = WebSocket::from_agreed(transport.clone(), role, [], agreed, &config);
+                let writer = ws.split().1;
+                let place = topic.subscribe(&writer);
+                (transport, writer, place)
+            })
+            .collect();
+        let mut said = vec![Vec::new(); MEMBERS];
+        let mut frames = Vec::new();
+        let long = prose(100_000, 3);
+        for round in 0..3 {
+            for (number, (_, writer, _)) in members.iter().enumerate() {
+                let own = prose(1000, round * 31 + number);
+                writer.send(&own).await.unwrap();
+                said[number].push(own);
+            }
+            let before: Vec<_> = members.iter().map(|(transport, ..)| transport.taken()).collect();
+            topic.publish(&Prepared::text(&long));
+            topic.flush();
+            let after: Vec<_> = members.iter().map(|(transport, ..)| transport.taken()).collect();
+            assert!(after[0].len() < long.len() / 2, "it is compressed");
+            assert!(after.iter().all(|bytes| *bytes == after[0]), "it is the same for all");
+            said.iter_mut().for_each(|said| said.push(long.clone()));
+            frames.push((before, after));
+        }
+        for (number, said) in said.into_iter().enumerate() {
+            let (near, mut far) = tokio::io::duplex(1 << 20);
+            let role = Role::Client(masking_key);
+            let mut client = WebSocket::from_agreed(near, role, [], windows(), &config);
+            for (before, after) in &frames {
+                far.write_all(&before[number]).await.unwrap();
+                far.write_all(&after[number]).await.unwrap();
+            }
+            for said in said {
+                assert_eq!(client.recv().await.unwrap(), Some(Message::from(said)));
+            }
+        }
+    }
+}
+
+/// Short messages are worth their context: they go compressed for each.
+#[tokio::test(start_paused = true)]
+async fn a_short_message_to_few_refers_to_what_was_said_before() {
+    let topic = Topic::<Counting>::new();
+    let (transport, writer) = counted(Overflow::Wait, windows());
+    let _place = topic.subscribe(&writer);
+    let mut lengths = Vec::new();
+    for _ in 0..2 {
+        topic.publish(&Prepared::text(&prose(1000, 3)));
+        topic.flush();
+        lengths.push(transport.taken().len());
+    }
+    assert!(lengths[1] < lengths[0] / 4, "{lengths:?}");
+}
+
+/// Whose message is dropped anyway costs no compressor.
+#[tokio::test(start_paused = true)]
+async fn a_laggard_is_judged_before_anything_is_compressed() {
+    let close = Overflow::Close(CloseCode::POLICY_VIOLATION);
+    for policy in [Overflow::DropNewest, Overflow::DropOldest, close] {
+        let topic = Topic::<Counting>::new();
+        let (transport, writer) = counted(policy, windows());
+        let _place = topic.subscribe(&writer);
+        transport.stalled.store(true, Ordering::Relaxed);
+        writer.feed(Random::new(1).bytes(100_000)).await.unwrap();
+        let before = writer.ratio();
+        topic.publish(&Prepared::text(&prose(1 << 20, 3)));
+        assert_eq!(writer.ratio(), before, "{policy:?}");
+        assert_eq!(writer.dropped(), u64::from(policy == Overflow::DropNewest));
+    }
 }

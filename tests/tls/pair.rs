@@ -5,6 +5,7 @@ use std::time::Duration;
 use bowstring::net::Transport;
 use bowstring::server::{Server, ServerConnection};
 use bowstring::{Error, Message, WebSocket};
+use bowstring_testing::random::Random;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 
@@ -12,16 +13,7 @@ use crate::support::*;
 
 /// A payload that tells its number; not to be compressed away.
 fn payload(number: usize, len: usize) -> Vec<u8> {
-    let mut state = (number as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) | 1;
-    let mut data = Vec::with_capacity(len + 8);
-    while data.len() < len {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        data.extend(state.to_le_bytes());
-    }
-    data.truncate(len);
-    data
+    Random::new(number as u64).bytes(len)
 }
 
 const SIZES: [usize; 10] =
@@ -125,13 +117,10 @@ async fn both_ends_flood_each_other_in_two_tasks() {
 
 /// Passes bytes on, in pieces whose sizes are a seeded muddle of the tiny and the large.
 async fn relay(mut from: impl AsyncReadExt + Unpin, mut to: impl AsyncWriteExt + Unpin, seed: u64) {
-    let mut state = seed;
+    let mut random = Random::new(seed);
     let mut piece = [0; 5000];
     loop {
-        state ^= state << 13;
-        state ^= state >> 7;
-        state ^= state << 17;
-        let most = [1, 7, 300, 5000, 5000, 5000][state as usize % 6];
+        let most = [1, 7, 300, 5000, 5000, 5000][random.below(6)];
         match from.read(&mut piece[..most]).await {
             Ok(len @ 1..) if to.write_all(&piece[..len]).await.is_ok() => {}
             _ => break,

@@ -5,7 +5,6 @@ use std::future::Future;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
 
 use bowstring::handshake::ClientRequest;
 use bowstring::net::rustls::crypto::ring;
@@ -14,11 +13,9 @@ use bowstring::net::rustls::{ClientConfig, RootCertStore, ServerConfig};
 use bowstring::net::{TlsInfo, Transport, connect_tls};
 use bowstring::server::{Accept, Report, Server, ServerConnection, ServerHandle, Tls};
 use bowstring::{Config, Error, WebSocket};
+use bowstring_testing::io::wait;
 use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, DnType, IsCa, KeyPair};
 use tokio::task::JoinHandle;
-
-/// No test waits longer for anything.
-pub const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Somebody to be trusted, or not.
 pub struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -218,5 +215,5 @@ pub async fn says(ws: &mut WebSocket<Transport>, text: &str) {
 }
 
 pub async fn in_time<F: Future>(work: F) -> F::Output {
-    tokio::time::timeout(PATIENCE, work).await.expect("in time")
+    wait::soon("what the test does", work).await
 }

@@ -70,7 +70,7 @@ fn run(options: &Options) -> Result<(), String> {
     let (server, reload) = tls::add(server, options)?;
     let handle = server.handle();
     let stop = async move {
-        // Whoever has read the lines below may send a signal.
+        // A program that has read the lines below may send a signal.
         let signals = Signals::new(reload);
         for address in &addresses {
             say(&format!("listening on ws{secure}://{address}/"));

@@ -58,7 +58,7 @@ pub(crate) struct Options {
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
 
-/// Reads the arguments behind the program's name; the error says what is wrong with them.
+/// Reads the arguments after the program's name. The error says what is wrong with them.
 pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, String> {
     let mut address = None;
     let mut threads = None;

@@ -159,6 +159,7 @@ impl WriteBuffer {
         mut stream: Pin<&mut impl AsyncWrite>,
     ) -> bool {
         self.own();
+        let whole = payload.len();
         let mut took = false;
         while !payload.is_empty() && matches!(self.state, State::Open | State::Taken) {
             let waits = &self.bytes[self.written..];
@@ -180,7 +181,7 @@ impl WriteBuffer {
             self.compact();
         } else {
             let buffer = self.buffer();
-            pool::reserve(buffer, payload.len());
+            pool::reserve(buffer, payload.len(), whole);
             buffer.extend_from_slice(payload);
         }
         took

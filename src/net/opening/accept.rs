@@ -17,15 +17,37 @@ use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
-/// Accepts a WebSocket connection over a fresh transport, with the defaults of [`Config`], no
-/// subprotocol, and whatever the request's path is.
+/// Accepts a WebSocket connection over a new transport, with the defaults of [`Config`], without a
+/// subprotocol, and for any path.
 ///
-/// Pages of all sites may connect: browsers let them, with the visitor's cookies, and nothing here looks
-/// at `Origin` (§10.2). Where that matters, read the request with [`Incoming`] and ask
-/// [`Origins`](crate::handshake::Origins), or use the `Server` of feature `server`, which does.
+/// **Pages of all sites may connect**, with their visitor's cookies: nothing here looks at `Origin` (§10.2). If
+/// that matters, read the request with [`Incoming`] and ask [`Origins`](crate::handshake::Origins), or use the
+/// `Server` of the feature `server`.
 ///
-/// A request that is no opening handshake is refused with the right status (§4.2.2). A
-/// [`TcpStream`](tokio::net::TcpStream) is set to `TCP_NODELAY`.
+/// ```
+/// use bowstring::handshake::ClientRequest;
+/// use bowstring::net::connect_over;
+/// use bowstring::{Config, Message, accept};
+///
+/// # #[tokio::main(flavor = "current_thread")]
+/// # async fn main() -> Result<(), bowstring::Error> {
+/// // Any transport will do: TCP, TLS, a Unix socket, or a pipe in memory.
+/// let (near, far) = tokio::io::duplex(1024);
+/// let server = tokio::spawn(async move {
+///     let mut ws = accept(far).await?;
+///     ws.send("welcome").await?;
+///     ws.close(1000, "").await
+/// });
+/// let request = ClientRequest::new("ws://example.com/".parse()?);
+/// let (mut ws, _response) = connect_over(near, &request, &Config::default()).await?;
+/// assert_eq!(ws.recv().await?, Some(Message::from("welcome")));
+/// while ws.recv().await?.is_some() {}
+/// server.await.unwrap()
+/// # }
+/// ```
+///
+/// A request that is not an opening handshake is refused with the status that fits (§4.2.2). For a
+/// [`TcpStream`](tokio::net::TcpStream) `TCP_NODELAY` is set.
 ///
 /// # Cancel safety
 ///
@@ -44,15 +66,15 @@ where
 
 /// A request that was read and is not answered yet.
 ///
-/// It need not be an opening handshake: [`accept`](Self::accept) refuses what is none, and
-/// [`respond`](Self::respond) answers anything. Neither looks at `Origin`: whose pages may connect is
-/// for the caller to decide (§10.2).
+/// It may be any HTTP request. [`accept`](Self::accept) refuses one that is not an opening handshake, and
+/// [`respond`](Self::respond) answers any. Neither looks at `Origin`, so you decide which pages may connect
+/// (§10.2).
 ///
 /// ```no_run
 /// # use bowstring::{Config, Error, handshake::Origins, net::Incoming};
 /// # async fn serve(stream: tokio::net::TcpStream) -> Result<(), Error> {
 /// let incoming = Incoming::read(stream, &Config::default()).await?;
-/// // In the clear, from pages of the same host: else any site acts in its visitors' names.
+/// // Without this any site can act in its visitors' names. `false`: the request came without TLS.
 /// if !Origins::same_host().allow(incoming.request(), false) {
 ///     let mut response = http::Response::new("not from that page\n");
 ///     *response.status_mut() = http::StatusCode::FORBIDDEN;
@@ -73,7 +95,7 @@ pub struct Incoming<S> {
     stream: S,
     request: Request<()>,
     upgrade: Result<Upgrade, RequestError>,
-    /// What came behind the request: frames, if it is accepted.
+    /// What came after the request: frames, if it is accepted.
     early: Vec<u8>,
     config: Config,
 }
@@ -97,7 +119,7 @@ where
 {
     /// Reads a request, in at most [`Config::handshake_timeout`].
     ///
-    /// One whose head cannot be read is answered at once: 400, 431 or 505.
+    /// A request whose head cannot be read is answered at once, with 400, 431 or 505.
     ///
     /// # Errors
     ///
@@ -106,15 +128,14 @@ where
         Self::read_noting(stream, config, |_| {}).await
     }
 
-    /// The same; `refusing` is called before a head that cannot be read is answered with this status, for
-    /// that takes as long as the peer likes to stay.
+    /// The same. `refusing` is called before a head that cannot be read is answered with this status,
+    /// because the answer takes as long as the peer likes to stay.
     pub(crate) async fn read_noting(
         mut stream: S,
         config: &Config,
         refusing: impl FnOnce(StatusCode),
     ) -> Result<Self, Error> {
         no_delay(&stream);
-        let config = config.clone();
         let mut early = Vec::new();
         let parse = |head: Head<'_>| head.request();
         let read = read_head::<_, RequestError>(&mut stream, &mut early, &config.head, parse);
@@ -122,12 +143,13 @@ where
             Ok(request) => request,
             Err(Error::Request(error)) => {
                 refusing(error.status());
-                return Err(refuse(stream, error, &config).await);
+                // Boxed, because each handshake would reserve the space, and few need it.
+                return Err(Box::pin(refuse(stream, error, config)).await);
             }
             Err(error) => return Err(error),
         };
         let upgrade = check_request(&request);
-        Ok(Self { stream, request, upgrade, early, config })
+        Ok(Self { stream, request, upgrade, early, config: config.clone() })
     }
 
     /// The request: its method, path, query and header fields.
@@ -135,15 +157,15 @@ where
         &self.request
     }
 
-    /// Takes the request out; what is left knows its method alone.
+    /// Takes the request out. Only its method is left here.
     pub fn take_request(&mut self) -> Request<()> {
         let mut left = Request::new(());
         left.method_mut().clone_from(self.request.method());
         std::mem::replace(&mut self.request, left)
     }
 
-    /// What is wrong with the request as an opening handshake, for which [`accept`](Self::accept)
-    /// would refuse it.
+    /// What is wrong with the request as an opening handshake. [`accept`](Self::accept) refuses it
+    /// because of that.
     pub fn fault(&self) -> Option<&RequestError> {
         self.upgrade.as_ref().err()
     }
@@ -167,11 +189,11 @@ where
         Ok(Acceptance(Box::new(Checked { head, agreed, config: self.config.clone() })))
     }
 
-    /// Resolves when the peer has ended the connection, or its sending direction. An application that
-    /// takes its time to decide need not go on then.
+    /// Resolves when the peer has ended the connection, or its sending direction. An application that needs time
+    /// to decide can stop then.
     ///
-    /// What the peer sends ahead is kept for the connection. When that is more than 16 KiB, no more is
-    /// read, and this does not resolve.
+    /// What the peer sends meanwhile is kept for the connection. After 16 KiB no more is read, and this does not
+    /// resolve.
     ///
     /// # Cancel safety
     ///
@@ -185,7 +207,7 @@ where
         std::future::pending().await
     }
 
-    /// Other limits, timeouts or compression for this connection. To be set before
+    /// Sets other limits, deadlines or compression for this connection. Call it before
     /// [`check`](Self::check).
     pub fn set_config(&mut self, config: Config) {
         self.config = config;
@@ -218,8 +240,8 @@ where
         &self.stream
     }
 
-    /// Answers 101, without a subprotocol; refuses what is no opening handshake, with the status
-    /// that tells what is wrong: 400, 405, 426, 505.
+    /// Answers 101, without a subprotocol. Refuses a request that is not an opening handshake with the status
+    /// that fits: 400, 405, 426, 501 or 505.
     ///
     /// # Errors
     ///
@@ -228,7 +250,7 @@ where
         self.accept_with(None, &HeaderMap::new()).await
     }
 
-    /// Answers 101 with this subprotocol and these further header fields; refuses like
+    /// Answers 101 with this subprotocol and these further header fields. Refuses like
     /// [`accept`](Self::accept).
     ///
     /// # Errors
@@ -244,7 +266,7 @@ where
         let Self { stream, early, config, .. } = self;
         match checked {
             Ok(acceptance) => send(stream, early, acceptance).await,
-            Err(Error::Request(error)) => Err(refuse(stream, error, &config).await),
+            Err(Error::Request(error)) => Err(Box::pin(refuse(stream, error, &config)).await),
             Err(error) => Err(error),
         }
     }
@@ -258,7 +280,7 @@ where
         send(self.stream, self.early, acceptance).await
     }
 
-    /// Answers anything else than 101, and ends the connection: a page, a health check, a 401.
+    /// Answers with another status than 101, and ends the connection: a page, a health check, a 401.
     ///
     /// `Content-Length` and `Connection: close` are added. A request by HEAD gets no body.
     ///

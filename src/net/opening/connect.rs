@@ -98,7 +98,7 @@ pub(super) async fn connect_secure(
     let name = tls::name(uri.host())?;
     let answer = within(config.handshake_timeout, async {
         let stream = tls::secure(tcp(uri).await?, name, tls).await?;
-        // A server that does not like our certificate says so behind its handshake (RFC 8446 §4.4.2.4).
+        // A server that does not like our certificate says so after its handshake (RFC 8446 §4.4.2.4).
         open(stream, request, config).await.map_err(tls::explain)
     });
     answer.await?.read(config).await
@@ -106,6 +106,18 @@ pub(super) async fn connect_secure(
 
 /// Makes the opening handshake over a transport of yours: TLS by another library, a Unix socket, the tunnel of
 /// a proxy.
+///
+/// ```no_run
+/// # use bowstring::{Config, handshake::ClientRequest, net::connect_over};
+/// # async fn hello() -> Result<(), bowstring::Error> {
+/// let stream = tokio::net::UnixStream::connect("/run/chat.sock").await?;
+/// // The URI is for the request alone: its path and its host.
+/// let request = ClientRequest::new("ws://localhost/chat".parse()?);
+/// let (mut ws, _response) = connect_over(stream, &request, &Config::default()).await?;
+/// ws.send("hello").await?;
+/// # Ok(())
+/// # }
+/// ```
 ///
 /// # Errors
 ///
@@ -125,7 +137,7 @@ where
 struct Answer<S> {
     stream: S,
     response: Response<()>,
-    /// What came behind its head.
+    /// What came after its head.
     early: Vec<u8>,
     /// What goes with it if it is 101.
     agreed: Option<Agreed>,

@@ -14,10 +14,10 @@ use crate::handshake::{Head, HeadError, HeadLimits, HeadScanner};
 use crate::net::buffers::pool;
 use crate::net::error::Error;
 
-/// How much is read at a time, so that not much piles up behind a head.
+/// How much is read at a time, so that not much piles up after a head.
 pub(super) const PIECE: usize = 16 << 10;
 
-/// How much is read and dropped behind an answer that ends the connection.
+/// How much is read and dropped after an answer that ends the connection.
 const LINGER: usize = 1 << 20;
 
 /// Gives the handshake, or a step of it, so long.

@@ -1,8 +1,7 @@
-//! What a connection goes over, where this crate has opened it: one type for all of them.
+//! One type for all transports that this crate opens.
 //!
-//! [`connect`](super::connect) and the [server](crate::server) give a `WebSocket<Transport>`, so that
-//! what is written for TCP serves a Unix socket as well. Whoever brings a stream of their own keeps
-//! its type.
+//! [`connect`](super::connect) and the server give a `WebSocket<Transport>`, so code for TCP works with a Unix socket
+//! and with TLS as well. A stream of the caller keeps its own type.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -49,7 +48,7 @@ enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
     Memory(ReadHalf<DuplexStream>),
-    // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
+    // Both directions need the session's state. A lock guards it, and is held while bytes are moved.
     Tls(ReadHalf<TlsStream>),
 }
 

@@ -8,8 +8,6 @@ use std::fmt;
 use std::future::Future;
 use std::ops::Deref;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
@@ -17,6 +15,8 @@ use bytestring::ByteString;
 
 use crate::net::buffers::traffic::{Seen, Traffic};
 use crate::net::error::Error;
+use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
 use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// Access to a connection for tasks that do not hold it. Clones are cheap, and none keeps the
@@ -220,7 +220,7 @@ impl Handle {
         let waker = slot.waker.clone();
         drop(slot);
         if let Some(waker) = waker {
-            waker.wake();
+            wake(waker);
         }
     }
 
@@ -322,7 +322,7 @@ impl Handle {
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {
-        self.0.slot.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0.slot)
     }
 }
 

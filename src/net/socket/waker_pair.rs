@@ -3,8 +3,9 @@
 //!
 //! A transport and a timer know one task to wake. So they are given a waker that stands for both.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Wake, Waker};
+
+use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
 
 /// See the module.
 #[derive(Debug, Default)]
@@ -48,7 +49,7 @@ impl WakerPair {
     }
 
     fn lock(&self) -> MutexGuard<'_, Wakers> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        lock(&self.0)
     }
 }
 
@@ -61,9 +62,9 @@ impl Wake for WakerPair {
     fn wake_by_ref(self: &Arc<Self>) {
         let Wakers { stream, sink } = std::mem::take(&mut *self.lock());
         let one_task = matches!((&stream, &sink), (Some(one), Some(other)) if one.will_wake(other));
-        stream.into_iter().for_each(Waker::wake);
+        stream.into_iter().for_each(wake);
         if !one_task {
-            sink.into_iter().for_each(Waker::wake);
+            sink.into_iter().for_each(wake);
         }
     }
 }

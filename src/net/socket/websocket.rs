@@ -2,7 +2,6 @@
 
 use std::future::poll_fn;
 use std::pin::Pin;
-use std::sync::Arc;
 use std::task::{Context, Poll, Waker, ready};
 
 use futures_core::Stream;
@@ -22,6 +21,7 @@ use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::{Error, TrySendError};
 use crate::net::overflow::Outcome;
+use crate::net::sync::Arc;
 use crate::proto::Ratio;
 use crate::proto::{
     AsEvent, Close, CloseCode, Connection, Event, Message, Misuse, ProtocolConfig, Role, State,
@@ -63,12 +63,15 @@ use crate::proto::{
 /// # It must be polled
 ///
 /// Pings and close frames are answered while a task receives. Deadlines run while a task polls the socket.
-/// Dropping it ends the transport without a closing handshake.
+///
+/// Dropping it ends the transport without a closing handshake. Nothing is written then, and no task is
+/// spawned. To end well, call [`close`](Self::close), or receive until `None`.
 ///
 /// # Stream and Sink
 ///
 /// It is a [`Stream`] of `Result<Message, Error>` and a [`Sink`] of [`Message`]. Two tasks may poll them, one
-/// each, so the `split` of `futures` works over any transport. Where the transport is
+/// each, so the `split` of `futures` works over any transport. The `Stream` goes on reading while the
+/// `Sink` waits for room; [`recv`](Self::recv) and [`batch`](Self::batch) do not. Where the transport is
 /// [`Split`](crate::net::Split), prefer [`split`](Self::split).
 #[derive(Debug)]
 pub struct WebSocket<S> {
@@ -132,8 +135,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// How the connection failed, once; then `None`. A [`Violation`](Error::Violation) is reported
-    /// when the peer was told, which takes until it ends TCP or the close deadline.
+    /// How the connection failed, once; then `None`. A [`Violation`](Error::Violation) is reported at once,
+    /// and the close frame that tells the peer has been written as far as that goes without waiting.
+    /// [`close`](Self::close) or the next `recv` then lets the peer read it: they drop what the peer still
+    /// sends, until it ends TCP or the close deadline comes. If a call that sends has found the failure, it
+    /// is reported here too.
     pub async fn recv(&mut self) -> Result<Option<Message>, Error> {
         poll_fn(|cx| self.driver.poll_recv(cx, ReadMode::UntilFull)).await
     }
@@ -153,8 +159,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     ///
     /// # Errors
     ///
-    /// [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, the
-    /// connection goes on. Else how it failed, or [`Closed`](Error::Closed) if it had before.
+    /// - [`Closed`](Error::Closed) if the peer has ended the connection, with its code and reason.
+    /// - [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed, and the
+    ///   connection goes on. That is so after this side has closed the connection, too.
+    /// - [`Timeout`](Error::Timeout) if the peer takes nothing: that ends the connection.
+    /// - [`Overflow`](Error::Overflow) if there was no room, and the policy is to close the connection.
+    /// - Else how the transport failed.
     pub async fn send(&mut self, event: impl AsEvent) -> Result<(), Error> {
         self.feed(event).await?;
         match WhenFull::of(self.driver.link.frame_writer.policy()) {

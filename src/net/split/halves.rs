@@ -244,13 +244,14 @@ impl<S: Split> Writer<S> {
     ///
     /// # Errors
     ///
-    /// - [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed. That is so after a
-    ///   close frame (§5.5.1) as well.
+    /// - [`Closed`](Error::Closed) if the peer has ended the connection, with its code and reason.
+    /// - [`Misuse`](Error::Misuse) if the protocol does not allow it: nothing was framed. That is so after
+    ///   this side has closed the connection, too.
     /// - [`Timeout`](Error::Timeout) if the peer took nothing and said nothing for
     ///   [`keep_alive` and `pong`](crate::proto::Timeouts) together. That ends the connection, and the reader
     ///   gets the same error.
     /// - [`Overflow`](Error::Overflow) if there was no room, and the policy is to close the connection.
-    /// - How writing failed; or [`Closed`](Error::Closed) if the connection had ended before.
+    /// - Else how writing failed.
     pub async fn send(&self, event: impl AsEvent) -> Result<(), Error> {
         match WhenFull::of(self.shared.policy) {
             WhenFull::Wait => {
