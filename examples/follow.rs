@@ -53,7 +53,7 @@ async fn main() -> Result<(), Box<dyn std::error::Error>> {
     }
 }
 
-/// One connection: the code it was closed with, by whom ever.
+/// One connection. Gives the code that it was closed with.
 async fn follow(
     ws: WebSocket<Transport>,
     typed: &mut mpsc::Receiver<String>,

@@ -72,6 +72,18 @@ impl Default for DeflateOffer {
 ///
 /// If a client's window should be small, but the client cannot do that, it is asked to forget its window after
 /// each message.
+///
+/// ```
+/// use bowstring::handshake::{DeflateParams, Extension, answer_deflate};
+///
+/// let mut allows = DeflateParams::default();
+/// allows.server_no_context_takeover = true;
+/// let offer = Extension::new("permessage-deflate")?;
+/// let (agreed, answer) = answer_deflate(&[offer], &allows).unwrap();
+/// assert!(agreed.server_no_context_takeover);
+/// assert_eq!(answer.to_string(), "permessage-deflate; server_no_context_takeover");
+/// # Ok::<(), bowstring::handshake::BuildError>(())
+/// ```
 pub fn answer_deflate(
     offers: &[Extension],
     allows: &DeflateParams,

@@ -38,8 +38,8 @@ pub struct Param {
 ///
 /// # Errors
 ///
-/// The field does not follow the grammar. More than 256 extensions and parameters together are refused,
-/// so that a small header cannot make many allocations.
+/// The field does not follow the grammar. More than 256 extensions and parameters together are refused, so that
+/// a small header cannot cause many allocations.
 pub fn parse_extensions(headers: &HeaderMap) -> Result<Vec<Extension>, ExtensionError> {
     let mut extensions = Vec::new();
     let mut room = MAX_PARTS;

@@ -81,6 +81,16 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 ///
 /// An empty `Sec-WebSocket-Protocol` or `Sec-WebSocket-Extensions` counts as absent.
 ///
+/// ```
+/// use bowstring::handshake::{ClientRequest, HeadLimits, check_request, parse_request_head};
+///
+/// let client = ClientRequest::new("ws://example.com/chat".parse()?).protocol("chat.v2");
+/// let request = parse_request_head(&client.write([0; 16])?, &HeadLimits::default())?;
+/// let upgrade = check_request(&request)?;
+/// assert!(upgrade.protocols().contains("chat.v2"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// The first fault. None of them leaves the connection usable for another request: answer with

@@ -33,6 +33,25 @@ pub struct Agreed {
 ///
 /// [`answer_deflate`](super::answer_deflate) makes the extension.
 ///
+/// ```
+/// use bowstring::handshake::{check_request, write_accept};
+///
+/// // The request of §1.3.
+/// let request = http::Request::get("/chat")
+///     .header("Host", "server.example.com")
+///     .header("Upgrade", "websocket")
+///     .header("Connection", "Upgrade")
+///     .header("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ==")
+///     .header("Sec-WebSocket-Protocol", "chat, superchat")
+///     .header("Sec-WebSocket-Version", "13")
+///     .body(())?;
+/// let upgrade = check_request(&request)?;
+/// let answer = write_accept(&upgrade, Some("chat"), None, &http::HeaderMap::new())?;
+/// let answer = String::from_utf8(answer)?;
+/// assert!(answer.contains("Sec-WebSocket-Accept: s3pPLMBiTxaQ9kYGzzhZRbK+xOo=\r\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// - `protocol` was not offered (§4.2.2 item 4).
@@ -72,6 +91,16 @@ pub fn write_accept(
 /// with an `Upgrade` field also `Upgrade` (RFC 9110 §7.8). The version is HTTP/1.1. For a request by HEAD, give
 /// an empty body (RFC 9110 §9.3.2).
 ///
+/// ```
+/// use bowstring::handshake::write_response;
+///
+/// let page = http::Response::builder().status(404).body("no such room\n")?;
+/// let answer = write_response(&page)?;
+/// assert!(answer.starts_with(b"HTTP/1.1 404 "));
+/// assert!(answer.ends_with(b"\r\n\r\nno such room\n"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 ///
 /// - The status is not in 200–599.
@@ -104,7 +133,16 @@ pub fn write_response_head(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<
 /// with it, and a line of text that says what was wrong.
 ///
 /// 405 has `Allow`, and 426 has `Upgrade` and `Sec-WebSocket-Version` (§4.4, RFC 9110 §15.5.22). A request
-/// whose `Sec-WebSocket-Version` is missing or malformed gets 400 and is told ours as well.
+/// whose `Sec-WebSocket-Version` is missing or malformed gets 400 and that field as well.
+///
+/// ```
+/// use bowstring::handshake::{check_request, write_refusal};
+///
+/// let plain = http::Request::get("/").header("Host", "example.com").body(())?;
+/// let error = check_request(&plain).unwrap_err();
+/// assert!(write_refusal(&error).starts_with(b"HTTP/1.1 426 "));
+/// # Ok::<(), http::Error>(())
+/// ```
 pub fn write_refusal(error: &RequestError) -> Vec<u8> {
     let status = error.status();
     let mut headers = HeaderMap::new();
@@ -136,6 +174,18 @@ pub fn write_refusal(error: &RequestError) -> Vec<u8> {
 }
 
 /// Checks the answer to `request`, which was written with `nonce` (§4.1). Returns what is agreed on.
+///
+/// ```
+/// use bowstring::handshake::{
+///     ClientRequest, HeadLimits, ResponseError, check_response, parse_response_head,
+/// };
+///
+/// let (request, nonce) = (ClientRequest::new("ws://example.com/".parse()?), [7; 16]);
+/// let answer = b"HTTP/1.1 503 Service Unavailable\r\nContent-Length: 0\r\n\r\n";
+/// let answer = parse_response_head(answer, &HeadLimits::default())?;
+/// assert!(matches!(check_response(&answer, &request, nonce), Err(ResponseError::Status(_))));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 ///

@@ -29,7 +29,7 @@ pub struct Compression {
     pub send: Context,
     /// What the peer compresses with.
     pub receive: Context,
-    /// How hard to try: 1 (fast) to 9 (small).
+    /// The effort: 1 (fast) to 9 (small).
     pub level: u8,
     /// Messages of fewer bytes are sent as they are.
     pub threshold: usize,
@@ -43,18 +43,18 @@ pub struct Compression {
 pub struct Context {
     /// Whether a message may refer back to those before it.
     pub takeover: bool,
-    /// The base-2 logarithm of how far: 8–15.
+    /// How far back, as a base-2 logarithm: 8–15.
     pub window_bits: u8,
 }
 
 /// What the sender leaves out, and the receiver puts back (RFC 7692 §7.2).
 const TAIL: [u8; 4] = [0x00, 0x00, 0xFF, 0xFF];
 
-/// What of a direction stays between messages.
+/// What one direction of a connection keeps between messages.
 enum Kept {
     /// Nothing: messages stand alone.
     Nothing,
-    /// The end of what was said, as much as messages may refer back to.
+    /// The last bytes of the messages, as many as the next message may refer back to.
     Window(Vec<u8>),
     /// The engine.
     Engine,
@@ -69,25 +69,25 @@ impl Kept {
         }
     }
 
-    /// Takes note of what was said.
-    fn note(&mut self, said: &[u8], context: Context) {
+    /// Appends the bytes of a message to the window.
+    fn note(&mut self, bytes: &[u8], context: Context) {
         let Self::Window(window) = self else { return };
         let most = 1 << context.window_bits;
-        let said = &said[said.len().saturating_sub(most)..];
-        let len = window.len() + said.len();
+        let bytes = &bytes[bytes.len().saturating_sub(most)..];
+        let len = window.len() + bytes.len();
         window.drain(..len.saturating_sub(most));
         if window.capacity() < len.min(most) {
             window.reserve_exact(most.min(2 * len) - window.len());
         }
-        window.extend_from_slice(said);
+        window.extend_from_slice(bytes);
     }
 
-    /// What the next message may refer back to, for an engine that knows nothing.
+    /// What the next message may refer back to. An engine that was lent has to be given it.
     fn window(&self) -> &[u8] {
         if let Self::Window(window) = self { window } else { &[] }
     }
 
-    /// Takes note of what came out of an engine.
+    /// Remembers what came out of an engine.
     fn note_inflated(&mut self, out: &[u8], inflating: &mut Inflating, context: Context) {
         match self {
             Self::Window(_) => self.note(out, context),
@@ -157,7 +157,7 @@ impl Restarts {
 enum At {
     /// It has had no payload yet.
     Start,
-    /// Amid a block, or before one.
+    /// In a block, or before one.
     Blocks,
     /// Right after a final block.
     AfterFinal,
@@ -194,8 +194,8 @@ impl Inflater {
         self.ratio
     }
 
-    /// Inflates the next bytes of a message; `last` ends it. Each piece goes to `take`, with the
-    /// length of the message up to there; an error of its ends the matter.
+    /// Inflates the next bytes of a message; `last` ends it. `take` gets each piece, and the length of the
+    /// message with that piece. Its first error ends the call.
     pub(super) fn push(
         &mut self,
         bytes: &[u8],
@@ -245,7 +245,7 @@ impl Inflater {
         Ok(())
     }
 
-    /// Notes the length of a message that came uncompressed.
+    /// Counts a message that came uncompressed.
     pub(super) fn pass(&mut self, len: u64) {
         self.ratio.plain += len;
         self.ratio.wire += len;
@@ -295,7 +295,7 @@ pub(super) struct Deflater {
     context: Context,
     level: u8,
     threshold: usize,
-    /// Compressed something since somebody last asked.
+    /// Something was compressed since the last call of `rest`.
     used: bool,
     kept: Kept,
     engine: Option<Box<Deflate>>,
@@ -321,19 +321,19 @@ impl Deflater {
         self.ratio
     }
 
-    /// Whether messages can be compressed at all: with a window that is too small for the engine
-    /// they go out as they are, which is always allowed (RFC 7692 §6.1).
+    /// Whether messages can be compressed at all. If the window is too small for the engine, they are sent
+    /// as they are, which is always allowed (RFC 7692 §6.1).
     pub(super) fn is_able(&self) -> bool {
         self.context.window_bits >= engines::SMALLEST
     }
 
-    /// Whether a message goes out as it is, without a try.
+    /// Whether a message is sent as it is, without compressing it first.
     fn passes(&self, plain: &[u8]) -> bool {
         plain.len() < self.threshold || !self.is_able()
     }
 
-    /// Compresses a whole message and gives it to `frame`; or gives it as it is if it is short, or
-    /// would not shrink. The flag tells which.
+    /// Gives a whole message to `frame`: compressed, or as it is if it is short or would not shrink. The
+    /// flag says whether it is compressed.
     pub(super) fn message(&mut self, plain: &[u8], frame: impl FnOnce(&[u8], bool)) {
         self.ratio.plain += plain.len() as u64;
         if self.passes(plain) {
@@ -346,7 +346,7 @@ impl Deflater {
             if smaller {
                 self.kept.note(plain, self.context);
             } else {
-                // The peer never sees what the engine took in here, so nothing may refer to it.
+                // The peer does not get what the engine has compressed here, so nothing may refer to it.
                 self.give();
             }
             let sent = if smaller { &**buffer } else { plain };
@@ -360,8 +360,8 @@ impl Deflater {
         !self.context.takeover
     }
 
-    /// The compressed frame of a message that is sent to many, made by the first who needs it, at its
-    /// level. Nothing if the message goes out as it is. It refers to no earlier message.
+    /// The compressed frame of a message that is sent to many connections. The first that needs it makes it,
+    /// at its own level. `None` if the message is sent as it is. It refers to no earlier message.
     pub(super) fn share<'p>(
         &mut self,
         opcode: Opcode,
@@ -371,7 +371,7 @@ impl Deflater {
         let framed = if self.passes(plain) {
             None
         } else {
-            // A sender may always begin anew (RFC 7692 §7.2.1), which needs nobody's consent.
+            // A sender may always begin anew (RFC 7692 §7.2.1). The peer need not agree.
             self.forget();
             let framed = frames.get(opcode, self.context.window_bits, || {
                 let mut deflated = Vec::new();
@@ -400,15 +400,15 @@ impl Deflater {
         });
     }
 
-    /// Gives up what stays between messages if none was sent since the last call: the next begins
-    /// with an empty window then, which needs nobody's consent. Not to be called within a message.
+    /// Frees what is kept between messages if none was sent since the last call. The next message then begins
+    /// with an empty window, to which the peer need not agree. Must not be called within a message.
     pub(super) fn rest(&mut self) {
         if !std::mem::take(&mut self.used) {
             self.forget();
         }
     }
 
-    /// Gives up what stays between messages.
+    /// Frees what is kept between messages.
     fn forget(&mut self) {
         self.give();
         if let Kept::Window(window) = &mut self.kept {
@@ -422,13 +422,13 @@ impl Deflater {
         let engine = self.engine.get_or_insert_with(|| {
             engines::lend_deflate(context.window_bits, *level, kept.window())
         });
-        // A little more than what does not shrink needs: enough for a short message in one go.
+        // A little more than a message needs that does not shrink. So a short one takes one call.
         let room = PIECE.min(plain.len() + 64);
         loop {
             let start = out.len();
             out.resize(start + room, 0);
             let (total_in, total_out) = (engine.total_in(), engine.total_out());
-            // Its only errors are those of a stream that was finished, and none ever is.
+            // It fails only after a stream was finished, and none ever is.
             let _ = engine.compress(plain, &mut out[start..], DeflateFlush::SyncFlush);
             let made = (engine.total_out() - total_out) as usize;
             plain = &plain[(engine.total_in() - total_in) as usize..];
@@ -452,7 +452,7 @@ impl Deflater {
         }
     }
 
-    /// Gives the engine to whoever needs one next.
+    /// Gives the engine back to the thread.
     fn give(&mut self) {
         if let Some(engine) = self.engine.take() {
             engines::give_deflate(self.context.window_bits, self.level, engine);
@@ -460,8 +460,8 @@ impl Deflater {
     }
 }
 
-/// The compressed frames of a message for many, for windows of 9–15 bits; `None` where that is no
-/// smaller.
+/// The compressed frames of a message for many, one for each window of 9–15 bits. `None` if compressing makes
+/// it no smaller.
 #[derive(Default)]
 pub(super) struct DeflatedFrames([OnceLock<Option<Framed>>; 7]);
 

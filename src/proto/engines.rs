@@ -11,7 +11,7 @@ use super::history::History;
 use super::free_list::{FreeList, Weight};
 use super::memory;
 
-/// The smallest window that the engine can keep within: it makes 8 bits into 9.
+/// The smallest window of the engine, in bits. It takes 8 for 9.
 pub(super) const SMALLEST: u8 = 9;
 
 /// How many bytes are inflated, or added to what is compressed, at a time.
@@ -23,11 +23,11 @@ const KEPT: usize = 4;
 thread_local! {
     static INFLATES: FreeList<Inflating> = const { FreeList::new(KEPT) };
     static DEFLATES: FreeList<Spare> = const { FreeList::new(KEPT) };
-    /// Of `PIECE` bytes, whatever is in them: they are cleared once, not for each message.
+    /// Each has `PIECE` bytes, with anything in them: they are not cleared for each message.
     static PIECES: FreeList<Vec<u8>> = const { FreeList::new(KEPT * PIECE) };
 }
 
-/// A compressor that waits for the next who wants one just like it.
+/// A compressor that is not in use. It is lent to a connection with the same settings.
 struct Spare {
     window_bits: u8,
     level: u8,
@@ -40,14 +40,14 @@ pub(super) struct Inflating {
     pub(super) history: History,
 }
 
-/// One of `KEPT`.
+/// Each counts as one of `KEPT`.
 impl Weight for Inflating {
     fn weight(&self) -> usize {
         1
     }
 }
 
-/// One of `KEPT`.
+/// Each counts as one of `KEPT`.
 impl Weight for Spare {
     fn weight(&self) -> usize {
         1
@@ -70,7 +70,7 @@ pub(super) fn with_buffer<T>(work: impl FnOnce(&mut Vec<u8>) -> T) -> T {
     done
 }
 
-/// A compressor that has just said what is in `window`.
+/// Lends a compressor whose messages may refer back to `window`.
 pub(super) fn lend_deflate(window_bits: u8, level: u8, window: &[u8]) -> Box<Deflate> {
     let like_it = |spare: &Spare| (spare.window_bits, spare.level) == (window_bits, level);
     let kept = DEFLATES.with(|kept| kept.take_best(|spare| like_it(spare).then_some(())));
@@ -86,28 +86,28 @@ pub(super) fn lend_deflate(window_bits: u8, level: u8, window: &[u8]) -> Box<Def
         Box::new(Deflate::new_with_config(config))
     });
     if !window.is_empty() {
-        // It refuses only one with a header, or in the middle of something.
+        // It fails only for a stream with a header, or within a block.
         let set = engine.set_dictionary(window);
         debug_assert!(set.is_ok(), "{set:?}");
     }
     engine
 }
 
-/// Takes a compressor for the next who wants one just like it.
+/// Takes a compressor back.
 pub(super) fn give_deflate(window_bits: u8, level: u8, mut engine: Box<Deflate>) {
     engine.reset();
     DEFLATES.with(|kept| kept.give(Spare { window_bits, level, engine }));
 }
 
-/// An engine to keep, with no more of a window than is needed.
+/// An engine for a connection that keeps it, with a window of so many bits.
 pub(super) fn new_inflate(window_bits: u8) -> Inflating {
     let engine = Inflate::new(false, window_bits.max(SMALLEST));
     Inflating { engine, history: History::default() }
 }
 
-/// One that has just heard what is in `window`.
+/// Lends an engine that inflates a message which may refer back to `window`.
 pub(super) fn lend_inflate(window: &[u8]) -> Inflating {
-    // These are shared among all, so they have the window that suits them all.
+    // All connections share these, so they have the largest window.
     let mut lent = INFLATES.with(FreeList::take).unwrap_or_else(|| new_inflate(15));
     set_window(&mut lent.engine, window);
     lent
@@ -126,7 +126,7 @@ fn set_window(engine: &mut Inflate, window: &[u8]) {
     }
 }
 
-/// Takes one back.
+/// Takes an engine back.
 pub(super) fn give_inflate(mut inflating: Inflating) {
     inflating.engine.reset(false);
     inflating.history.clear();

@@ -48,7 +48,7 @@ enum ReadSide {
     Tcp(tcp::OwnedReadHalf),
     Unix(unix::OwnedReadHalf),
     Memory(ReadHalf<DuplexStream>),
-    // Both directions need the session's state. It is behind a lock, which is held while bytes are moved.
+    // Both directions need the session's state. A lock guards it, and is held while bytes are moved.
     Tls(ReadHalf<TlsStream>),
 }
 
