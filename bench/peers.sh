@@ -1,7 +1,7 @@
 # Sourced by run.sh: who is measured, on what, and how each is built and started.
 # shellcheck shell=bash disable=SC2034,SC2154
 
-ALL_WORKLOADS="a b c c16 d e e4 f a512 g h i j"
+ALL_WORKLOADS="a b c c16 d e e4 f a512 g h i room4 room64 j"
 RUST_PEERS="fastwebsockets tokio-tungstenite axum tokio-websockets soketto yawc wtx sockudo-ws"
 ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send $RUST_PEERS ws bun picows"
 
@@ -15,6 +15,7 @@ can() { # PEER WORKLOAD
     case $2 in
         g) [[ $1 != raw-* ]] ;; # the limits keep a table, not connections
         i) [[ " raw-epoll bowstring tokio-tungstenite ws bun picows " == *" $1 "* ]] ;;
+        room*) [[ " bowstring tokio-tungstenite ws bun picows " == *" $1 "* ]] ;; # the limit knows one message at a time
         j) [[ " bowstring yawc wtx sockudo-ws ws bun " == *" $1 "* ]] ;;
         *) true ;;
     esac
@@ -24,7 +25,7 @@ can() { # PEER WORKLOAD
 # Python starve under real-time scheduling: they and their generator only get a better `nice`.
 command_of() { # PEER WORKLOAD
     local task=echo
-    [[ $2 != i ]] || task=broadcast
+    [[ $2 != i && $2 != room* ]] || task=broadcast
     [[ $2 != j ]] || task=deflate
     flags=() schedule=fifo
     case $1 in

@@ -18,6 +18,7 @@ mod echo;
 mod handshakes;
 mod idle;
 mod pace;
+mod room;
 mod script;
 mod sys;
 mod workload;
@@ -84,6 +85,8 @@ fn run(options: &Options) -> Result<Vec<(String, f64)>, Failure> {
         "g" => idle::run(options.port, pid?),
         "h" => Ok(vec![(name, handshakes::run(options.port, pid?, options.window)?)]),
         "i" => Ok(vec![(name, broadcast::run(options.port, pid?, options.window)?)]),
+        "room4" => Ok(vec![(name, room::run(options.port, pid?, options.window, 4)?)]),
+        "room64" => Ok(vec![(name, room::run(options.port, pid?, options.window, 64)?)]),
         "j" => {
             let (script, bytes) = deflate::script(options.port)?;
             let load = echo::Load::open(options.port, 64, script, Some(deflate::OFFER))?;

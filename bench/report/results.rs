@@ -24,7 +24,7 @@ pub struct Row {
 
 const LIMIT: Measure = Measure::Over("raw-epoll");
 
-pub const ROWS: [Row; 17] = [
+pub const ROWS: [Row; 19] = [
     row("a", "20 B text, 64 connections, 1 in flight", LIMIT),
     row("b", "20 B text, 64 × 16 per write", LIMIT),
     row("c", "1 KiB binary, 64 × 1", LIMIT),
@@ -38,6 +38,8 @@ pub const ROWS: [Row; 17] = [
     row("a512", "a with 512 connections", LIMIT),
     row("h", "opening handshakes", LIMIT),
     row("i", "broadcast of 100 B to 1,000, per delivery", LIMIT),
+    row("room4", "4 messages of 100 B per write to 200, per delivery", LIMIT),
+    row("room64", "64 messages of 100 B per write to 200, per delivery", LIMIT),
     row("j", "compressed echo of 1 KiB JSON, ÷ Bun", Measure::Over("bun")),
     row("j-bytes", "its answers, bytes", Measure::Bytes),
     row("g", "idle connection, bytes", Measure::Bytes),
