@@ -418,15 +418,23 @@ impl<L: Link> Driver<L> {
 
     /// Writes what is framed. An error is told to the caller, and, once all is read that the peer has
     /// said before, to the task that receives.
+    #[inline]
     pub(in crate::net) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.link.poll_write(cx).map_err(|error| {
-            let told = Error::from_transport(copy(&error));
-            if let Phase::Reading = self.phase {
-                self.phase = Phase::WriteFailed;
-                self.error = Some(error);
-            }
-            told
-        })
+        match self.link.poll_write(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.write_failed(error))),
+        }
+    }
+
+    #[cold]
+    fn write_failed(&mut self, error: io::Error) -> Error {
+        let told = Error::from_transport(copy(&error));
+        if let Phase::Reading = self.phase {
+            self.phase = Phase::WriteFailed;
+            self.error = Some(error);
+        }
+        told
     }
 
     /// Nothing is there to be read, or reading is `paused`: writes what is framed, looks at the clock,
