@@ -35,11 +35,25 @@ async fn main() -> std::io::Result<()> {
         println!("listening on http://{address}/");
     }
     let rooms = Rooms::default();
-    server
-        .drain_on(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
-        .serve(move |connection| member(connection, rooms.clone()))
-        .await;
+    server.drain_on(stopped()).serve(move |connection| member(connection, rooms.clone())).await;
     Ok(())
+}
+
+/// Ctrl-C, or the SIGTERM of what runs it as a service.
+async fn stopped() {
+    let interrupt = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
 }
 
 /// `/rooms/NAME` is a room; anything else a page.

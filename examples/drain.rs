@@ -1,7 +1,8 @@
-//! A clock that ends gracefully: `cargo run --example drain`, connect some clients, then press Ctrl-C.
+//! A clock that ends gracefully: `cargo run --example drain`, connect some clients, then press Ctrl-C or send
+//! SIGTERM.
 //!
-//! Nobody new is accepted then; every client gets the ticks that were sent to it, and a close frame with
-//! 1012; those that do not leave within five seconds are cut off. The report says how many did what.
+//! Then nobody new is accepted. Every client gets the ticks that were sent to it, and a close frame with
+//! 1012. Clients that do not leave within five seconds are cut off. The report says how many did what.
 
 use std::time::Duration;
 
@@ -10,20 +11,37 @@ use bowstring::{Error, Event};
 use tokio::time::interval;
 
 #[tokio::main]
-async fn main() -> std::io::Result<()> {
+async fn main() -> Result<(), Box<dyn std::error::Error>> {
     let address = std::env::args().nth(1).unwrap_or_else(|| "127.0.0.1:9001".to_owned());
     let server = Server::bind(address).await?;
     for address in server.local_addrs() {
         println!("listening on ws://{address}/");
     }
     let report = server
-        .drain_on(async { tokio::signal::ctrl_c().await.unwrap_or_default() })
+        .drain_on(stopped())
         .drain_within(Duration::from_secs(5))
-        .drain_close(1012, "back in a moment")
+        .drain_close(1012, "back in a moment")?
         .serve(clock)
         .await;
     println!("{report:?}");
     Ok(())
+}
+
+/// Ctrl-C, or the SIGTERM of what runs it as a service.
+async fn stopped() {
+    let interrupt = async { tokio::signal::ctrl_c().await.unwrap_or_default() };
+    #[cfg(unix)]
+    {
+        use tokio::signal::unix::{SignalKind, signal};
+        if let Ok(mut terminate) = signal(SignalKind::terminate()) {
+            tokio::select! {
+                () = interrupt => {}
+                _ = terminate.recv() => {}
+            }
+            return;
+        }
+    }
+    interrupt.await;
 }
 
 /// Ticks until the client closes, or the server does.

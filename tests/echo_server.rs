@@ -75,8 +75,9 @@ fn as_many_threads_as_asked_for() {
     for threads in [1, 2, 5] {
         let server = echo_server(threads);
         let tasks = || std::fs::read_dir(format!("/proc/{}/task", server.pid())).unwrap().count();
-        // And the first, which waits for signals and for the others.
-        until("the threads", || tasks() == 1 + threads);
+        // And the first, which waits for signals and for the others. One thread needs no other.
+        let expected = if threads == 1 { 1 } else { 1 + threads };
+        until("the threads", || tasks() == expected);
         let mut clients: Vec<_> = (0..20).map(|_| Client::open(server.port)).collect();
         clients.iter_mut().for_each(|client| client.echo("whichever thread"));
     }
@@ -198,7 +199,8 @@ fn a_signal_sees_everybody_off() {
         let mut rest = String::new();
         server.stdout.read_to_string(&mut rest).unwrap();
         server.stderr.read_to_string(&mut rest).unwrap();
-        assert_eq!(rest, "", "no more is said");
+        let page = format!("a page to try it with: http://127.0.0.1:{}/\n", server.port);
+        assert_eq!(rest, page, "no more is said");
     }
 }
 
@@ -313,4 +315,55 @@ fn what_an_idle_connection_costs() {
     assert!(fresh < 4 * KIB && used < 4 * KIB, "{fresh}, {used}");
     drop(idle);
     arena.unharmed();
+}
+
+/// Nobody may read what it says, and no disk may have room for it.
+#[test]
+fn it_serves_though_it_cannot_say_where() {
+    let port = free_port();
+    for broken in [false, true] {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_echo-server"));
+        command.args([&*port.to_string(), "--threads", "2"]).stdin(Stdio::null());
+        let full = || std::fs::File::options().write(true).open("/dev/full").unwrap();
+        if broken {
+            command.stdout(Stdio::piped()).stderr(Stdio::piped());
+        } else {
+            command.stdout(full()).stderr(full());
+        }
+        let mut child = command.spawn().unwrap();
+        drop((child.stdout.take(), child.stderr.take()));
+        until("it to listen", || std::net::TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Client::open(port).echo("here");
+        assert!(child.try_wait().unwrap().is_none(), "it goes on");
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+}
+
+/// Some peers do not answer a close frame. A second signal does not wait for them.
+#[test]
+fn a_second_signal_ends_it_at_once() {
+    for threads in ["1", "2"] {
+        let long = ["--close-timeout", "3600", "--drain-timeout", "3600", "--threads", threads];
+        let mut server = Server::spawn(binary(&long).arg("0"));
+        let mut silent = Client::open(server.port);
+        server.signal("TERM");
+        assert_eq!(silent.close_frame().code(), 1001);
+        server.assert_alive();
+        server.signal("INT");
+        assert_eq!(server.wait().code(), Some(0));
+    }
+}
+
+/// A thread takes address space for its stack. Where there is none, that is an error like any other.
+#[test]
+fn threads_that_cannot_be_had_are_an_error() {
+    let binary = env!("CARGO_BIN_EXE_echo-server");
+    let script = format!("ulimit -n 8192 && ulimit -v 800000 && exec {binary} 0 --threads 1000");
+    let mut command = Command::new("sh");
+    let output = command.args(["-c", &script]).stdin(Stdio::null()).output().unwrap();
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.starts_with("echo-server: ") && said.lines().count() == 1, "{said:?}");
+    assert!(output.stdout.is_empty());
 }

@@ -28,8 +28,8 @@
 //! config.overflow = Overflow::Close(CloseCode::TRY_AGAIN_LATER);
 //! ```
 //!
-//! With `Wait`, an unsplit socket also stops reading while there is no room: a peer that does not read its
-//! answers can not send more requests. A [split](crate::WebSocket::split) socket goes on reading, and only its
+//! An unsplit socket also stops reading while there is no room: a peer that does not read its
+//! answers cannot send more requests. A [split](crate::WebSocket::split) socket goes on reading, and only its
 //! writers wait.
 //!
 //! # Many connections in a loop

@@ -39,8 +39,9 @@
 //! - A length that is not in its shortest form is an error (§5.2).
 //! - Close codes below 3000 without a meaning are errors (§7.4), those of the IANA registry are known.
 //! - A server ends TCP after both close frames; a client waits for that (§7.1.1), at most 5 s.
-//! - After a violation the application learns it at once, and the peer is told with its code. What the peer still
-//!   sends is read and dropped for a while, because a reset could destroy the close frame on its way.
+//! - After a violation the application learns it at once, and the peer is told with its code. Then `close`, the next
+//!   `recv`, or the task of a `Server` reads and drops what the peer still sends. Otherwise a reset could destroy the close
+//!   frame on its way.
 //! - A close frame with an illegal code or with text that is not UTF-8 is a violation, too.
 //! - Dropping an unsplit socket ends the transport without a closing handshake. A connection of a `Server` is closed
 //!   with a closing handshake when its handler drops it.

@@ -142,14 +142,14 @@ impl Deadline {
     pub(super) fn poll(&mut self, closing: bool, now: Instant) -> Option<Instant> {
         let received = std::mem::take(&mut self.received);
         let written = std::mem::take(&mut self.written);
-        (self.phase, self.at) = match self.phase {
-            Phase::Closing | Phase::Over(_) => (self.phase, self.at),
-            _ if closing => (Phase::Closing, self.close.from(now)),
+        let (phase, at) = match self.phase {
+            Phase::Quiet | Phase::Pinged if closing => (Phase::Closing, self.close.from(now)),
             Phase::Quiet | Phase::Pinged if received => (Phase::Quiet, self.keep_alive.from(now)),
             Phase::Pinged if written => (Phase::Pinged, self.pong.from(now)),
-            phase => (phase, self.at),
+            _ => return self.at,
         };
-        self.at
+        (self.phase, self.at) = (phase, at);
+        at
     }
 
     /// What is due at `now`, if anything is.

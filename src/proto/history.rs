@@ -55,8 +55,9 @@ mod tests {
             for step in 1..=window + 3 {
                 let (mut history, mut all) = (History::default(), Vec::new());
                 for number in 0..40u8 {
-                    let out: Vec<u8> =
-                        (0..step).map(|at| number.wrapping_add(at as u8 * 41)).collect();
+                    let out: Vec<u8> = (0..step)
+                        .map(|at| number.wrapping_add((at as u8).wrapping_mul(41)))
+                        .collect();
                     all.extend_from_slice(&out);
                     history.note(&out, window);
                     if number % 3 == 0 {

@@ -166,6 +166,14 @@ impl ReturnedSocket {
         }
     }
 
+    /// Whether a caller was told that nothing can be sent because the connection has ended.
+    pub(super) fn has_refused(&self) -> bool {
+        match self {
+            Self::Whole(socket) => socket.has_refused(),
+            Self::Split(reader) => reader.has_refused(),
+        }
+    }
+
     /// Makes the closing handshake, whichever side began it.
     pub(super) async fn close(self: Box<Self>, CloseFrame { code, reason }: CloseFrame) {
         // How it ended is in the handle.

@@ -99,6 +99,12 @@ impl Listener {
         self
     }
 
+    /// Connections to it speak TLS with this certificate, if it has none.
+    pub(super) fn or_tls(mut self, tls: &Tls) -> Self {
+        self.tls.get_or_insert_with(|| tls.clone());
+        self
+    }
+
     /// The TCP address it is bound to; `None` for a Unix socket.
     pub fn local_addr(&self) -> Option<SocketAddr> {
         match &self.kind {

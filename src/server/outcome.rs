@@ -39,13 +39,10 @@ use crate::proto::Misuse;
 ///
 /// - The connection had failed: the transport failed, or the peer broke a rule or a deadline.
 /// - The peer has closed the connection, or was closed because it took messages too slowly, and the
-///   handler could not send any more. This is read from the error: it, or an error in its
+///   handler could not send any more. The error tells: it, or an error in its
 ///   [`source`](std::error::Error::source) chain, is a [`bowstring::Error`](crate::Error) or a
-///   [`Misuse`].
+///   [`Misuse`]. For types that hide what they wrap, the connection tells: it has refused to send.
 /// - The server drains.
-///
-/// So wrap errors of this crate in a type that returns them as its `source`, or return them as they are.
-/// A text has no source.
 #[diagnostic::on_unimplemented(
     message = "a handler cannot return `{Self}`",
     label = "this handler's output",

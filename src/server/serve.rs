@@ -27,9 +27,10 @@ use super::outcome::Outcome;
 use super::registry::{Registry, Report, ServerLimits};
 use super::reply::{Accept, Answer};
 use super::request::Request;
+use super::tls::Tls;
 use crate::handshake::Origins;
 use crate::net::{Config, close_frame};
-use crate::proto::{CloseCode, CloseFrame};
+use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// Accepts connections and gives each to a handler, in a task of its own.
 ///
@@ -69,6 +70,8 @@ use crate::proto::{CloseCode, CloseFrame};
 /// - What is left at the [deadline](Self::drain_within) is aborted.
 pub struct Server<D = ()> {
     listeners: Vec<Listener>,
+    /// For the listeners that have none of their own.
+    tls: Option<Tls>,
     config: Config,
     limits: ServerLimits,
     origins: Origins,
@@ -115,6 +118,7 @@ impl Server {
     pub fn new() -> Self {
         Self {
             listeners: Vec::new(),
+            tls: None,
             config: Config::default(),
             limits: ServerLimits::default(),
             origins: Origins::default(),
@@ -140,11 +144,11 @@ impl<D: Send + 'static> Server<D> {
         self
     }
 
-    /// Everything that it listens to so far speaks TLS. To do so at some only, there is
-    /// [`Listener::tls`].
-    pub fn tls(mut self, tls: super::tls::Tls) -> Self {
-        self.listeners =
-            self.listeners.into_iter().map(|listener| listener.tls(tls.clone())).collect();
+    /// Everything that it listens to speaks TLS, in whatever order this and [`listen`](Self::listen) are
+    /// called. A listener that has a [certificate of its own](Listener::tls) keeps that. To speak TLS at
+    /// some addresses only, use [`Listener::tls`] alone.
+    pub fn tls(mut self, tls: Tls) -> Self {
+        self.tls = Some(tls);
         self
     }
 
@@ -223,6 +227,7 @@ impl<D: Send + 'static> Server<D> {
     {
         let Self {
             listeners,
+            tls,
             config,
             limits,
             origins,
@@ -235,6 +240,7 @@ impl<D: Send + 'static> Server<D> {
         let hook: Hook<E> = Box::new(move |request| Box::pin(hook(request)));
         Server {
             listeners,
+            tls,
             config,
             limits,
             origins,
@@ -261,12 +267,13 @@ impl<D: Send + 'static> Server<D> {
     /// The close frame of all connections when the server drains. Default: 1001, "the server is going down".
     /// Use 1012 for a server that restarts.
     ///
-    /// # Panics
+    /// # Errors
     ///
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
-    pub fn drain_close(mut self, code: impl Into<CloseCode>, reason: &str) -> Self {
-        self.drain_close = close_frame(code.into(), reason);
-        self
+    /// [`CloseFrame::truncated`] cuts a reason.
+    pub fn drain_close(mut self, code: impl Into<CloseCode>, reason: &str) -> Result<Self, Misuse> {
+        self.drain_close = CloseFrame::new(code, reason)?;
+        Ok(self)
     }
 
     /// The TCP addresses it listens at.
@@ -327,6 +334,7 @@ impl<D: Send + 'static> Server<D> {
     fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
         let Self {
             listeners,
+            tls,
             config,
             limits,
             origins,
@@ -337,6 +345,10 @@ impl<D: Send + 'static> Server<D> {
             registry,
         } = self;
         registry.begin(limits, drain_close);
+        let listeners = match tls {
+            Some(tls) => listeners.into_iter().map(|listener| listener.or_tls(&tls)).collect(),
+            None => listeners,
+        };
         let context = Arc::new(Context { registry, config, origins, hook, handler });
         (Plan { context, drain_within, until }, listeners)
     }

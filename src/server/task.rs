@@ -158,6 +158,10 @@ impl Session {
             // another one than the handler's.
             if failure.is_end_of_connection() {
                 self.returned().await;
+            } else if let Socket::Lent(returned) = &mut self.socket
+                && let Ok(socket) = returned.try_recv()
+            {
+                self.socket = Socket::Returned(socket);
             }
             self.judge(failure);
         }
@@ -183,14 +187,18 @@ impl Session {
     /// Decides whose fault a failure is.
     fn judge(&self, failure: &Failure) {
         let registry = self.slot.registry();
+        let is_error = matches!(failure, Failure::Error(_));
         let lost = self.handle.ended().is_some_and(|ending| !ending.clean);
+        let is_end = failure.is_end_of_connection();
         let by_peer = match &self.socket {
-            Socket::Returned(socket) => socket.is_leaving(),
-            Socket::Closing { by_peer, .. } | Socket::Closed { by_peer } => *by_peer,
+            // Some types hide what they wrap. Then the connection knows whether it has told an end.
+            Socket::Returned(socket) => {
+                socket.is_leaving() && (is_end || is_error && socket.has_refused())
+            }
+            Socket::Closing { by_peer, .. } | Socket::Closed { by_peer } => *by_peer && is_end,
             Socket::Lent(_) | Socket::TakenAway => false,
         };
-        let draining = matches!(failure, Failure::Error(_)) && registry.is_draining();
-        let by_others = lost || draining || by_peer && failure.is_end_of_connection();
+        let by_others = lost || by_peer || is_error && registry.is_draining();
         if !by_others {
             registry.handler_failed();
         }

@@ -17,7 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::rustls::crypto::ring;
 use tokio_rustls::rustls::pki_types::pem::PemObject;
 use tokio_rustls::rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use tokio_rustls::rustls::{self, ServerConfig};
+use tokio_rustls::rustls::{self, RootCertStore, ServerConfig};
 
 use crate::net::{Config, HTTP, Incoming, TlsStream, Transport};
 
@@ -150,6 +150,11 @@ fn load(chain: &Path, key: &Path) -> io::Result<ServerConfig> {
         .map_err(|error| blame(chain, &error))?;
     if certificates.is_empty() {
         return Err(blame(chain, &"there is no certificate in it"));
+    }
+    // rustls looks at the first alone. What is shown to clients must be a certificate each.
+    for certificate in &certificates {
+        let parsed = RootCertStore::empty().add(certificate.clone());
+        parsed.map_err(|error| blame(chain, &error))?;
     }
     let private = PrivateKeyDer::from_pem_file(key).map_err(|error| blame(key, &error))?;
     let made = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))

@@ -86,6 +86,20 @@ async fn a_peer_that_closes_is_no_failure_in_whatever_type_the_handler_returns_i
         .await,
     ];
     assert_eq!(counted, [0; 5]);
+    // A type that hides what it wraps: a text, or what anyhow's makes of it in a box.
+    let hidden = [
+        failed(async |mut c: ServerConnection| {
+            speaks_too_late(&mut c).await.map_err(|error| error.to_string())
+        })
+        .await,
+        failed(async |c: ServerConnection| {
+            let (mut reader, writer, ()) = c.split();
+            while let Ok(Some(_)) = reader.recv().await {}
+            writer.send("too late").await.map_err(|error| error.to_string())
+        })
+        .await,
+    ];
+    assert_eq!(hidden, [0; 2]);
 }
 
 #[tokio::test]
@@ -98,8 +112,8 @@ async fn a_failure_of_the_handlers_own_is_one_after_the_peer_has_closed_too() {
     // A text that says the same as an error is a text.
     let text = async |mut connection: ServerConnection| {
         while let Ok(Some(_)) = connection.recv().await {}
-        // What a failed call says, word for word.
-        Err::<(), _>(connection.send("late").await.unwrap_err().to_string())
+        // Nothing was refused.
+        Err::<(), _>(format!("{}, {}", Error::Overflow, Error::Lost))
     };
     assert_eq!(failed(text).await, 1);
 }

@@ -20,7 +20,7 @@ use crate::{Hesitant, PATIENCE, close_of, local, patient, soon, start, status, u
 
 #[tokio::test]
 async fn everybody_is_told_and_what_was_framed_arrives_first() {
-    let server = local().await.drain_close(1012, "back in a moment");
+    let server = local().await.drain_close(1012, "back in a moment").unwrap();
     let server = start(server, async |mut connection: ServerConnection| {
         let mut fed = 0_u32;
         while let Some(message) = connection.recv().await? {
@@ -149,7 +149,8 @@ async fn a_handle_sees_what_is_set_after_it_was_taken() {
             }
         })
         .limits(limits)
-        .drain_close(1012, "back in a moment");
+        .drain_close(1012, "back in a moment")
+        .unwrap();
     assert_eq!(handle.report(), Report::default());
     let server = start(server, crate::echo);
     let told = server.ask("GET /metrics HTTP/1.1\r\nHost: here\r\n\r\n").await;
@@ -416,4 +417,13 @@ fn a_drain_on_that_panics_drains_all_threads() {
     });
     assert_eq!(told.recv_timeout(PATIENCE), Ok(Some("as it was told to")));
     assert!(std::net::TcpStream::connect(address).is_err(), "nobody listens there");
+}
+
+/// It is data, perhaps of a configuration file: no reason to panic.
+#[tokio::test]
+async fn what_cannot_be_told_when_draining_is_an_error() {
+    let too_long = "x".repeat(124);
+    for (code, reason) in [(1005, ""), (1006, ""), (999, ""), (1012, &*too_long)] {
+        assert!(local().await.drain_close(code, reason).is_err(), "{code} {reason}");
+    }
 }

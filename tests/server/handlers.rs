@@ -333,3 +333,26 @@ fn threads_share_the_listeners() {
     assert_eq!(serving.join().unwrap().unwrap().closed, 30);
     assert_eq!(told.iter().count(), 30);
 }
+
+/// A handler learns at once that its peer broke a rule. The server's task then reads on, so that a peer
+/// that writes 64 MiB before it reads comes to the close frame.
+#[tokio::test]
+async fn a_peer_that_uploads_after_its_violation_still_reads_why() {
+    let server = start(local().await, async |mut connection: ServerConnection| {
+        while connection.recv().await?.is_some() {}
+        Ok::<_, Error>(())
+    });
+    let mut stream = server.connect().await.into_inner().stream;
+    soon("the violation", stream.write_all(&[0x83, 0x80, 0, 0, 0, 0])).await.unwrap();
+    let block = vec![0x55; 1 << 20];
+    for _ in 0..64 {
+        soon("room", stream.write_all(&block)).await.unwrap();
+    }
+    stream.shutdown().await.unwrap();
+    let mut received = Vec::new();
+    soon("the end", stream.read_to_end(&mut received)).await.unwrap();
+    assert_eq!((received[0], &received[2..4]), (0x88, &1002u16.to_be_bytes()[..]));
+    assert_eq!(received.len(), 2 + usize::from(received[1]));
+    let report = server.end().await;
+    assert_eq!((report.failed, report.violations, report.handlers_failed), (1, 1, 0), "{report:?}");
+}

@@ -451,3 +451,18 @@ fn a_large_answer_is_not_copied_for_each_client() {
         assert!(head.contains("\r\nContent-Length: 8388608\r\n") && head.ends_with("\r\n\r\n"));
     });
 }
+
+/// The host of an absolute target counts, not `Host` (RFC 9112 §3.2.2).
+#[tokio::test]
+async fn s31_a_page_of_the_host_field_is_foreign_to_an_absolute_target() {
+    let (server, asked) = counting(Origins::default()).await;
+    let absolute = |origin: &str| {
+        let request = upgrade(&format!("Origin: {origin}\r\n"));
+        request.replace("GET / ", "GET http://there/ ")
+    };
+    let answer = server.ask(&absolute("http://here")).await;
+    assert!(answer.starts_with("HTTP/1.1 403 "), "{answer}");
+    assert_eq!(asked.load(Ordering::Relaxed), 0);
+    let mut same = server.asking(&absolute("http://there")).await;
+    assert_eq!(status(&mut same).await, "101");
+}

@@ -3,7 +3,7 @@
 #![cfg(target_os = "linux")]
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Command, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use bowstring::Error;
@@ -37,6 +37,9 @@ async fn it_speaks_tls_and_reads_its_certificate_again() {
     server.signal("HUP");
     let mut line = String::new();
     server.stdout.read_line(&mut line).unwrap();
+    assert!(line.ends_with(&format!(" https://127.0.0.1:{}/\n", server.port)), "{line}");
+    line.clear();
+    server.stdout.read_line(&mut line).unwrap();
     assert_eq!(line, "the certificate was read again\n");
     let mut after = connect(&uri(&server), &trusting([&new])).await.unwrap();
     says(&mut after, "after").await;
@@ -66,6 +69,53 @@ async fn it_speaks_tls_and_reads_its_certificate_again() {
         while ws.recv().await.unwrap().is_some() {}
     }
     assert_eq!(server.wait().code(), Some(0));
+}
+
+/// Nobody reads what it says any more, and it goes on.
+#[tokio::test]
+async fn it_reads_its_certificate_again_though_nobody_hears_of_it() {
+    let (authority, dir) = (Authority::new(), Directory::new());
+    let (chain, key) = authority.issue(&["localhost"]).write(&dir);
+    let mut command = Command::new(env!("CARGO_BIN_EXE_echo-server"));
+    command.args(["0", "--threads", "2", "--cert"]).arg(&chain).arg("--key").arg(&key);
+    let (mut server, port) = unheard(&mut command);
+    for broken in [false, true] {
+        if broken {
+            std::fs::write(&key, "not a key").unwrap();
+        }
+        let pid = server.0.id().to_string();
+        assert!(Command::new("kill").args(["-HUP", &pid]).status().unwrap().success());
+        // It is there to be asked, and what came before has been done.
+        for _ in 0..3 {
+            let uri = format!("wss://localhost:{port}/");
+            let mut ws = connect(&uri, &trusting([&authority])).await.unwrap();
+            says(&mut ws, "here").await;
+        }
+        assert!(server.0.try_wait().unwrap().is_none());
+    }
+    assert!(Command::new("kill").arg(server.0.id().to_string()).status().unwrap().success());
+    assert_eq!(server.0.wait().unwrap().code(), Some(0));
+}
+
+/// Starts a server and reads its first line; the readers of what it says go away then.
+fn unheard(command: &mut Command) -> (Killed, u16) {
+    let piped = command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut child = piped.spawn().unwrap();
+    let (mut out, mut line) = (BufReader::new(child.stdout.take().unwrap()), String::new());
+    out.read_line(&mut line).unwrap();
+    drop(child.stderr.take());
+    let port = line.trim_end().trim_end_matches('/').rsplit(':').next().unwrap().parse().unwrap();
+    (Killed(child), port)
+}
+
+/// A process that is killed when this is dropped.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

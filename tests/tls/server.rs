@@ -200,6 +200,12 @@ async fn a_certificate_is_changed_while_connections_stay() {
     bad("nothing\n", &chain);
     let error = tls.reload().unwrap_err().to_string();
     assert!(error.contains("chain.pem: there is no certificate in it"), "{error}");
+    // The first certificate is good, and what follows is none.
+    let good = std::fs::read_to_string(new.issue(&["localhost"]).write(&dir).0).unwrap();
+    let garbage = "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+    bad(&format!("{good}{garbage}"), &chain);
+    let error = tls.reload().unwrap_err().to_string();
+    assert!(error.contains("chain.pem: "), "{error}");
     std::fs::remove_file(&chain).unwrap();
     let error = tls.reload().unwrap_err().to_string();
     assert!(error.contains("chain.pem: "), "{error}");
@@ -406,4 +412,29 @@ fn threads_share_it() {
     handle.drain();
     let report = serving.join().unwrap().unwrap();
     assert_eq!((report.closed, report.failed, report.refused), (40, 0, 0), "{report:?}");
+}
+
+/// Whichever comes first: a server that should speak TLS never speaks in the clear by the order of calls.
+#[tokio::test]
+async fn every_listener_of_a_server_with_a_certificate_speaks_tls() {
+    let authority = Authority::new();
+    let tls = authority.issue(&["localhost"]).tls();
+    let own = Authority::new();
+    let listen = async || Listener::bind("127.0.0.1:0").await.unwrap();
+    let with_own = listen().await.tls(own.issue(&["localhost"]).tls());
+    let server =
+        Server::new().listen(listen().await).tls(tls).listen(listen().await).listen(with_own);
+    let ports: Vec<_> = server.local_addrs().map(|address| address.port()).collect();
+    let server = Echo::serve(server);
+    for (port, authority) in ports.into_iter().zip([&authority, &authority, &own]) {
+        let uri = format!("wss://localhost:{port}/");
+        let mut ws = connect(&uri, &trusting([authority])).await.unwrap();
+        says(&mut ws, "over TLS").await;
+        let mut plain = tcp(port).await;
+        plain.write_all(REQUEST).await.unwrap();
+        let mut answer = [0; 12];
+        in_time(plain.read_exact(&mut answer)).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 400");
+    }
+    server.end().await;
 }

@@ -6,18 +6,19 @@
 #![forbid(unsafe_code)]
 
 mod options;
+#[cfg_attr(not(unix), path = "signals_off.rs")]
+mod signals;
+#[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
+mod tls;
 
-use std::future::{Future, poll_fn};
-use std::io;
+use std::io::{self, Write};
 use std::process::ExitCode;
-use std::task::Poll;
 
 use bowstring::Error;
-#[cfg(feature = "rustls-tls")]
-use bowstring::server::Tls;
 use bowstring::server::{Accept, Answer, Request, Server, ServerConnection};
 use http::Method;
 use options::{Command, Options};
+use signals::Signals;
 use tokio::runtime::Builder;
 
 /// What a browser gets: it connects back to where it came from.
@@ -27,49 +28,75 @@ fn main() -> ExitCode {
     let options = match options::parse(std::env::args().skip(1)) {
         Ok(Command::Serve(options)) => options,
         Ok(Command::Print(text)) => {
-            println!("{text}");
-            return ExitCode::SUCCESS;
+            return match writeln!(io::stdout(), "{text}") {
+                Ok(()) => ExitCode::SUCCESS,
+                Err(error) => {
+                    log(&error.to_string());
+                    ExitCode::FAILURE
+                }
+            };
         }
         Err(message) => {
-            eprintln!("echo-server: {message} (try --help)");
+            log(&format!("{message} (try --help)"));
             return ExitCode::from(2);
         }
     };
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("echo-server: {error}");
+            log(&error);
             ExitCode::FAILURE
         }
     }
 }
 
-/// Serves until a signal comes, then drains.
+/// Says something to the operator. Nobody may be there to read it, and the server goes on.
+fn say(line: &str) {
+    let _ = writeln!(io::stdout(), "{line}");
+}
+
+/// The same for what went wrong.
+fn log(line: &str) {
+    let _ = writeln!(io::stderr(), "echo-server: {line}");
+}
+
+/// Serves until a signal comes, then closes all connections. A second signal drops those that are left.
 fn run(options: &Options) -> Result<(), String> {
     let failed = |error: io::Error| format!("{}: {error}", options.address);
     let here = Builder::new_current_thread().enable_all().build().map_err(failed)?;
     let server = here.block_on(Server::bind(&options.address)).map_err(failed)?;
-    let scheme = if options.tls.is_some() { "wss" } else { "ws" };
+    let secure = if options.tls.is_some() { "s" } else { "" };
     let addresses: Vec<_> = server.local_addrs().collect();
-    #[cfg(feature = "rustls-tls")]
-    let (server, reload) = tls(server, options)?;
-    #[cfg(not(feature = "rustls-tls"))]
-    let reload = None;
-    let server =
-        server.config(options.config.clone()).on_request(page_or_echo).drain_on(async move {
-            // A program that has read the lines below may send one.
-            let signal = signal(reload);
-            for address in addresses {
-                println!("listening on {scheme}://{address}/");
+    let (server, reload) = tls::add(server, options)?;
+    let handle = server.handle();
+    let stop = async move {
+        // A program that has read the lines below may send a signal.
+        let signals = Signals::new(reload);
+        for address in &addresses {
+            say(&format!("listening on ws{secure}://{address}/"));
+        }
+        for address in addresses {
+            say(&format!("a page to try it with: http{secure}://{address}/"));
+        }
+        match signals {
+            Ok(mut signals) => {
+                signals.stop().await;
+                tokio::spawn(async move {
+                    signals.stop().await;
+                    handle.abort();
+                });
             }
-            match signal {
-                Ok(signal) => signal.await,
-                Err(error) => {
-                    eprintln!("echo-server: no signal will be heard: {error}");
-                    std::future::pending().await
-                }
+            Err(error) => {
+                log(&format!("no signal will be heard: {error}"));
+                std::future::pending().await
             }
-        });
+        }
+    };
+    let server = server
+        .config(options.config.clone())
+        .on_request(page_or_echo)
+        .drain_on(stop)
+        .drain_within(options.drain_within);
     if options.threads.get() == 1 {
         // In a process of one thread a system call takes fewer instructions.
         here.block_on(server.serve(echo));
@@ -81,46 +108,6 @@ fn run(options: &Options) -> Result<(), String> {
 
 /// What is done when the operator says that files have changed.
 type Reload = Box<dyn Fn() + Send>;
-
-/// The server with TLS, if that is asked for.
-#[cfg(feature = "rustls-tls")]
-fn tls(server: Server, options: &Options) -> Result<(Server, Option<Reload>), String> {
-    let Some((cert, key)) = &options.tls else { return Ok((server, None)) };
-    let tls = Tls::from_pem_files(cert, key).map_err(|error| error.to_string())?;
-    let server = server.tls(tls.clone());
-    let reload = move || match tls.reload() {
-        Ok(()) => println!("the certificate was read again"),
-        Err(error) => eprintln!("echo-server: the old certificate stays: {error}"),
-    };
-    Ok((server, Some(Box::new(reload))))
-}
-
-/// Resolves when the operator wants an end. From the call on, a signal no longer kills.
-fn signal(reload: Option<Reload>) -> io::Result<impl Future<Output = ()>> {
-    #[cfg(unix)]
-    {
-        use tokio::signal::unix::{SignalKind, signal};
-        let mut interrupt = signal(SignalKind::interrupt())?;
-        let mut terminate = signal(SignalKind::terminate())?;
-        let hangup = || signal(SignalKind::hangup());
-        let mut reload =
-            reload.map(|reload| Ok::<_, io::Error>((hangup()?, reload))).transpose()?;
-        Ok(poll_fn(move |cx| {
-            if let Some((hangup, reload)) = &mut reload {
-                while let Poll::Ready(Some(())) = hangup.poll_recv(cx) {
-                    reload();
-                }
-            }
-            let came = interrupt.poll_recv(cx).is_ready() || terminate.poll_recv(cx).is_ready();
-            if came { Poll::Ready(()) } else { Poll::Pending }
-        }))
-    }
-    #[cfg(not(unix))]
-    Ok(async {
-        let _reload = reload;
-        let _ = tokio::signal::ctrl_c().await;
-    })
-}
 
 /// A browser that asks for a page gets it; everything else is accepted, if it is legal.
 async fn page_or_echo(request: Request) -> Result<Accept, Answer> {

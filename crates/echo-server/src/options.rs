@@ -9,6 +9,8 @@ use std::time::Duration;
 use bowstring::Config;
 use bowstring::net::{Deflate, Memory};
 
+use crate::tls;
+
 const HELP: &str = "\
 A WebSocket server that sends everything back; a browser gets a page to try it with.
 
@@ -29,9 +31,11 @@ usage: echo-server [ADDRESS] [OPTION…]
                      how long a peer has for TLS and the opening handshake together (default 10)
   --close-timeout SECONDS
                      how long a peer has to answer a close frame and to end TCP (default 5)
-  --cert FILE        speaks TLS, with this certificate and those that lead to a root behind it (PEM);
-                     SIGHUP has both files read again
-  --key FILE         the key of the certificate (PEM)
+  --drain-timeout SECONDS
+                     how long connections may take to end after SIGTERM or SIGINT; a second signal ends
+                     them at once (default 10)";
+
+const HELP_END: &str = "
   --help             this text
   --version          the version";
 
@@ -39,7 +43,7 @@ usage: echo-server [ADDRESS] [OPTION…]
 #[derive(Debug)]
 pub(crate) enum Command {
     Serve(Box<Options>),
-    Print(&'static str),
+    Print(String),
 }
 
 #[derive(Debug)]
@@ -48,6 +52,8 @@ pub(crate) struct Options {
     pub(crate) threads: NonZero<usize>,
     /// What a connection allows.
     pub(crate) config: Config,
+    /// How long draining may take.
+    pub(crate) drain_within: Duration,
     /// The files of the certificate and of its key.
     pub(crate) tls: Option<(PathBuf, PathBuf)>,
 }
@@ -57,6 +63,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let mut address = None;
     let mut threads = None;
     let mut config = Config::default();
+    let mut drain_within = Duration::from_secs(10);
     let (mut cert, mut key) = (None, None);
     let mut args = args.peekable();
     while let Some(arg) = args.next() {
@@ -66,9 +73,11 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
         };
         let mut value = |what| inline.clone().or_else(|| args.next()).ok_or(wants(name, what));
         match name {
-            "--help" | "-h" => return Ok(Command::Print(HELP)),
+            "--help" | "-h" => return Ok(Command::Print([HELP, tls::HELP, HELP_END].concat())),
             "--version" | "-V" => {
-                return Ok(Command::Print(concat!("echo-server ", env!("CARGO_PKG_VERSION"))));
+                return Ok(Command::Print(
+                    concat!("echo-server ", env!("CARGO_PKG_VERSION")).into(),
+                ));
             }
             "--threads" => threads = Some(number(name, &value(A_NUMBER)?)?),
             "--max-message" => {
@@ -78,6 +87,7 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
             "--ping-interval" => {
                 config.timeouts.keep_alive = Some(seconds(name, &value(A_TIME)?)?);
             }
+            "--drain-timeout" => drain_within = seconds(name, &value(A_TIME)?)?,
             "--pong-timeout" => config.timeouts.pong = seconds(name, &value(A_TIME)?)?,
             "--handshake-timeout" => config.handshake_timeout = seconds(name, &value(A_TIME)?)?,
             "--close-timeout" => config.timeouts.close = seconds(name, &value(A_TIME)?)?,
@@ -100,17 +110,18 @@ pub(crate) fn parse(args: impl Iterator<Item = String>) -> Result<Command, Strin
     let threads = threads.unwrap_or_else(cores);
     let tls = match (cert, key) {
         (None, None) => None,
-        (Some(_), Some(_)) if !cfg!(feature = "rustls-tls") => return Err(NO_TLS.to_owned()),
-        (Some(cert), Some(key)) => Some((cert, key)),
+        (Some(cert), Some(key)) => match tls::MISSING {
+            None => Some((cert, key)),
+            Some(missing) => return Err(missing.to_owned()),
+        },
         _ => return Err("--cert and --key go together".to_owned()),
     };
-    Ok(Command::Serve(Box::new(Options { address, threads, config, tls })))
+    Ok(Command::Serve(Box::new(Options { address, threads, config, drain_within, tls })))
 }
 
 const A_NUMBER: &str = "a number from 1 up";
 const A_TIME: &str = "seconds, 0.001 to 1000000";
 const A_FILE: &str = "a file";
-const NO_TLS: &str = "this build has no TLS: it lacks the feature rustls-tls";
 const A_MODE: &str = "off, shared, window=9 to window=15, or full";
 
 fn wants(name: &str, what: &str) -> String {
@@ -199,10 +210,10 @@ mod tests {
         let Ok(Command::Serve(options)) = parsed("80") else { panic!() };
         assert_eq!(options.tls, None);
         match parsed("--cert a.pem --key=b.pem") {
-            Ok(Command::Serve(options)) if cfg!(feature = "rustls-tls") => {
+            Ok(Command::Serve(options)) if tls::MISSING.is_none() => {
                 assert_eq!(options.tls, Some(("a.pem".into(), "b.pem".into())));
             }
-            Err(error) if cfg!(not(feature = "rustls-tls")) => assert_eq!(error, NO_TLS),
+            Err(error) => assert_eq!(Some(&*error), tls::MISSING),
             other => panic!("{other:?}"),
         }
     }
@@ -217,6 +228,8 @@ mod tests {
         };
         let seconds = Duration::from_secs_f64;
         assert_eq!(deadlines(""), (seconds(10.0), seconds(5.0)), "as --help says");
+        let Ok(Command::Serve(options)) = parsed("--drain-timeout 3") else { panic!() };
+        assert_eq!(options.drain_within, seconds(3.0));
         let set = deadlines("--handshake-timeout 0.5 --close-timeout=2");
         assert_eq!(set, (seconds(0.5), seconds(2.0)));
     }
@@ -268,7 +281,10 @@ mod tests {
 
     #[test]
     fn help_and_version() {
-        assert!(matches!(parsed("80 --help"), Ok(Command::Print(HELP))));
+        let Ok(Command::Print(help)) = parsed("80 --help") else { panic!() };
+        // What this build cannot do is not offered.
+        assert_eq!(help.contains("--cert"), tls::MISSING.is_none(), "{help}");
+        assert!(help.starts_with(HELP) && help.ends_with("the version"), "{help}");
         let Ok(Command::Print(version)) = parsed("-V") else { panic!() };
         assert!(version.starts_with("echo-server "), "{version}");
     }

@@ -132,17 +132,6 @@ impl<L> Driver<L> {
         matches!(self.phase, Phase::Reading)
     }
 
-    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
-    #[cold]
-    pub(in crate::net) fn explain(&self, error: Error) -> Error {
-        match (error, self.lifecycle.ending()) {
-            (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(ending)) => {
-                Error::Closed(ending.close_frame())
-            }
-            (error, _) => error,
-        }
-    }
-
     /// The failure, if this end is one; `error` is the transport's.
     fn failure(&self, error: Option<io::Error>) -> Option<Error> {
         Some(match self.lifecycle.ending()? {
@@ -223,6 +212,23 @@ impl<L: Link> Driver<L> {
             || self.link.look(|frame_writer| {
                 frame_writer.is_overflowed() || frame_writer.write_buffer.is_broken()
             })
+    }
+
+    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
+    #[cold]
+    pub(in crate::net) fn explain(&self, error: Error) -> Error {
+        match (error, self.lifecycle.ending()) {
+            (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(ending)) => {
+                self.link.look(FrameWriter::note_refused);
+                Error::Closed(ending.close_frame())
+            }
+            (error, _) => error,
+        }
+    }
+
+    /// Whether a caller was told that nothing can be sent because the connection has ended.
+    pub(in crate::net) fn has_refused(&self) -> bool {
+        self.link.look(FrameWriter::has_refused)
     }
 
     /// Lets this handle know from now on.
@@ -418,15 +424,23 @@ impl<L: Link> Driver<L> {
 
     /// Writes what is framed. An error is told to the caller, and, once all is read that the peer has
     /// said before, to the task that receives.
+    #[inline]
     pub(in crate::net) fn poll_write(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        self.link.poll_write(cx).map_err(|error| {
-            let told = Error::from_transport(copy(&error));
-            if let Phase::Reading = self.phase {
-                self.phase = Phase::WriteFailed;
-                self.error = Some(error);
-            }
-            told
-        })
+        match self.link.poll_write(cx) {
+            Poll::Pending => Poll::Pending,
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(())),
+            Poll::Ready(Err(error)) => Poll::Ready(Err(self.write_failed(error))),
+        }
+    }
+
+    #[cold]
+    fn write_failed(&mut self, error: io::Error) -> Error {
+        let told = Error::from_transport(copy(&error));
+        if let Phase::Reading = self.phase {
+            self.phase = Phase::WriteFailed;
+            self.error = Some(error);
+        }
+        told
     }
 
     /// Nothing is there to be read, or reading is `paused`: writes what is framed, looks at the clock,

@@ -308,6 +308,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.is_leaving()
     }
 
+    /// Whether a caller was told that nothing can be sent because the connection has ended.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.driver.has_refused()
+    }
+
     /// The subprotocol that both sides agreed upon in the opening handshake (§1.9).
     pub fn protocol(&self) -> Option<&str> {
         self.driver.handle.as_ref()?.protocol()
@@ -380,7 +385,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Writes what the transport takes now.
     fn write_now(&mut self) {
-        // Whoever waits next asks the transport again, and is woken by it.
+        // The task that waits next asks the transport again, and is woken by it.
         let cx = &mut Context::from_waker(Waker::noop());
         let _ = at_once(cx, |cx| self.driver.poll_write(cx));
     }

@@ -207,6 +207,11 @@ impl<S: Split> Reader<S> {
         self.driver.is_leaving()
     }
 
+    /// Whether a caller was told that nothing can be sent because the connection has ended.
+    pub(crate) fn has_refused(&self) -> bool {
+        self.driver.has_refused()
+    }
+
     /// A handle for other tasks; see [`WebSocket::handle`].
     pub fn handle(&mut self) -> Handle {
         self.driver.handle()

@@ -500,6 +500,7 @@ impl<W> Inner<W> {
         if !self.frame_writer.write_buffer.is_broken() {
             return Ok(());
         }
+        self.frame_writer.note_refused();
         Err(match self.ending() {
             Some(close) => Error::Closed(close.clone()),
             None => Error::closed_abnormally(),
@@ -518,7 +519,10 @@ impl<W> Inner<W> {
     #[cold]
     fn explain(&self, misuse: Misuse) -> Error {
         match (misuse, self.ending()) {
-            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
+            (Misuse::Closed, Some(close)) => {
+                self.frame_writer.note_refused();
+                Error::Closed(close.clone())
+            }
             (misuse, _) => misuse.into(),
         }
     }
