@@ -282,7 +282,7 @@ impl<M: fmt::Debug> std::error::Error for TrySendError<M> {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Full(_) => None,
-            // It is shown as that error is, so what is behind it is that one's source.
+            // It is shown as that error is, so its source is that one's.
             Self::Failed(_, error) => error.source(),
         }
     }

@@ -411,7 +411,8 @@ async fn an_end_that_one_side_finds_wakes_the_other() {
                     if finder == "stream" { drop(stream(&mut ws)) } else { drop(sink(&mut ws)) }
                 }
             } else {
-                (streams.take(), sinks.take());
+                streams.take();
+                sinks.take();
                 if finder == "stream" { drop(stream(&mut ws)) } else { drop(sink(&mut ws)) }
             }
             let other = if finder == "stream" { &sinks } else { &streams };
@@ -454,7 +455,8 @@ async fn a_handle_wakes_the_task_that_polled_last() {
             recv(&mut ws, &b);
         }
         recv(&mut ws, &a);
-        (a.take(), b.take());
+        a.take();
+        b.take();
         handle.close(1000, "").unwrap();
         assert!(a.take() > 0, "{keep_alive:?}: {}", b.take());
     }

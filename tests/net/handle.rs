@@ -1,5 +1,6 @@
 //! What others can do with a connection that they do not hold.
 
+use std::pin::pin;
 use std::time::Duration;
 
 use bowstring::net::{Parts, masking_key};
@@ -323,4 +324,21 @@ fn not_yet_unless(ended: bool, ws: &mut WebSocket<Scripted>) {
     if !ended {
         not_yet(ws.recv());
     }
+}
+
+/// A peer that sends and never answers: pings that were given up leave no waker.
+#[tokio::test(start_paused = true)]
+async fn a_ping_that_is_given_up_leaves_nothing() {
+    let (mut ws, _peer) = server(&quiet());
+    let handle = ws.handle();
+    not_yet(ws.recv());
+    let tasks: Vec<_> = (0..100).map(|_| Wakes::new()).collect();
+    for task in &tasks {
+        let mut ping = pin!(handle.ping());
+        let waker = task.waker();
+        assert!(ping.as_mut().poll(&mut std::task::Context::from_waker(&waker)).is_pending());
+        drop(waker);
+    }
+    // Only the test's own hold is left.
+    assert!(tasks.iter().all(|task| std::sync::Arc::strong_count(task) == 1));
 }

@@ -82,8 +82,10 @@ struct Slot {
 struct Rare {
     /// What the connection is to be closed with.
     close: Option<CloseFrame>,
-    /// Those that wait for a pong.
-    waiting: Vec<Waker>,
+    /// Those that wait for a pong, each under a number of its own.
+    waiting: Vec<(u64, Waker)>,
+    /// The next number.
+    next: u64,
     end: Option<End>,
 }
 
@@ -117,6 +119,8 @@ pub struct Ping {
     record: Arc<Record>,
     /// How many had been answered when it was asked for.
     before: u32,
+    /// Under which number it waits, once it does.
+    number: Option<u64>,
 }
 
 /// The handle of the task that has the connection: when it is dropped, nobody waits for a pong any
@@ -206,7 +210,7 @@ impl Handle {
             }
             idle
         });
-        Ping { record: Arc::clone(&self.0), before }
+        Ping { record: Arc::clone(&self.0), before, number: None }
     }
 
     /// Tells the reading task, if there is something to tell.
@@ -302,7 +306,7 @@ impl Handle {
         slot.answered = slot.answered.wrapping_add(1);
         let waiting = slot.rare.as_mut().map(|rare| std::mem::take(&mut rare.waiting));
         drop(slot);
-        waiting.into_iter().flatten().for_each(Waker::wake);
+        waiting.into_iter().flatten().for_each(|(_, waker)| wake(waker));
     }
 
     /// Notes how the connection ends.
@@ -318,7 +322,7 @@ impl Handle {
         let waiting = std::mem::take(&mut rare.waiting);
         drop(slot);
         drop(waker);
-        waiting.into_iter().for_each(Waker::wake);
+        waiting.into_iter().for_each(|(_, waker)| wake(waker));
     }
 
     fn lock(&self) -> MutexGuard<'_, Slot> {
@@ -338,7 +342,7 @@ pub(crate) fn close_frame(code: CloseCode, reason: &str) -> CloseFrame {
 impl Future for Ping {
     type Output = Result<Duration, Error>;
 
-    fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
         let handle = Handle(Arc::clone(&self.record));
         let mut slot = handle.lock();
         if slot.answered != self.before {
@@ -354,13 +358,30 @@ impl Future for Ping {
                 CloseFrame { code: CloseCode::ABNORMAL, reason: ByteString::new() }
             }
             None => {
-                if !rare.waiting.iter().any(|waker| waker.will_wake(cx.waker())) {
-                    rare.waiting.push(cx.waker().clone());
+                let Rare { waiting, next, .. } = &mut **rare;
+                let number = *self.number.get_or_insert_with(|| {
+                    *next += 1;
+                    *next
+                });
+                match waiting.iter_mut().find(|(other, _)| *other == number) {
+                    Some((_, waker)) => waker.clone_from(cx.waker()),
+                    None => waiting.push((number, cx.waker().clone())),
                 }
                 return Poll::Pending;
             }
         };
         Poll::Ready(Err(Error::Closed(close)))
+    }
+}
+
+/// A peer may never answer: what does not wait any more leaves nothing behind.
+impl Drop for Ping {
+    fn drop(&mut self) {
+        let Some(number) = self.number else { return };
+        let mut slot = lock(&self.record.slot);
+        if let Some(rare) = &mut slot.rare {
+            rare.waiting.retain(|(other, _)| *other != number);
+        }
     }
 }
 

@@ -68,7 +68,7 @@ pub(in crate::net) trait Link {
     /// Lets others see what is sent.
     fn show(&mut self, sent: &Seen);
 
-    /// Gives the transport up: nothing is written any more, and whoever waits to write is told.
+    /// Gives the transport up: nothing is written any more, and tasks that wait to write are told.
     fn abandon(&mut self);
 }
 

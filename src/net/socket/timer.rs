@@ -57,8 +57,8 @@ impl Timer {
         while pin!(unconstrained(sleep.as_mut())).poll(cx).is_ready() {
             tell();
             if sleep.deadline() >= at {
-                // It would be ready again. Nobody is woken by it from here on: whoever relied on
-                // that is to be told anew.
+                // It would be ready again. No task is woken by it from here on, so the next one
+                // must register anew.
                 self.sleep = None;
                 self.waker = None;
                 return Poll::Ready(());

@@ -385,7 +385,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 
     /// Writes what the transport takes now.
     fn write_now(&mut self) {
-        // Whoever waits next asks the transport again, and is woken by it.
+        // The task that waits next asks the transport again, and is woken by it.
         let cx = &mut Context::from_waker(Waker::noop());
         let _ = at_once(cx, |cx| self.driver.poll_write(cx));
     }
