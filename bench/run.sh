@@ -47,7 +47,7 @@ trap '[[ -z $server ]] || kill -KILL "$server" 2>/dev/null || true' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-# Real time if the system allows it: then nobody else's work falls into a window.
+# Real time if the system allows it: then no other work falls into a window.
 fifo=(chrt -f 10) hurry=(nice -n -20)
 "${fifo[@]}" true 2>/dev/null || { fifo=() && note "real-time scheduling is not allowed here: figures spread more"; }
 "${hurry[@]}" true 2>/dev/null || hurry=()

@@ -188,7 +188,7 @@ fn poll_once(future: Pin<&mut impl Future>) -> bool {
 
 /// One that writes to the transport wakes the next; all get room in the end.
 fn writers_wait_for_room(dropped: Option<u32>) {
-    model(2, move || {
+    model(3, move || {
         dropped.map(drop_wake);
         let pipe = Pipe::new(0);
         let (_reader, writer) = socket(&pipe, 0).split();
@@ -219,7 +219,7 @@ fn a_dropped_wake_up_of_a_writer_is_missed() {
 #[test]
 fn a_writer_that_leaves_holds_up_nobody() {
     for sink in [false, true] {
-        model(2, move || {
+        model(3, move || {
             let pipe = Pipe::new(0);
             let (_reader, writer) = socket(&pipe, 0).split();
             block_on(writer.feed("full")).unwrap();
@@ -244,7 +244,7 @@ fn a_writer_that_leaves_holds_up_nobody() {
 /// Those who flush are done when their own bytes are written, though others frame on.
 #[test]
 fn a_flush_waits_for_its_own_bytes() {
-    model(2, || {
+    model(3, || {
         let pipe = Pipe::new(0);
         let (_reader, writer) = socket(&pipe, 1000).split();
         let other = writer.clone();
@@ -338,7 +338,7 @@ fn a_dropped_wake_up_of_a_handle_is_missed() {
 
 /// A socket polled by two tasks: each is woken for what it waits for.
 fn stream_and_sink(dropped: Option<u32>) {
-    model(2, move || {
+    model(3, move || {
         dropped.map(drop_wake);
         let pipe = Pipe::new(0);
         let (mut sink, mut stream) = StreamExt::split(socket(&pipe, 1000));

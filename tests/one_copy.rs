@@ -42,10 +42,10 @@ async fn what_many_are_sent_is_one_copy() {
         wait(reader.recv());
     }
     let closed = heap() - before;
-    println!("with a ping behind it {pinged}, with a close frame {closed}");
+    println!("with a ping after it {pinged}, with a close frame {closed}");
     // The thread has a block to read into now.
     assert!(closed <= bound + (256 << 10), "{pinged} {closed}");
-    // All the same it arrives whole, and what is behind it.
+    // All the same it arrives whole, and so does what comes after it.
     let (peer, (reader, _)) = &mut members[0];
     let frame = [&b"\x82\x7f\0\0\0\0\0\x10\0\0"[..], &vec![7; 1 << 20], b"\x89\0\x88\x02\x03\xe9"];
     let mut heard = vec![0; frame.concat().len()];

@@ -53,7 +53,7 @@ fn script() -> Script {
     script
 }
 
-/// Waits until everybody has heard it, once.
+/// Waits until all members have received it, once.
 fn hear(epoll: &mut Epoll, members: &mut [TcpStream], expected: &[u8]) -> Result<(), Failure> {
     let mut buffer = [0; 2 * LEN];
     let mut left = members.len();

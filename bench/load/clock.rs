@@ -1,6 +1,5 @@
-//! What a server used up: its own CPU clock, its page faults and its memory. Never the wall clock: in
-//! runs with one message in flight the generator is as busy as the server, and waiting for it is
-//! nobody's cost.
+//! What a server used up: its own CPU clock, its page faults and its memory. Never the wall clock: with
+//! one message in flight the generator is as busy as the server, and waiting for it costs nothing.
 
 use std::time::Duration;
 

@@ -60,7 +60,7 @@ pub fn open(port: u16, extension: Option<&str>) -> Result<TcpStream, Failure> {
         Some(_) if !head.contains("server_no_context_takeover") => {
             Err("the server insists on context takeover".into())
         }
-        None if agreed => Err("the server agreed to what nobody offered".into()),
+        None if agreed => Err("the server agreed to what was not offered".into()),
         _ => Ok(stream),
     }
 }

@@ -3,7 +3,7 @@
 //! How a server compresses is its own business. So each message is sent once before anything is
 //! measured, its answer is inflated and compared, and from then on exactly that answer is expected:
 //! without context takeover a server says the same again. The size of the answers is reported too,
-//! for whoever compresses less has less to do.
+//! because a server that compresses less has less to do.
 
 use std::fmt::Write as _;
 use std::io::{Read, Write};

@@ -14,7 +14,7 @@ impl Epoll {
     pub fn new() -> io::Result<Self> {
         // SAFETY: it takes no pointers.
         let fd = check(unsafe { libc::epoll_create1(libc::EPOLL_CLOEXEC) })?;
-        // SAFETY: it is open, and nobody else's.
+        // SAFETY: it is open, and has no other owner.
         let fd = unsafe { OwnedFd::from_raw_fd(fd) };
         Ok(Self { fd, events: vec![libc::epoll_event { events: 0, u64: 0 }; 1024] })
     }

@@ -11,7 +11,7 @@ pub fn markdown(results: &Results, about: &str, notes: &str) -> String {
     }
     text += "CPU time of the server per message as a multiple of the raw epoll echo's, unless a row \
              says otherwise: the median of the rounds (smallest–largest). Less is better. In brackets \
-             behind raw-epoll: its nanoseconds. A dash: there is no server of that peer for the \
+             after raw-epoll: its nanoseconds. A dash: there is no server of that peer for the \
              workload, or it is named at the end.\n\n";
     let rows = ROWS
         .iter()

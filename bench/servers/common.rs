@@ -16,7 +16,7 @@ pub fn task() -> String {
     std::env::args().nth(1).unwrap_or_else(|| "echo".to_owned())
 }
 
-/// Serves forever. How a connection ends is nobody's business.
+/// Serves forever, however connections end.
 pub fn serve<F: Future + 'static>(connection: impl Fn(TcpStream) -> F) -> io::Result<()> {
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     tokio::task::LocalSet::new().block_on(&runtime, async {

@@ -1,5 +1,5 @@
 //! soketto, with the buffered reader and writer that its examples put round a socket. Its futures
-//! must not be dropped, so that nobody can look whether more has come: each message is flushed.
+//! must not be dropped, so there is no looking whether more has come: each message is flushed.
 
 mod common;
 

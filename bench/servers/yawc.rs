@@ -1,4 +1,4 @@
-//! yawc, checking text as everybody else does. Corked; with `deflate`, each message stands alone.
+//! yawc, checking text as the others do. Corked; with `deflate`, each message stands alone.
 
 mod common;
 

@@ -14,7 +14,7 @@
 //! that begins many messages and stalls holds memory that it never filled: at most 16 MiB from each
 //! thread. After that, messages begin with what the allocator gives, which grows as bytes arrive.
 //!
-//! The lists are thread-locals, because whoever drops a message knows nothing of the connection from
+//! The lists are thread-locals, because a message that is dropped knows nothing of the connection from
 //! which it came. The count of what is lent belongs to the lists: no state is shared by all threads.
 
 use std::cell::Cell;
@@ -44,7 +44,7 @@ struct LargeBuffers {
     wanted: Cell<bool>,
     /// How many bytes are lent.
     ///
-    /// Only this thread adds to it; whoever drops a loan subtracts. It is a count and guards no other
+    /// Only this thread adds to it; the thread that drops a loan subtracts. It is a count and guards no other
     /// memory, so relaxed accesses are enough. A late subtraction only makes this thread lend less.
     lent: Arc<AtomicUsize>,
 }

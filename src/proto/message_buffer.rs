@@ -33,7 +33,7 @@ impl MessageBuffer {
         }
     }
 
-    /// Its bytes, for somebody to keep. The memory comes back when they are dropped.
+    /// Its bytes as a message keeps them. The memory comes back when they are dropped.
     pub(super) fn into_bytes(mut self) -> Bytes {
         let (len, room) = (self.data.len(), self.data.capacity());
         if room / 2 > len {

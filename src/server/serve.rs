@@ -259,6 +259,12 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// How long draining may take. Default 10 s.
+    ///
+    /// Handlers that are left then are aborted: each ends where it next awaits, and its connection is
+    /// dropped. A handler that blocks its thread is waited for 200 ms, counted as dropped, and left alone.
+    ///
+    /// [`serve_on_threads`](Self::serve_on_threads) always keeps this deadline. [`serve`](Self::serve) keeps
+    /// it while one worker of its runtime is free. If a handler blocks the only worker, nothing can be done.
     pub fn drain_within(mut self, limit: Duration) -> Self {
         self.drain_within = limit;
         self
@@ -290,6 +296,11 @@ impl<D: Send + 'static> Server<D> {
     /// handler and the closing handshake have ended.
     ///
     /// A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011.
+    ///
+    /// # Panics
+    ///
+    /// If the future of [`drain_on`](Self::drain_on) panics, the panic goes on here when the server has
+    /// drained.
     ///
     /// # Cancel safety
     ///

@@ -142,7 +142,7 @@ fn room_to_read_into() {
     assert_eq!(room_behind(40_000 + (64 << 10), 40_000), Some(40_000));
     assert_eq!(room_behind(40_000 + (64 << 10) - 1, 40_000), None);
     assert_eq!(room_behind(150_000, 80_000), Some(70_000));
-    // Not for text, which must be looked at, and not behind a part that is lent.
+    // Not for text, which must be looked at, and not after a part that is lent.
     let mut text = server_frame(FIN | TEXT, vec![b'a'; 200_000]);
     let mut texts = receiver();
     assert_eq!(texts.recv(&mut &mut text[..50_000]), Ok(None));

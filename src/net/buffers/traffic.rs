@@ -28,7 +28,10 @@ pub(in crate::net) struct Count {
     seen: Option<Seen>,
 }
 
-/// The same for others to look at. Only one task at a time counts, so that it need but store.
+/// The same for others to look at. Only one task at a time counts, so it need only store.
+///
+/// Relaxed is enough: each counter is looked at for itself, nothing else is read because of it, and a
+/// figure that is a moment old is as good.
 #[derive(Clone, Debug, Default)]
 pub(in crate::net) struct Seen(Arc<Counters>);
 

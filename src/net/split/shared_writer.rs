@@ -188,11 +188,15 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         // §5.5.1: after a close frame nothing may be framed, which is said at once.
         let closed = held.inner.frame_writer.sender.has_closed();
         if !closed && !waiter.has_waited() && self.waiting.is_room_awaited() {
-            // Others were here before. If there is room, they are told once more, because a writer
-            // that was woken may be a future that nobody polls at the moment.
-            let room = !held.inner.frame_writer.is_full();
-            self.waiting.release(held.inner.flushed, room, &mut held.wakes);
+            // Others were here before. The first is told once more, after this writer is in the list: it
+            // may have left since, without a next one to tell, or be a future that nobody polls now.
             self.waiting.wait_for_room(waiter, cx.waker());
+            if held.inner.frame_writer.is_full() {
+                let written = self.write(held);
+                held.inner.check_write(written)?;
+            } else {
+                self.waiting.release(held.inner.flushed, true, &mut held.wakes);
+            }
             return Poll::Pending;
         }
         if !closed && held.inner.frame_writer.is_full() {
