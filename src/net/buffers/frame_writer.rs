@@ -2,7 +2,7 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
@@ -25,27 +25,23 @@ pub(in crate::net) struct FrameWriter {
     policy: Overflow,
     /// What must wait to be framed, and what was dropped, if anything ever was.
     pub(super) backlog: Option<Box<Backlog>>,
-    /// Whether a caller was told that nothing can be sent any more. Atomic so that it can be noted through a
-    /// shared reference; it is read when the connection is over, and orders nothing.
-    refused: AtomicBool,
 }
 
 impl FrameWriter {
     /// A caller is told that nothing can be sent any more.
     pub(in crate::net) fn note_refused(&self) {
-        self.refused.store(true, Ordering::Relaxed);
+        self.write_buffer.refused.store(true, Ordering::Relaxed);
     }
 
     /// Whether a caller was told so.
     pub(in crate::net) fn has_refused(&self) -> bool {
-        self.refused.load(Ordering::Relaxed)
+        self.write_buffer.refused.load(Ordering::Relaxed)
     }
 
     pub(in crate::net) fn new(sender: Sender, config: &Config) -> Self {
         let high_water = u32::try_from(config.high_water).unwrap_or(u32::MAX);
         let (write_buffer, policy) = (WriteBuffer::default(), config.overflow);
-        let refused = AtomicBool::new(false);
-        Self { sender, write_buffer, high_water, policy, backlog: None, refused }
+        Self { sender, write_buffer, high_water, policy, backlog: None }
     }
 
     /// Frames an event, room or not.
