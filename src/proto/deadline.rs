@@ -120,6 +120,11 @@ impl Deadline {
         }
     }
 
+    /// Whether a ping waits for any sign of life.
+    pub(super) const fn is_pinged(&self) -> bool {
+        matches!(self.phase, Phase::Pinged) && !self.received
+    }
+
     /// Notes that the transport is no more, and how that came. The first time counts.
     pub(super) const fn end(&mut self, transport: Transport) {
         if !matches!(self.phase, Phase::Over(_)) {

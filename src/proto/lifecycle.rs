@@ -134,6 +134,11 @@ impl Lifecycle {
         self.deadline.note_ping(now);
     }
 
+    /// Whether a ping was sent, and nothing at all has come since.
+    pub const fn is_pinged(&self) -> bool {
+        self.receiver.awaited_pong().is_some() && self.deadline.is_pinged()
+    }
+
     /// Notes the end of the transport (§7.1.4), be it an end of stream or an error.
     pub const fn handle_eof(&mut self) {
         self.deadline.end(Transport::Ended);

@@ -14,7 +14,7 @@ use tokio::time::sleep;
 use super::admission::{Admission, Context, unless};
 use super::connection::ServerConnection;
 use super::listener::{Accepted, BACKLOG, Listener};
-use super::outcome::Outcome;
+use super::outcome::HandlerOutcome;
 use super::task;
 use super::trace::Trace;
 
@@ -23,7 +23,7 @@ pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Liste
 where
     D: Send + 'static,
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     let registry = &context.registry;
     // Those that have come when it drains are told, rather than reset. They are no more than the backlog
@@ -66,7 +66,7 @@ fn admit<D, H, F>(context: &Arc<Context<D, H>>, accepted: Accepted, permit: Owne
 where
     D: Send + 'static,
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     let registry = &context.registry;
     let slot = registry.enter(accepted.peer);

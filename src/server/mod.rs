@@ -57,7 +57,7 @@ pub use crate::handshake::{OriginError, Origins};
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{ServerConnection, ServerReader};
 pub use listener::{Listener, Peer};
-pub use outcome::Outcome;
+pub use outcome::HandlerOutcome;
 pub use registry::{Refusals, Report, ServerLimits};
 pub use reply::{Accept, Answer};
 pub use request::Request;

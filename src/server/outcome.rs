@@ -50,18 +50,18 @@ use crate::proto::Misuse;
     note = "the error of the `Result` is a type that implements `std::error::Error + Send + Sync`, a \
             `Box<dyn std::error::Error + Send + Sync>`, an `anyhow::Error`, or a `String`"
 )]
-pub trait Outcome {
+pub trait HandlerOutcome {
     /// The error, if it is one.
     fn failure(self) -> Option<Box<dyn StdError + Send + Sync>>;
 }
 
-impl Outcome for () {
+impl HandlerOutcome for () {
     fn failure(self) -> Option<Box<dyn StdError + Send + Sync>> {
         None
     }
 }
 
-impl<T, E: Into<Box<dyn StdError + Send + Sync>>> Outcome for Result<T, E> {
+impl<T, E: Into<Box<dyn StdError + Send + Sync>>> HandlerOutcome for Result<T, E> {
     fn failure(self) -> Option<Box<dyn StdError + Send + Sync>> {
         self.err().map(Into::into)
     }

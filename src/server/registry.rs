@@ -86,7 +86,7 @@ pub struct Report {
     pub overflowed: u64,
     /// Handlers and hooks that failed by themselves: what the log warns of. A hook fails when it
     /// panics. A handler fails when it panics, or returns an error that is not its peer's doing;
-    /// [`Outcome`](super::Outcome) says what that is. Their connections are counted above all the same.
+    /// [`HandlerOutcome`](super::HandlerOutcome) says what that is. Their connections are counted above all the same.
     pub handlers_failed: u64,
     /// Times that accepting failed, because the system is out of file descriptors for instance.
     pub accepts_failed: u64,

@@ -23,7 +23,7 @@ use super::accept_loop;
 use super::admission::{Context, Hook, unless};
 use super::connection::ServerConnection;
 use super::listener::Listener;
-use super::outcome::Outcome;
+use super::outcome::HandlerOutcome;
 use super::registry::{Registry, Report, ServerLimits};
 use super::reply::{Accept, Answer};
 use super::request::Request;
@@ -308,7 +308,7 @@ impl<D: Send + 'static> Server<D> {
     pub async fn serve<H, F>(self, handler: H) -> Report
     where
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: HandlerOutcome> + Send + 'static,
     {
         let (plan, listeners) = self.plan(handler);
         plan.serve(listeners).await
@@ -331,7 +331,7 @@ impl<D: Send + 'static> Server<D> {
     pub fn serve_on_threads<H, F>(self, threads: NonZero<usize>, handler: H) -> io::Result<Report>
     where
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: HandlerOutcome> + Send + 'static,
     {
         let supervisor = runtime::Builder::new_current_thread().enable_all().build()?;
         // Within a runtime it panics.
@@ -376,7 +376,7 @@ impl<D, H, F> Plan<D, H>
 where
     D: Send + 'static,
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     async fn serve(self, listeners: Vec<Listener>) -> Report {
         let accepting = accept_from(&self.context, listeners);
@@ -451,7 +451,7 @@ impl Workers {
     where
         D: Send + 'static,
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-        F: Future<Output: Outcome> + Send + 'static,
+        F: Future<Output: HandlerOutcome> + Send + 'static,
     {
         let (ends, running) = mpsc::channel(1);
         let (go, start) = watch::channel(false);
@@ -530,7 +530,7 @@ fn accept_from<D, H, F>(context: &Arc<Context<D, H>>, listeners: Vec<Listener>) 
 where
     D: Send + 'static,
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     let mut accepting = JoinSet::new();
     for listener in listeners {

@@ -18,7 +18,7 @@ use tokio::sync::oneshot::error::TryRecvError;
 use super::admission::{Admission, Context, Opened};
 use super::connection::{ReturnedSocket, ServerConnection};
 use super::listener::Accepted;
-use super::outcome::{Failure, Outcome};
+use super::outcome::{Failure, HandlerOutcome};
 use super::registry::{End, Slot};
 use super::trace::Trace;
 use crate::net::{Handle, close_frame};
@@ -31,7 +31,7 @@ use crate::proto::{CloseCode, CloseFrame};
 pub(super) async fn serve<D, H, F>(context: Arc<Context<D, H>>, arrived: Box<(Admission, Accepted)>)
 where
     H: Fn(ServerConnection<D>) -> F,
-    F: Future<Output: Outcome>,
+    F: Future<Output: HandlerOutcome>,
 {
     let opening = async {
         let (admission, accepted) = *arrived;
@@ -50,7 +50,7 @@ where
                     started = true;
                     session.poll_returned(cx);
                 }
-                let poll = || handling.as_mut().poll(cx).map(Outcome::failure);
+                let poll = || handling.as_mut().poll(cx).map(HandlerOutcome::failure);
                 match catch_unwind(AssertUnwindSafe(|| session.trace.within(poll))) {
                     Ok(Poll::Pending) => {
                         session.poll_beside(cx);

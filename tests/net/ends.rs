@@ -461,3 +461,55 @@ async fn a_handle_wakes_the_task_that_polled_last() {
         assert!(a.take() > 0, "{keep_alive:?}: {}", b.take());
     }
 }
+
+/// A close that is given up in the middle of a message drops that message whole, or not at all.
+#[tokio::test(start_paused = true)]
+async fn a_close_that_is_given_up_leaves_no_half_message() {
+    for opcode in [TEXT, BINARY] {
+        for door in ["close", "reader", "sink"] {
+            let (mut ws, peer) = server(&quiet());
+            let whole = said(opcode, "0123456789");
+            let (front, back) = whole.split_at(whole.len() - 5);
+            peer.send(front);
+            let received = match door {
+                "close" => {
+                    not_yet(ws.close(1000, ""));
+                    peer.send(back);
+                    now(ws.recv()).unwrap().unwrap()
+                }
+                "reader" => {
+                    let (mut reader, _writer) = ws.split();
+                    not_yet(reader.close(1000, ""));
+                    peer.send(back);
+                    now(reader.recv()).unwrap().unwrap()
+                }
+                _ => {
+                    let (mut sink, mut stream) = StreamExt::split(ws);
+                    not_yet(SinkExt::<Message>::close(&mut sink));
+                    peer.send(back);
+                    now(stream.next()).unwrap().unwrap()
+                }
+            };
+            assert_eq!(received.as_bytes(), b"0123456789", "{door}");
+        }
+    }
+}
+
+/// The deadline of closing runs in the task that polls the `Stream`, so that task is woken.
+#[tokio::test(start_paused = true)]
+async fn a_close_frame_that_a_sink_sends_starts_the_clock_of_its_stream() {
+    for keep_alive in [Some(Duration::from_secs(20)), None] {
+        let mut config = Config::default();
+        config.timeouts.keep_alive = keep_alive;
+        let (ws, _peer) = server(&config);
+        let (mut sink, mut stream) = StreamExt::split(ws);
+        let start = Instant::now();
+        let receiving = tokio::spawn(async move { stream.next().await });
+        tokio::task::yield_now().await;
+        sink.send(Message::Close(None)).await.unwrap();
+        let ended = tokio::time::timeout(Duration::from_secs(600), receiving).await;
+        let ended = ended.expect("it never ends").unwrap();
+        assert!(matches!(ended, Some(Err(Error::Timeout(Expired::Close)))), "{ended:?}");
+        assert!(start.elapsed() < Duration::from_secs(6), "{:?}", start.elapsed());
+    }
+}

@@ -342,3 +342,27 @@ async fn a_ping_that_is_given_up_leaves_nothing() {
     // Only the test's own hold is left.
     assert!(tasks.iter().all(|task| std::sync::Arc::strong_count(task) == 1));
 }
+
+/// A pong may never come (§5.5.3), though the peer lives. Then the next ping asks anew, and has a
+/// deadline.
+#[tokio::test(start_paused = true)]
+async fn a_ping_after_one_that_was_not_answered_is_sent_and_has_a_deadline() {
+    let (mut ws, peer) = server(&quiet());
+    let handle = ws.handle();
+    drop(handle.ping());
+    not_yet(ws.recv());
+    assert_eq!(peer.frames().len(), 1);
+    // While it waits for any sign of life, no other is sent.
+    drop(handle.ping());
+    not_yet(ws.recv());
+    assert_eq!(peer.frames().len(), 0);
+    peer.send(said(TEXT, "alive"));
+    now(ws.recv()).unwrap();
+    not_yet(ws.recv());
+    drop(handle.ping());
+    let ended = seconds(async {
+        assert!(matches!(ws.recv().await, Err(Error::Timeout(Expired::Pong))));
+    });
+    assert!((19.9..20.1).contains(&ended.await));
+    assert_eq!(peer.frames()[0].opcode, PING);
+}

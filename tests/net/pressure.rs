@@ -4,7 +4,8 @@ use std::pin::pin;
 
 use bowstring::net::Overflow;
 use bowstring::proto::{Misuse, Role};
-use bowstring::{CloseCode, Config, Error, Event, WebSocket};
+use bowstring::{CloseCode, Config, Error, Event, Message, WebSocket};
+use futures_util::SinkExt;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::support::*;
@@ -314,5 +315,21 @@ async fn a_policy_does_not_hide_a_misuse() {
         now(writer.flush()).unwrap();
         assert_eq!(peer.frames().len(), 4);
         assert_eq!(writer.dropped(), 0);
+    }
+}
+
+/// A policy is for messages that the transport does not take, through a `Sink` too.
+#[tokio::test(start_paused = true)]
+async fn a_sink_drops_nothing_while_the_transport_has_room() {
+    for policy in [Overflow::DropNewest, Overflow::DropOldest, Overflow::Close(1008.into())] {
+        let mut config = quiet();
+        config.high_water = 1000;
+        config.overflow = policy;
+        let (mut ws, peer) = server(&config);
+        for _ in 0..100 {
+            now(SinkExt::feed(&mut ws, Message::binary(vec![7; 100]))).unwrap();
+        }
+        now(SinkExt::<Message>::flush(&mut ws)).unwrap();
+        assert_eq!((ws.dropped(), peer.frames().len()), (0, 100), "{policy:?}");
     }
 }

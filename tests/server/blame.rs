@@ -6,7 +6,7 @@ use std::fmt;
 use std::io;
 
 use bowstring::Error;
-use bowstring::server::{Outcome, ServerConnection};
+use bowstring::server::{HandlerOutcome, ServerConnection};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Running, close_of, local, soon, start, status, upgrade};
@@ -52,7 +52,7 @@ async fn speaks_too_late(connection: &mut ServerConnection) -> Result<(), Error>
 async fn failed<H, F>(handler: H) -> u64
 where
     H: Fn(ServerConnection) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     let server = start(local().await, handler);
     closes(&server).await;

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use bowstring::server::{Outcome, Report, Server, ServerConnection, ServerHandle};
+use bowstring::server::{HandlerOutcome, Report, Server, ServerConnection, ServerHandle};
 use tokio::task::JoinHandle;
 
 /// A server that serves.
@@ -20,7 +20,7 @@ pub(crate) fn start<D, H, F>(server: Server<D>, handler: H) -> Running
 where
     D: Send + 'static,
     H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: Outcome> + Send + 'static,
+    F: Future<Output: HandlerOutcome> + Send + 'static,
 {
     let address = server.local_addrs().next().unwrap();
     let handle = server.handle();

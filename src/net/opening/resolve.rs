@@ -34,8 +34,12 @@ async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     });
     let found = looking.await.map_err(io::Error::from)?.map_err(|error| explain(host, error))?;
     // One of another family than IP is nothing to connect to.
-    let addresses = found.into_iter().flatten().map(|found| found.sockaddr.ip());
-    Ok(addresses.map(|address| SocketAddr::new(address, port)).collect())
+    let addresses = found.into_iter().flatten().map(|mut found| {
+        // The rest stays: an address of one link alone has a scope (RFC 4007 §6).
+        found.sockaddr.set_port(port);
+        found.sockaddr
+    });
+    Ok(addresses.collect())
 }
 
 fn explain(host: &str, error: LookupError) -> Error {

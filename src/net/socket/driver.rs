@@ -316,7 +316,8 @@ impl<L: Link> Driver<L> {
     fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         loop {
             let receiver = self.lifecycle.receiver_mut();
-            while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_part(bytes)) {}
+            // Whole messages: if this is given up, no half of one is taken for a message later.
+            while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_message(bytes)) {}
             if self.is_ended() {
                 return Poll::Ready(());
             }
@@ -538,7 +539,8 @@ impl<L: Link> Driver<L> {
             {
                 match asked {
                     Asked::Close(close) => self.link.frame(Event::Close(Some(close.as_close()))),
-                    Asked::Ping => self.send_ping(),
+                    Asked::Ping if self.lifecycle.is_pinged() => {}
+                    Asked::Ping => self.send_ping(true),
                 }
                 return Poll::Ready(Ok(()));
             }
@@ -565,7 +567,7 @@ impl<L: Link> Driver<L> {
         let unwritten = self.link.look(|frame_writer| frame_writer.buffered() > 0);
         match self.lifecycle.handle_timeout(closing, unwritten, now()) {
             None => {}
-            Some(Due::Ping) => self.send_ping(),
+            Some(Due::Ping) => self.send_ping(false),
             Some(due @ Due::GiveUp(_)) => {
                 if let Some(close) = due.close() {
                     self.link.frame(Event::Close(Some(close)));
@@ -580,14 +582,14 @@ impl<L: Link> Driver<L> {
 
     /// Frames a ping. Where somebody may ask how long the peer took to answer, it has a payload that
     /// the peer cannot guess.
-    fn send_ping(&mut self) {
+    fn send_ping(&mut self, asked: bool) {
         let Some(handle) = &self.handle else { return self.link.frame(Event::Ping(&[])) };
         let present = now();
         let receiver = self.lifecycle.receiver();
         let payload = receiver.awaited_pong().unwrap_or_else(masking_key);
         self.link.frame(Event::Ping(&payload));
         self.lifecycle.note_ping(payload, present);
-        handle.note_ping(present);
+        handle.note_ping(present, asked);
     }
 
     /// Ends the connection; `error` is how the transport failed, if it did and nothing failed before.

@@ -204,11 +204,11 @@ impl Handle {
         let mut before = 0;
         self.ask(|slot| {
             before = slot.answered;
-            let idle = matches!(slot.ping, PingState::Idle);
-            if idle {
+            let asked = matches!(slot.ping, PingState::Asked);
+            if let PingState::Idle = slot.ping {
                 slot.ping = PingState::Asked;
             }
-            idle
+            !asked
         });
         Ping { record: Arc::clone(&self.0), before, number: None }
     }
@@ -279,7 +279,8 @@ impl Handle {
         if self.0.asked.swap(false, Ordering::Acquire) {
             // After a close frame there is no ping.
             let close = slot.rare.as_ref().and_then(|rare| rare.close.clone());
-            let ping = matches!(slot.ping, PingState::Asked).then_some(Asked::Ping);
+            // One that was sent may be lost: the reading task knows whether it is still waited for.
+            let ping = (!matches!(slot.ping, PingState::Idle)).then_some(Asked::Ping);
             if let Some(asked) = close.map(Asked::Close).or(ping) {
                 return Some(asked);
             }
@@ -288,10 +289,11 @@ impl Handle {
         None
     }
 
-    /// Notes that a ping was framed. One that waits for its pong has the same payload, and counts.
-    pub(in crate::net) fn note_ping(&self, at: Instant) {
+    /// Notes that a ping was framed. One that waits for its pong has the same payload, and counts;
+    /// unless it was sent `again`, because it seems to be lost.
+    pub(in crate::net) fn note_ping(&self, at: Instant, again: bool) {
         let mut slot = self.lock();
-        if !matches!(slot.ping, PingState::Sent(_)) {
+        if again || !matches!(slot.ping, PingState::Sent(_)) {
             slot.ping = PingState::Sent(at);
         }
     }

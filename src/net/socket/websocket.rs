@@ -411,12 +411,17 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let waker = self.both.get_or_insert_default().waker(side, cx.waker());
         let before = self.may_send();
         let polled = poll(self, &mut Context::from_waker(&waker));
+        self.tell_other(side, before);
+        polled
+    }
+
+    /// Wakes the task of the other side, if what [`may_send`](Self::may_send) says has changed.
+    fn tell_other(&self, side: Side, before: bool) {
         if self.may_send() != before
             && let Some(both) = &self.both
         {
             both.wake_other(side);
         }
-        polled
     }
 
     /// Whether nothing keeps messages from being sent but want of room.
@@ -452,19 +457,28 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
             match WhenFull::of(this.driver.link.frame_writer.policy()) {
                 WhenFull::Wait => this.poll_offer(cx, |link| Ok(link.frame_writer.has_room())),
-                _ => Poll::Ready(this.check()),
+                _ => {
+                    // Only what the transport does not take now finds no room.
+                    if this.driver.link.is_full() {
+                        let _ = this.driver.poll_write(cx)?;
+                    }
+                    Poll::Ready(this.check())
+                }
             }
         })
     }
 
     fn start_send(self: Pin<&mut Self>, message: Message) -> Result<(), Error> {
-        let Self { driver, .. } = self.get_mut();
-        let link = &mut driver.link;
+        let this = self.get_mut();
+        let before = this.may_send();
+        let link = &mut this.driver.link;
         let offered = match WhenFull::of(link.frame_writer.policy()) {
             WhenFull::Wait => link.feed(&message).map(|()| Offered::Queued),
             when_full => link.offer(&message, when_full),
         };
-        offered.map_err(|misuse| driver.explain(misuse.into()))?.outcome().map(drop)
+        // After a close frame the task of the `Stream` has another deadline.
+        this.tell_other(Side::Sink, before);
+        offered.map_err(|misuse| this.driver.explain(misuse.into()))?.outcome().map(drop)
     }
 
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {

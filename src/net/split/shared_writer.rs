@@ -253,7 +253,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     pub(in crate::net) fn leave_unfinished(&self) {
         let held = &mut self.hold();
         // What nobody hears any more, or was closed since, has ended otherwise.
-        if held.inner.check().is_ok() && held.inner.frame_writer.sender.is_unfinished() {
+        if !held.inner.is_over() && held.inner.frame_writer.sender.is_unfinished() {
             let close =
                 Close { code: CloseCode::INTERNAL_ERROR, reason: "a message was left unfinished" };
             let framed = self.framing(held, |inner| inner.frame_writer.feed(close));
@@ -341,7 +341,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     pub(in crate::net) fn pressure(&self, low_water: usize) -> Pressure {
         self.look(|inner| {
             let is_high = inner.frame_writer.is_full();
-            if inner.check().is_err() {
+            if inner.is_over() {
                 return Gauge::new(low_water, false).pressure();
             }
             let gauge = || Box::new(Gauge::new(low_water, is_high));
@@ -496,8 +496,13 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 }
 
 impl<W> Inner<W> {
+    /// Whether nothing can be written any more.
+    fn is_over(&self) -> bool {
+        self.frame_writer.write_buffer.is_broken()
+    }
+
     pub(super) fn check(&self) -> Result<(), Error> {
-        if !self.frame_writer.write_buffer.is_broken() {
+        if !self.is_over() {
             return Ok(());
         }
         self.frame_writer.note_refused();
