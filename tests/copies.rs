@@ -14,6 +14,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll};
 
 use allocation_counter::measure;
+use bowstring::net::Overflow;
 use bowstring::proto::{Event, Role};
 use bowstring::{Config, WebSocket};
 use bowstring_testing::frames::{BINARY, FIN, client_frame};
@@ -185,4 +186,27 @@ fn what_does_not_go_at_once_is_copied_once() {
         let expected = Cost { reads: 2, writes: 3, copied_in: (32 << 10) - 14, copied_out };
         assert_eq!(cost, expected, "{way:?}");
     }
+}
+
+/// Messages that were dropped, once, make no later one be copied.
+#[test]
+fn a_large_message_is_not_copied_after_others_were_dropped() {
+    let runtime = Builder::new_current_thread().enable_all().build().unwrap();
+    let _entered = runtime.enter();
+    let transport = Transport(Rc::default());
+    let mut config = Config::default();
+    config.high_water = 10;
+    config.overflow = Overflow::DropNewest;
+    let mut ws = WebSocket::from_raw(transport.clone(), Role::Server, [], &config);
+    for _ in 0..2 {
+        transport.0.borrow_mut().room = 0;
+        ws.send_now([7; 100]).unwrap();
+    }
+    runtime.block_on(ws.flush()).unwrap();
+    assert_eq!(ws.dropped(), 1);
+    transport.0.borrow_mut().written.clear();
+    let message = vec![7; MIB];
+    runtime.block_on(ws.send(&message[..])).unwrap();
+    let written = &transport.0.borrow().written;
+    assert!(written.contains(&message.as_ptr_range()), "it was copied");
 }

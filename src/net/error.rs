@@ -74,6 +74,9 @@ pub enum Error {
     Closed(CloseFrame),
     /// There was no room for the message, and [`Overflow::Close`](super::Overflow::Close) closes the
     /// connection for that.
+    ///
+    /// All calls that send get it from then on, in other tasks too, until the peer has answered. After that
+    /// the error is [`Closed`](Self::Closed).
     Overflow,
     /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
     HandshakeTimeout,

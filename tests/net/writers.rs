@@ -320,7 +320,8 @@ async fn sending_now_does_what_the_policy_says_and_counts() {
             match overflow {
                 Overflow::Close(_) => {
                     assert!(matches!(outcomes[queued], Err(Error::Overflow)), "{outcomes:?}");
-                    assert!(outcomes[queued + 1..].iter().all(Result::is_err));
+                    let told = |it: &Result<_, _>| matches!(it, Err(Error::Overflow));
+                    assert!(outcomes[queued + 1..].iter().all(told), "{outcomes:?}");
                     assert_eq!((queued, dropped), (5, 0));
                 }
                 Overflow::DropOldest => {
@@ -332,5 +333,63 @@ async fn sending_now_does_what_the_policy_says_and_counts() {
                 }
             }
         }
+    }
+}
+
+/// The peer was too slow for one task. The others are told that, and not that they misuse the connection.
+#[tokio::test(start_paused = true)]
+async fn all_tasks_are_told_that_the_connection_was_closed_for_want_of_room() {
+    let close = Overflow::Close(CloseCode::TRY_AGAIN_LATER);
+    for split in [true, false] {
+        let (mut ws, peer) = server(&full_at(10, close));
+        peer.room(0);
+        let errors = if split {
+            let (_reader, writer) = ws.split();
+            let other = writer.clone();
+            writer.send_now([7; 100]).unwrap();
+            [
+                writer.send_now("too much").unwrap_err(),
+                now(other.send("another's")).unwrap_err(),
+                now(other.feed_part("another's", true)).unwrap_err(),
+                other.send_now("another's").unwrap_err(),
+            ]
+        } else {
+            ws.send_now([7; 100]).unwrap();
+            [
+                ws.send_now("too much").unwrap_err(),
+                now(ws.send("later")).unwrap_err(),
+                now(ws.feed_part("later", true)).unwrap_err(),
+                ws.send_now("later").unwrap_err(),
+            ]
+        };
+        for error in errors {
+            assert!(matches!(error, Error::Overflow), "{split}: {error:?}");
+        }
+    }
+}
+
+/// The write that fails may be the reader's, while it ends the transport.
+#[tokio::test(start_paused = true)]
+async fn writers_that_wait_learn_that_the_last_write_failed() {
+    let (ws, peer) = server(&full_at(10, Overflow::Wait));
+    peer.room(0);
+    let (mut reader, writer) = ws.split();
+    now(writer.feed([7; 100])).unwrap();
+    let waiting = [0, 1].map(|_| {
+        let writer = writer.clone();
+        tokio::spawn(async move { writer.flush().await })
+    });
+    tokio::task::yield_now().await;
+    peer.send(said(CLOSE, close_payload(1000, "")));
+    assert!(matches!(now(reader.recv()), Ok(Some(Message::Close(_)))));
+    not_yet(reader.recv());
+    peer.state().broken = Some(ErrorKind::BrokenPipe);
+    not_yet(reader.recv());
+    tokio::task::yield_now().await;
+    tokio::task::yield_now().await;
+    for task in waiting {
+        assert!(task.is_finished(), "nobody told it");
+        let told = task.await.unwrap();
+        assert!(matches!(told, Err(Error::Closed(_))), "{told:?}");
     }
 }

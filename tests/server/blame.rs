@@ -5,8 +5,9 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
-use bowstring::Error;
-use bowstring::server::{HandlerOutcome, ServerConnection};
+use bowstring::net::Transport;
+use bowstring::server::{HandlerOutcome, ServerConnection, Topic};
+use bowstring::{Error, Prepared};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
 use crate::{Running, close_of, local, soon, start, status, upgrade};
@@ -116,6 +117,20 @@ async fn a_failure_of_the_handlers_own_is_one_after_the_peer_has_closed_too() {
         Err::<(), _>(format!("{}, {}", Error::Overflow, Error::Lost))
     };
     assert_eq!(failed(text).await, 1);
+}
+
+/// A topic is told that the connection has ended. That refuses nothing to the handler.
+#[tokio::test]
+async fn what_a_topic_cannot_publish_is_not_refused_to_the_handler() {
+    let published = async |connection: ServerConnection| {
+        let topic = Topic::<Transport>::new();
+        let (mut reader, writer, ()) = connection.split();
+        let _place = topic.subscribe(&writer);
+        while let Ok(Some(_)) = reader.recv().await {}
+        assert_eq!(topic.publish(&Prepared::text("news")), 0);
+        Err::<(), _>("the database is away".to_owned())
+    };
+    assert_eq!(failed(published).await, 1);
 }
 
 #[tokio::test]

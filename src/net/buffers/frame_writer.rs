@@ -2,7 +2,6 @@
 
 use std::io;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
 use std::task::{Context, Poll, ready};
 
 use tokio::io::AsyncWrite;
@@ -28,14 +27,14 @@ pub(in crate::net) struct FrameWriter {
 }
 
 impl FrameWriter {
-    /// A caller is told that nothing can be sent any more.
-    pub(in crate::net) fn note_refused(&self) {
-        self.write_buffer.refused.store(true, Ordering::Relaxed);
+    /// Notes that a caller is told that nothing can be sent any more.
+    pub(in crate::net) fn note_refused(&mut self) {
+        self.write_buffer.refused = true;
     }
 
     /// Whether a caller was told so.
     pub(in crate::net) fn has_refused(&self) -> bool {
-        self.write_buffer.refused.load(Ordering::Relaxed)
+        self.write_buffer.refused
     }
 
     pub(in crate::net) fn new(sender: Sender, config: &Config) -> Self {
@@ -211,7 +210,7 @@ impl FrameWriter {
         event: &impl AsEvent,
         stream: Pin<&mut impl AsyncWrite>,
     ) -> Result<(), Misuse> {
-        if self.backlog.is_some() || event.as_prepared().is_some() {
+        if self.has_backlog() || event.as_prepared().is_some() {
             return self.feed(event);
         }
         let payload = self.sender.feed_borrowed(event, self.write_buffer.buffer())?;

@@ -5,7 +5,6 @@
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
-use std::sync::atomic::AtomicBool;
 use std::task::{Context, Poll, Waker};
 
 use bytes::{Buf, Bytes};
@@ -26,10 +25,9 @@ pub(in crate::net) struct WriteBuffer {
     /// The stream took bytes that had to wait, since somebody last asked. Then the peer has taken
     /// some before them.
     progressed: bool,
-    /// Whether a caller was told that nothing can be sent any more. Atomic so that it can be noted through a
-    /// shared reference. It is read when the connection is over, and orders nothing, so relaxed is enough.
-    /// It is here because there is room for it.
-    pub(super) refused: AtomicBool,
+    /// Whether a caller was told that nothing can be sent any more. It is here because there is room for
+    /// it.
+    pub(super) refused: bool,
     /// How many bytes the stream took since somebody last asked, modulo 2^32.
     taken: u32,
     /// What was framed into it, and what the stream took.
@@ -285,9 +283,8 @@ impl WriteBuffer {
     /// Drops everything: nothing can be written any more.
     pub(in crate::net) fn abandon(&mut self) {
         let state = if self.is_shut() { State::Ended } else { State::Broken };
-        let Self { progressed, taken, .. } = *self;
+        let Self { progressed, taken, refused, .. } = *self;
         let sent = std::mem::take(&mut self.sent);
-        let refused = std::mem::take(&mut self.refused);
         *self = Self { state, progressed, refused, taken, sent, ..Self::default() };
     }
 

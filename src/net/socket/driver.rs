@@ -214,16 +214,21 @@ impl<L: Link> Driver<L> {
             })
     }
 
-    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer.
+    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer, or that it
+    /// was too slow.
     #[cold]
-    pub(in crate::net) fn explain(&self, error: Error) -> Error {
-        match (error, self.lifecycle.ending()) {
+    pub(in crate::net) fn explain(&mut self, error: Error) -> Error {
+        let explained = match (error, self.lifecycle.ending()) {
             (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(ending)) => {
-                self.link.look(FrameWriter::note_refused);
                 Error::Closed(ending.close_frame())
             }
-            (error, _) => error,
-        }
+            (Error::Misuse(Misuse::Closed), None) if self.link.look(FrameWriter::is_overflowed) => {
+                Error::Overflow
+            }
+            (error, _) => return error,
+        };
+        self.link.note_refused();
+        explained
     }
 
     /// Whether a caller was told that nothing can be sent because the connection has ended.

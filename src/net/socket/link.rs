@@ -65,6 +65,9 @@ pub(in crate::net) trait Link {
     /// Looks at how writing fares.
     fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T;
 
+    /// Notes that a caller is told that nothing can be sent any more.
+    fn note_refused(&mut self);
+
     /// Lets others see what is sent.
     fn show(&mut self, sent: &Seen);
 
@@ -157,6 +160,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Link for OwnedLink<S> {
 
     fn look<T>(&self, look: impl FnOnce(&FrameWriter) -> T) -> T {
         look(&self.frame_writer)
+    }
+
+    fn note_refused(&mut self) {
+        self.frame_writer.note_refused();
     }
 
     fn show(&mut self, sent: &Seen) {

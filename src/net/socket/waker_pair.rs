@@ -45,7 +45,7 @@ impl WakerPair {
             Side::Sink => wakers.stream.take(),
         };
         drop(wakers);
-        other.into_iter().for_each(Waker::wake);
+        other.into_iter().for_each(wake);
     }
 
     fn lock(&self) -> MutexGuard<'_, Wakers> {

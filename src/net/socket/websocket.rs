@@ -429,7 +429,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.driver.is_reading() && !self.driver.link.frame_writer.sender.has_closed()
     }
 
-    fn check(&self) -> Result<(), Error> {
+    fn check(&mut self) -> Result<(), Error> {
         if self.driver.is_ended() || self.driver.link.frame_writer.write_buffer.is_broken() {
             return Err(self.driver.explain(Error::closed_abnormally()));
         }

@@ -37,7 +37,10 @@ impl<W: AsyncWrite + Unpin + Send + 'static> Recipient<W> {
         if held.inner.frame_writer.is_full_for_published() {
             self.0.write_now(held);
         }
-        held.inner.check()?;
+        if held.inner.is_over() {
+            // Told to the topic, and not to the task that has the connection. So it is not noted.
+            return Err(held.inner.ended());
+        }
         let offered = self.0.framing(held, |inner| {
             inner.with_stream(|frame_writer, stream| {
                 frame_writer.offer_published(event, when_full, stream)

@@ -401,7 +401,13 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     /// Ends the writing direction, once everything is written; for the reader.
     pub(in crate::net) fn poll_shutdown(self: &Arc<Self>) -> Poll<()> {
         let held = &mut self.hold();
-        self.ask(held, FrameWriter::poll_shutdown).unwrap_or(Poll::Ready(()))
+        let was_over = held.inner.is_over();
+        let polled = self.ask(held, FrameWriter::poll_shutdown).unwrap_or(Poll::Ready(()));
+        if !was_over && held.inner.is_over() {
+            // The last write has failed. Those who wait for it, or for room, wait in vain.
+            self.waiting.wake_all(&mut held.wakes);
+        }
+        polled
     }
 
     /// Writes what is framed, on behalf of everybody who waits.
@@ -497,19 +503,25 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
 
 impl<W> Inner<W> {
     /// Whether nothing can be written any more.
-    fn is_over(&self) -> bool {
+    pub(super) fn is_over(&self) -> bool {
         self.frame_writer.write_buffer.is_broken()
     }
 
-    pub(super) fn check(&self) -> Result<(), Error> {
+    /// Tells a caller that nothing can be written any more, if that is so, and notes that it was told.
+    fn check(&mut self) -> Result<(), Error> {
         if !self.is_over() {
             return Ok(());
         }
         self.frame_writer.note_refused();
-        Err(match self.ending() {
+        Err(self.ended())
+    }
+
+    /// The error of a connection on which nothing can be written any more.
+    pub(super) fn ended(&self) -> Error {
+        match self.ending() {
             Some(close) => Error::Closed(close.clone()),
             None => Error::closed_abnormally(),
-        })
+        }
     }
 
     fn failure(&self) -> Option<&io::Error> {
@@ -520,20 +532,21 @@ impl<W> Inner<W> {
         self.end.as_ref()?.ending.as_ref()
     }
 
-    /// Why nothing was framed: how the peer has ended the connection, if it was the peer.
+    /// Why nothing was framed: how the peer has ended the connection, if it was the peer, or that it was
+    /// too slow.
     #[cold]
-    fn explain(&self, misuse: Misuse) -> Error {
-        match (misuse, self.ending()) {
-            (Misuse::Closed, Some(close)) => {
-                self.frame_writer.note_refused();
-                Error::Closed(close.clone())
-            }
-            (misuse, _) => misuse.into(),
-        }
+    fn explain(&mut self, misuse: Misuse) -> Error {
+        let error = match (misuse, self.ending()) {
+            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
+            (Misuse::Closed, None) if self.frame_writer.is_overflowed() => Error::Overflow,
+            (misuse, _) => return misuse.into(),
+        };
+        self.frame_writer.note_refused();
+        error
     }
 
     /// The same for one who has just tried to write, and is told how that failed.
-    fn check_write(&self, written: Poll<io::Result<()>>) -> Result<(), Error> {
+    fn check_write(&mut self, written: Poll<io::Result<()>>) -> Result<(), Error> {
         if let Poll::Ready(Err(error)) = written {
             return Err(Error::from_transport(error));
         }

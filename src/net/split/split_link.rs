@@ -119,6 +119,10 @@ where
         self.shared.look(|inner| look(&inner.frame_writer))
     }
 
+    fn note_refused(&mut self) {
+        self.shared.look(|inner| inner.frame_writer.note_refused());
+    }
+
     fn show(&mut self, sent: &Seen) {
         self.shared.look(|inner| inner.frame_writer.write_buffer.sent.show(sent));
     }
