@@ -19,7 +19,8 @@ use std::fmt;
 /// How large a head may be (§10.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// The most bytes, counting the start line and the blank line at the end. 16 KiB by default.
+    /// The most bytes, counting the start line and the blank line at the end. 16 KiB by default. The informational
+    /// responses (1xx) that may come before a response have as many together.
     pub max_bytes: usize,
     /// The most field lines, whether their names repeat or not. 128 by default: proxies and content
     /// delivery networks add dozens.
