@@ -314,6 +314,35 @@ fn imports_make_no_cycle() {
     }
 }
 
+/// A name means one thing, whichever module it is imported from.
+#[test]
+fn no_two_public_types_share_a_name() {
+    let mut origins: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for file in files().into_iter().filter(|file| file.is_mod && !file.module.is_empty()) {
+        for (at, _) in file.text.match_indices("pub use ") {
+            let mut items = Vec::new();
+            tree(&file.text[at + "pub use ".len()..], &[], &mut items);
+            for mut path in items {
+                // What another layer has made public counts there.
+                if path[0] == "crate" {
+                    continue;
+                }
+                let name = path.pop().unwrap();
+                if name.starts_with(char::is_uppercase) {
+                    let origin = [&file.module[..], &path].concat().join("::");
+                    let origins = origins.entry(name).or_default();
+                    if !origins.contains(&origin) {
+                        origins.push(origin);
+                    }
+                }
+            }
+        }
+    }
+    assert!(origins.len() > 80, "{}", origins.len());
+    origins.retain(|_, origins| origins.len() > 1);
+    assert!(origins.is_empty(), "{origins:#?}");
+}
+
 /// In the picture each file stands on a line of its own height: nobody imports upwards.
 #[test]
 fn imports_follow_the_picture() {

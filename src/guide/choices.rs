@@ -29,6 +29,7 @@
 //!   429, 431, 500, 501, 503 or 505.
 //! - Each answer other than 101 closes the connection, so nothing after it can be taken for a second request.
 //! - What a client sends before it has the answer is kept if the answer is 101.
+//! - The host of an absolute target counts for origins, and `Host` is ignored then (RFC 9112 §3.2.2).
 //! - Pages of the server's own host may connect to a `Server`. `ws://` and `wss://` origins count as `http` and
 //!   `https`, because native clients send them.
 //!
@@ -54,6 +55,9 @@
 //!   server takes the plain one, the client keeps the server's window, some 40 KiB.
 //! - Messages shorter than 128 bytes are not compressed, nor those that would grow.
 //! - A message that inflates beyond the limit is stopped there. The compressed length does not matter.
+//! - A message may end its DEFLATE stream with a final block, and go on with another (RFC 7692 §7.2.3.4). So
+//!   16 blocks may end it, and one more for every 64 bytes of the message on the wire. After more than that, a block may
+//!   not refer to what came before it.
 //! - Control frames are never compressed (RFC 7692 §6.1).
 //!
 //! # Not there

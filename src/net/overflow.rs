@@ -34,6 +34,10 @@ use crate::proto::CloseCode;
 /// - `try_send` never waits and drops nothing: it gives the message back.
 /// - `send_now` and topics never wait either. They take `Wait` for `DropNewest`.
 ///
+/// `send`, `feed`, `feed_part` and the `Sink` of a [`Writer`](crate::net::Writer) get room in the order
+/// in which they began to wait. `try_send`, `send_now` and topics take room that is free, also while
+/// writers wait. So a task that sends a lot without waiting can make those that wait do so for long.
+///
 /// Whatever the policy:
 ///
 /// - Pings, pongs and close frames are never dropped, and never close the connection. Only `send` and

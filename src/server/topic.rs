@@ -1,11 +1,13 @@
 //! Fan-out in one process: what is published to a topic goes to all who subscribe to it.
 //!
-//! Two locks, never a write under the first: under the topic's a message is framed for each subscriber,
-//! which fixes the order; who is to be written to is noted. A task that is spawned for it writes to
-//! them all when the publishing task waits next, many messages with one write.
+//! Two locks. Under the topic's a message is framed for each subscriber, which fixes the order; who is to
+//! be written to is noted. A task that is spawned for it writes to them all when the publishing task
+//! waits next, many messages with one write. Under the topic's lock only those are written to who would
+//! hold too much otherwise, and none of them can make that wait.
 
 use std::collections::BTreeMap;
 use std::fmt;
+use std::thread::{self, ThreadId};
 
 use tokio::io::AsyncWrite;
 use tokio::runtime::Handle;
@@ -51,7 +53,8 @@ use crate::proto::Prepared;
 ///
 /// Publishing frames. The bytes are written when the publishing task next waits, so that one write takes all
 /// messages of one turn. If more than half of [`high_water`](crate::net::Config::high_water) bytes wait for
-/// a subscriber, they are written at once. Outside of a tokio runtime everything is.
+/// a subscriber, they are written at once. Outside of a tokio runtime everything is. A thread that publishes
+/// and then blocks keeps what it has published until it goes on, or another task publishes.
 ///
 /// # Data of subscribers
 ///
@@ -95,8 +98,9 @@ struct Members<W, D> {
     unflushed: Vec<Recipient<W>>,
     /// The number of the next flush.
     flush: u64,
-    /// Whether a task is going to flush.
-    scheduled: bool,
+    /// Threads whose publishing has a task that is going to flush. Each has its own: a thread that
+    /// publishes and blocks then holds up nothing that others publish.
+    scheduled: Vec<ThreadId>,
 }
 
 struct Member<W, D> {
@@ -111,6 +115,8 @@ struct Member<W, D> {
 struct FlushSoon<W: AsyncWrite + Unpin + Send + 'static, D> {
     members: Arc<Mutex<Members<W, D>>>,
     left: Vec<Recipient<W>>,
+    /// The thread that has published, as long as it relies on this task.
+    thread: Option<ThreadId>,
 }
 
 /// A subscriber costs some microseconds to write to. After so many the other tasks have a turn.
@@ -223,19 +229,29 @@ impl<S: Split, D: Send + 'static> Topic<S, D> {
         }
         let ended: Vec<_> = ended.iter().filter_map(|number| all.remove(number)).collect();
         let count = all.len() - except.is_some_and(|number| all.contains_key(&number)) as usize;
-        let spawn = flush && !unflushed.is_empty() && !members.scheduled;
-        members.scheduled |= spawn;
+        let flush = flush && !unflushed.is_empty();
         drop(members);
         // The end of a connection is no business of the lock's.
         drop(ended);
-        if spawn {
-            let flush = FlushSoon { members: Arc::clone(&self.0), left: Vec::new() };
-            // Where there is no runtime, dropping it flushes.
-            if let Ok(runtime) = Handle::try_current() {
-                runtime.spawn(flush.run());
-            }
+        if flush {
+            self.flush_soon();
         }
         count
+    }
+
+    /// Sees to it that what was framed is written when this thread's task next waits; or now, where there
+    /// is no runtime.
+    fn flush_soon(&self) {
+        let Ok(runtime) = Handle::try_current() else { return self.flush() };
+        let thread = thread::current().id();
+        let mut members = self.lock();
+        if members.scheduled.contains(&thread) {
+            return;
+        }
+        members.scheduled.push(thread);
+        drop(members);
+        let members = Arc::clone(&self.0);
+        runtime.spawn(FlushSoon { members, left: Vec::new(), thread: Some(thread) }.run());
     }
 
     fn lock(&self) -> MutexGuard<'_, Members<S::Write, D>> {
@@ -247,6 +263,11 @@ impl<W, D> Members<W, D> {
     fn take_unflushed(&mut self) -> Vec<Recipient<W>> {
         self.flush += 1;
         std::mem::take(&mut self.unflushed)
+    }
+
+    /// A thread has no task any more that is going to flush.
+    fn forget(&mut self, thread: ThreadId) {
+        self.scheduled.retain(|other| *other != thread);
     }
 }
 
@@ -264,10 +285,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static, D> FlushSoon<W, D> {
     fn take(&mut self) -> bool {
         let mut members = lock(&self.members);
         self.left = members.take_unflushed();
+        if self.left.is_empty()
+            && let Some(thread) = self.thread.take()
+        {
+            members.forget(thread);
+        }
         // In the order of the list, from its end.
         self.left.reverse();
-        members.scheduled = !self.left.is_empty();
-        members.scheduled
+        !self.left.is_empty()
     }
 
     fn flush(&mut self, most: usize) {
@@ -279,10 +304,14 @@ impl<W: AsyncWrite + Unpin + Send + 'static, D> FlushSoon<W, D> {
 impl<W: AsyncWrite + Unpin + Send + 'static, D> Drop for FlushSoon<W, D> {
     fn drop(&mut self) {
         self.flush(usize::MAX);
-        if self.take() {
-            self.flush(usize::MAX);
-            lock(&self.members).scheduled = false;
-        }
+        let Some(thread) = self.thread.take() else { return };
+        let mut members = lock(&self.members);
+        // What is published from now on has another task.
+        members.forget(thread);
+        self.left = members.take_unflushed();
+        drop(members);
+        self.left.reverse();
+        self.flush(usize::MAX);
     }
 }
 
@@ -293,7 +322,7 @@ impl<S: Split, D> Default for Topic<S, D> {
             next: 0,
             unflushed: Vec::new(),
             flush: 1,
-            scheduled: false,
+            scheduled: Vec::new(),
         })))
     }
 }

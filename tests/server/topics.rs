@@ -258,9 +258,13 @@ async fn what_waited_behind_a_message_that_is_given_up_is_dropped() {
     assert_eq!((side.writer.dropped(), side.writer.buffered()), (1, 0));
 }
 
+/// What is called once, within a write.
+type DuringWrite = Box<dyn FnOnce() + Send>;
+
 /// A transport that takes everything, and counts the writes.
 #[derive(Clone, Default)]
 struct Counting {
+    during_write: Arc<Mutex<Option<DuringWrite>>>,
     writes: Arc<AtomicUsize>,
     taken: Arc<Mutex<Vec<u8>>>,
     stalled: Arc<AtomicBool>,
@@ -286,6 +290,10 @@ impl AsyncWrite for Counting {
             return Poll::Pending;
         }
         self.writes.fetch_add(1, Ordering::Relaxed);
+        let during_write = self.during_write.lock().unwrap().take();
+        if let Some(during_write) = during_write {
+            during_write();
+        }
         self.taken.lock().unwrap().extend_from_slice(bytes);
         Poll::Ready(Ok(bytes.len()))
     }
@@ -374,6 +382,78 @@ fn what_is_published_outside_of_a_runtime_is_written_at_once() {
     assert_eq!(transport.taken().len(), 6);
     topic.publish(&Prepared::text("news"));
     assert_eq!(transport.taken().len(), 6);
+}
+
+/// Runs this in a runtime of its own on a thread of its own, and leaves it to what was spawned.
+fn elsewhere(work: impl FnOnce() + Send + 'static) {
+    let thread = std::thread::spawn(|| {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(async {
+            work();
+            for _ in 0..10 {
+                tokio::task::yield_now().await;
+            }
+        });
+    });
+    thread.join().unwrap();
+}
+
+/// A handler that publishes and then blocks its thread is no reason for the others to wait.
+#[test]
+fn a_thread_that_publishes_and_blocks_holds_up_no_other() {
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let topic = Topic::<Counting>::new();
+    let (transport, writer) =
+        runtime.block_on(async { counted(Overflow::Wait, Agreed::default()) });
+    let _place = topic.subscribe(&writer);
+    // This runtime has no turn after that.
+    runtime.block_on(async { topic.publish(&Prepared::text("one")) });
+    assert_eq!(transport.taken().len(), 0);
+    let publishing = topic.clone();
+    elsewhere(move || assert_eq!(publishing.publish(&Prepared::text("two")), 1));
+    assert_eq!(transport.taken().len(), 10);
+    // Nor does it matter for those who have no runtime.
+    runtime.block_on(async { topic.publish(&Prepared::text("one")) });
+    topic.publish(&Prepared::text("two"));
+    assert_eq!(transport.taken().len(), 10);
+    // It is served again when it goes on.
+    runtime.block_on(async {
+        topic.publish(&Prepared::text("one"));
+        for _ in 0..10 {
+            tokio::task::yield_now().await;
+        }
+    });
+    assert_eq!(transport.taken().len(), 5);
+}
+
+/// What is published while another thread writes, after its turn has come, is written too.
+#[test]
+fn what_is_published_while_another_thread_flushes_is_not_left() {
+    // The first thread is outside of a runtime, or its runtime ends with the flush still to come.
+    for outside in [true, false] {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let topic = Topic::<Counting>::new();
+        let [first, second] = runtime
+            .block_on(async { [(); 2].map(|()| counted(Overflow::Wait, Agreed::default())) });
+        let place = topic.subscribe(&first.1);
+        let other = Arc::new(topic.subscribe(&second.1));
+        let (publishing, except) = (topic.clone(), Arc::clone(&other));
+        *second.0.during_write.lock().unwrap() = Some(Box::new(move || {
+            elsewhere(move || {
+                assert_eq!(publishing.publish_except(&except, &Prepared::text("late")), 1);
+            });
+        }));
+        if outside {
+            assert_eq!(topic.publish(&Prepared::text("one")), 2);
+            drop(runtime);
+        } else {
+            runtime.block_on(async { topic.publish(&Prepared::text("one")) });
+            drop(runtime);
+        }
+        assert!(second.0.during_write.lock().unwrap().is_none(), "it was written");
+        assert_eq!(first.0.taken().len(), 11, "outside of a runtime: {outside}");
+        drop((place, other));
+    }
 }
 
 /// What waits because nobody had a turn to write it is no sign of a slow peer.

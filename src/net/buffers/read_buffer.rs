@@ -26,14 +26,23 @@ const BEGINNING: usize = 32 << 10;
 #[derive(Debug, Default)]
 pub(in crate::net) struct ReadBuffer {
     bytes: Vec<u8>,
-    /// Whether `bytes` is a block of the pool; if not it is this connection's own.
-    borrowed: bool,
+    memory: Memory,
     /// What was read and not taken: `bytes[start..end]`.
     start: usize,
     end: usize,
     progress: Progress,
     /// The last message was read past this buffer: so will the next one, perhaps.
     large: bool,
+}
+
+/// Whose the memory of the bytes is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum Memory {
+    /// This connection's own.
+    #[default]
+    Own,
+    /// A block of the thread's pool.
+    Block,
 }
 
 /// What the parser can do.
@@ -146,7 +155,7 @@ impl ReadBuffer {
         }
         let bytes = std::mem::take(&mut self.bytes);
         (self.start, self.end) = (0, 0);
-        if std::mem::take(&mut self.borrowed) {
+        if std::mem::take(&mut self.memory) == Memory::Block {
             pool::give_block(bytes);
         }
     }
@@ -154,17 +163,17 @@ impl ReadBuffer {
     /// Moves what is left to memory of this connection's own.
     #[inline(never)]
     fn keep_rest(&mut self) {
-        if self.borrowed {
+        if self.memory == Memory::Block {
             let rest = self.bytes[self.start..self.end].to_vec();
             (self.start, self.end) = (0, rest.len());
             pool::give_block(std::mem::replace(&mut self.bytes, rest));
-            self.borrowed = false;
+            self.memory = Memory::Own;
         }
     }
 
     /// Makes sure of a block with room after what is here.
     fn make_room(&mut self) {
-        if !self.borrowed {
+        if self.memory == Memory::Own {
             let mut block = pool::take_block();
             if !self.is_empty() {
                 let rest = &self.bytes[self.start..self.end];
@@ -173,7 +182,7 @@ impl ReadBuffer {
             }
             (self.start, self.end) = (0, self.end - self.start);
             self.bytes = block;
-            self.borrowed = true;
+            self.memory = Memory::Block;
         } else if self.end == self.bytes.len() || self.is_empty() {
             self.bytes.copy_within(self.start..self.end, 0);
             (self.start, self.end) = (0, self.end - self.start);

@@ -1,10 +1,8 @@
 //! What has gone over a connection. `traffic_off.rs` stands in for it in builds without the feature
 //! `metrics`.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering::Relaxed},
-};
+use crate::net::sync::Arc;
+use crate::net::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 /// What has gone over a connection, or over all of a server's.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

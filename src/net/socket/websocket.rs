@@ -73,6 +73,9 @@ use crate::proto::{
 /// each, so the `split` of `futures` works over any transport. The `Stream` goes on reading while the
 /// `Sink` waits for room; [`recv`](Self::recv) and [`batch`](Self::batch) do not. Where the transport is
 /// [`Split`](crate::net::Split), prefer [`split`](Self::split).
+///
+/// To close the `Sink` closes the connection and waits for its end. Messages that still arrive meanwhile may be
+/// dropped. To keep them, receive from the `Stream` until `None` first.
 #[derive(Debug)]
 pub struct WebSocket<S> {
     pub(in crate::net) driver: Driver<OwnedLink<S>>,
@@ -169,7 +172,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         self.feed(event).await?;
         match WhenFull::of(self.driver.link.frame_writer.policy()) {
             WhenFull::Wait => self.flush().await,
-            // Who lets messages be dropped waits for nobody.
+            // With this policy messages are dropped, and the sender never waits.
             _ => {
                 poll_fn(|cx| match self.poll_flushed(cx) {
                     Poll::Pending => Poll::Ready(Ok(())),
@@ -485,7 +488,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Sink<Message> for WebSocket<S> {
         self.get_mut().poll_as(Side::Sink, cx, |this, cx| this.poll_flushed(cx))
     }
 
-    /// Closes with 1000 (§7.4.1) if nobody did before.
+    /// Closes with 1000 (§7.4.1) if neither side has closed before, and waits for the end.
+    ///
+    /// Messages that still arrive may be dropped, because this task reads as well. To keep them, receive
+    /// from the `Stream` until `None` first.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         self.get_mut().poll_as(Side::Sink, cx, |this, cx| {
             if !this.driver.is_ended() {

@@ -2,6 +2,9 @@
 
 use tokio::sync::watch;
 
+use crate::net::sync::Arc;
+use crate::net::sync::atomic::{AtomicBool, Ordering};
+
 /// Whether much waits to be written, and how to wait for that to change.
 ///
 /// The pressure is high from when more than [`high_water`](crate::net::Config::high_water) bytes wait
@@ -46,24 +49,51 @@ impl Pressure {
 #[derive(Debug)]
 pub(in crate::net) struct Gauge {
     low_water: usize,
-    high: watch::Sender<bool>,
+    level: Arc<Level>,
 }
+
+/// What was decided under the lock of the writing direction, and those to be told once it is free.
+#[derive(Debug)]
+struct Level {
+    /// Stored under that lock alone. A task tells the others after it has stored, and reads this under the
+    /// lock of `told`. So the last that tells reads the last that was stored, and relaxed is enough.
+    is_high: AtomicBool,
+    told: watch::Sender<bool>,
+}
+
+/// Tells those who watch, when it is dropped: no lock may be held then.
+#[derive(Debug)]
+pub(in crate::net) struct TellLater(Arc<Level>);
 
 impl Gauge {
     pub(in crate::net) fn new(low_water: usize, is_high: bool) -> Self {
-        Self { low_water, high: watch::Sender::new(is_high) }
+        let is_high = (AtomicBool::new(is_high), watch::Sender::new(is_high));
+        Self { low_water, level: Arc::new(Level { is_high: is_high.0, told: is_high.1 }) }
     }
 
     pub(in crate::net) fn pressure(&self) -> Pressure {
-        Pressure(self.high.subscribe())
+        Pressure(self.level.told.subscribe())
     }
 
-    /// Looks at how much waits.
-    pub(in crate::net) fn look(&self, buffered: usize, high_water: usize) {
-        self.high.send_if_modified(|high| {
-            let was = *high;
-            *high = buffered > high_water || was && buffered > self.low_water;
-            was != *high
+    /// Looks at how much waits. Whether that changes the pressure.
+    pub(in crate::net) fn look(&self, buffered: usize, high_water: usize) -> bool {
+        let was_high = self.level.is_high.load(Ordering::Relaxed);
+        let is_high = buffered > high_water || was_high && buffered > self.low_water;
+        self.level.is_high.store(is_high, Ordering::Relaxed);
+        is_high != was_high
+    }
+
+    pub(in crate::net) fn tell_later(&self) -> TellLater {
+        TellLater(Arc::clone(&self.level))
+    }
+}
+
+impl Drop for TellLater {
+    fn drop(&mut self) {
+        let Level { is_high, told } = &*self.0;
+        told.send_if_modified(|told| {
+            let is_high = is_high.load(Ordering::Relaxed);
+            std::mem::replace(told, is_high) != is_high
         });
     }
 }

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use tokio::io::AsyncWrite;
 
-use super::pressure::{Gauge, Pressure};
+use super::pressure::{Gauge, Pressure, TellLater};
 use super::waker_set::{News, Waiter, WakeLater, WakerSet};
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::offer::{Offered, WhenFull};
@@ -79,6 +79,18 @@ pub(super) struct Held<'a, W> {
     // Dropped first.
     pub(super) inner: MutexGuard<'a, Inner<W>>,
     wakes: WakeLater,
+    pressure: Option<TellLater>,
+}
+
+impl<W> Held<'_, W> {
+    /// Looks whether the pressure has changed.
+    fn gauge(&mut self) {
+        let Inner { gauge, frame_writer, .. } = &*self.inner;
+        let Some(gauge) = gauge else { return };
+        if gauge.look(frame_writer.buffered(), frame_writer.high_water()) {
+            self.pressure.get_or_insert_with(|| gauge.tell_later());
+        }
+    }
 }
 
 impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
@@ -119,7 +131,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     pub(super) fn hold(&self) -> Held<'_, W> {
-        Held { inner: lock(&self.inner), wakes: WakeLater::default() }
+        Held { inner: lock(&self.inner), wakes: WakeLater::default(), pressure: None }
     }
 
     /// Frames an event once there is room.
@@ -265,13 +277,12 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     pub(in crate::net) fn abandon(&self) {
         let mut held = self.hold();
         held.inner.frame_writer.abandon();
-        held.inner.gauge();
-        held.inner.gauge = None;
-        let stream = held.inner.stream.take();
+        held.gauge();
+        let (gauge, stream) = (held.inner.gauge.take(), held.inner.stream.take());
         self.waiting.wake_all(&mut held.wakes);
         drop(held);
-        // Its end is no business of the lock's.
-        drop(stream);
+        // Their ends are no business of the lock's.
+        drop((gauge, stream));
     }
 
     /// Gives the peer up; the reader ends the connection.
@@ -444,7 +455,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
             // Those that wait for room wait in vain.
             self.waiting.release(held.inner.flushed, true, &mut held.wakes);
         }
-        held.inner.gauge();
+        held.gauge();
         framed
     }
 
@@ -477,7 +488,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         {
             *flushed = *taken;
         }
-        held.inner.gauge();
+        held.gauge();
         let room = !held.inner.frame_writer.is_full();
         self.waiting.release(held.inner.flushed, room, &mut held.wakes);
         Some(polled)
@@ -576,12 +587,6 @@ impl<W> Inner<W> {
             *framed = Framed { backlogged: 0, ..self.framed() };
         }
         self.flushed >= framed.position
-    }
-
-    fn gauge(&mut self) {
-        if let Some(gauge) = &self.gauge {
-            gauge.look(self.frame_writer.buffered(), self.frame_writer.high_water());
-        }
     }
 }
 
