@@ -387,7 +387,7 @@ fn start_line(head: &[u8]) -> &[u8] {
 fn has_target_with_space(line: &[u8]) -> bool {
     let words: Vec<_> = line.split(|&byte| byte == b' ').collect();
     let known = matches!(words[..], [.., b"HTTP/1.1" | b"HTTP/1.0"]);
-    known && words.len() > 3 && !words[1].is_empty()
+    known && words.len() > 3
 }
 
 fn version(minor: Option<u8>) -> Version {
