@@ -304,7 +304,8 @@ impl<D: Send + 'static> Server<D> {
     ///
     /// # Cancel safety
     ///
-    /// Dropping the future stops accepting; connections go on.
+    /// Dropping the future stops accepting; connections go on. A [`ServerHandle`] drains or aborts them, but
+    /// nothing keeps the deadline any more.
     pub async fn serve<H, F>(self, handler: H) -> Report
     where
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
@@ -572,6 +573,8 @@ impl ServerHandle {
     /// for a second signal, for instance.
     pub fn abort(&self) {
         self.registry.start_ending();
+        // Where the future of `serve` was dropped, nobody else does it.
+        self.registry.abort();
     }
 
     /// How many connections there are, and how others have ended.

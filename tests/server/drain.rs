@@ -427,3 +427,29 @@ async fn what_cannot_be_told_when_draining_is_an_error() {
         assert!(local().await.drain_close(code, reason).is_err(), "{code} {reason}");
     }
 }
+
+/// Its connections go on, and a handle still reaches them.
+#[tokio::test]
+async fn a_server_whose_future_was_dropped_can_be_drained_and_aborted() {
+    let server = start(local().await, async |connection: ServerConnection| {
+        let _kept = connection;
+        std::future::pending::<()>().await
+    });
+    let mut reading = start(local().await, crate::echo);
+    let (_stuck, mut client) = (server.connect().await, reading.connect().await);
+    for server in [&server, &reading] {
+        server.open(1).await;
+        server.task.abort();
+    }
+    assert!((&mut reading.task).await.unwrap_err().is_cancelled());
+    client.send("still here").await.unwrap();
+    assert_eq!(client.recv().await.unwrap(), Some("still here".into()));
+    reading.handle.drain();
+    assert_eq!(close_of(&mut client).await.0, 1001);
+    reading.open(0).await;
+    server.handle.drain();
+    assert_eq!(server.handle.report().open, 1);
+    server.handle.abort();
+    server.open(0).await;
+    assert_eq!(server.handle.report().dropped, 1);
+}
