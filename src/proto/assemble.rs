@@ -221,7 +221,7 @@ impl Assembler {
     }
 
     /// Whether the message under way is binary and nothing of it is stored: then its pieces can be
-    /// lent from where they lie.
+    /// lent from where they are.
     pub(super) fn passes(&self) -> bool {
         self.under_way == Some(Kind::Binary)
             && !self.compressed
