@@ -19,7 +19,8 @@ use std::fmt;
 /// How large a head may be (§10.4).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct HeadLimits {
-    /// The most bytes, counting the start line and the blank line at the end. 16 KiB by default.
+    /// The most bytes, counting the start line and the blank line at the end. 16 KiB by default. The informational
+    /// responses (1xx) that may come before a response have as many together.
     pub max_bytes: usize,
     /// The most field lines, whether their names repeat or not. 128 by default: proxies and content
     /// delivery networks add dozens.
@@ -386,7 +387,7 @@ fn start_line(head: &[u8]) -> &[u8] {
 fn has_target_with_space(line: &[u8]) -> bool {
     let words: Vec<_> = line.split(|&byte| byte == b' ').collect();
     let known = matches!(words[..], [.., b"HTTP/1.1" | b"HTTP/1.0"]);
-    known && words.len() > 3 && !words[1].is_empty()
+    known && words.len() > 3
 }
 
 fn version(minor: Option<u8>) -> Version {

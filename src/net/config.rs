@@ -32,8 +32,9 @@ pub struct Config {
     pub timeouts: Timeouts,
     /// How long each step of the opening handshake may take. Default 10 s.
     ///
-    /// For a client it is one step, from looking up the name to the server's answer. For a server the steps are
-    /// TLS, reading the request, and writing the answer. After a refusal the peer has as long again to leave.
+    /// For a client it is one step, from looking up the name to the server's answer. The body of a refusal has as
+    /// long again. For a server the steps are TLS, reading the request, and writing the answer. After a refusal
+    /// the peer has as long again to leave.
     pub handshake_timeout: Duration,
     /// How long the head of the peer's request or response may be. Default 16 KiB and 128 fields.
     pub head: HeadLimits,

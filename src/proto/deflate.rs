@@ -497,3 +497,41 @@ impl fmt::Debug for Deflater {
         f.debug_struct("Deflater").field("context", &self.context).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{Compression, Context};
+    use crate::proto::{Prepared, Role, Sender};
+
+    fn sent(sender: &mut Sender, prepared: &Prepared) -> Vec<u8> {
+        let mut out = Vec::new();
+        sender.feed(prepared, &mut out).unwrap();
+        out
+    }
+
+    /// With takeover each connection compresses it against what it said before, unless it is to stand alone:
+    /// then all send the same bytes, and every peer can read them.
+    #[test]
+    fn what_stands_alone_is_compressed_once_with_takeover_too() {
+        let context = Context { takeover: true, window_bits: 12 };
+        let (level, threshold) = (6, 0);
+        let compression =
+            Compression { send: context, receive: context, level, threshold, pooled: false };
+        let sender = || Sender::new(Role::Server).with_compression(Some(&compression));
+        let news = Prepared::text(&"What is it, and what is it not? ".repeat(4));
+        let first = sent(&mut sender(), &news);
+        for (alone, is_shorter) in [(true, false), (false, true)] {
+            let news = news.alone(alone);
+            assert_eq!(news.is_alone(), alone);
+            let mut sender = sender();
+            assert_eq!(sent(&mut sender, &news), first);
+            assert_eq!(sent(&mut sender, &news).len() < first.len(), is_shorter, "{alone}");
+        }
+        assert_eq!(format!("{:?}", news.alone(true)), format!("{news:?}"));
+        let large = Prepared::binary(&[7; 16 << 10]);
+        assert_eq!(sender().feed_shared(&large), Ok(None));
+        let shared = sender().feed_shared(&large.alone(true)).unwrap().unwrap();
+        let again = sender().feed_shared(&large.alone(true)).unwrap().unwrap();
+        assert_eq!(shared.as_ptr(), again.as_ptr());
+    }
+}

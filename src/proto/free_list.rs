@@ -98,11 +98,14 @@ impl<T: Weight> FreeList<T> {
         older.extend(second);
         let newest = self.newest.take();
         let mut sum = newest.iter().chain(&*older).map(T::weight).sum::<usize>();
-        let mut dropped = 0;
-        while sum > self.most && dropped < older.len() {
-            sum -= older[dropped].weight();
-            dropped += 1;
-        }
+        let too_much = older.iter().take_while(|oldest| {
+            let is_over = sum > self.most;
+            if is_over {
+                sum -= oldest.weight();
+            }
+            is_over
+        });
+        let dropped = too_much.count();
         older.drain(..dropped);
         self.older_weight.set(sum - newest.as_ref().map_or(0, T::weight));
         self.newest.set(newest);

@@ -55,17 +55,14 @@ impl MessageBuffer {
     pub(super) fn into_bytes(mut self) -> Bytes {
         let (len, room) = (self.data.len(), self.data.capacity());
         if room / 2 > len {
-            // It is far too large to be given away.
-            if !memory::is_worth_keeping(room) {
-                self.data.shrink_to_fit();
-            } else if len < LARGE {
+            // It was lent, and is far too large to be given away.
+            if len < LARGE {
                 return Bytes::copy_from_slice(&self.data);
-            } else {
-                let mut smaller = Self::default();
-                memory::reserve(&mut smaller.data, len, len);
-                smaller.data.extend_from_slice(&self.data);
-                self = smaller;
             }
+            let mut smaller = Self::default();
+            memory::reserve(&mut smaller.data, len, len);
+            smaller.data.extend_from_slice(&self.data);
+            self = smaller;
         }
         self.loan = None;
         if memory::is_worth_keeping(self.data.capacity()) {

@@ -145,21 +145,31 @@ impl Admission {
             return Err(Rejection::refused(Reason::Origin, answer));
         }
         let Accept { data, protocol, headers, config } = self.ask(context, incoming).await?;
-        if registry.is_draining() {
-            return Err(Rejection::draining());
+        let settle = || {
+            if registry.is_draining() {
+                return Err(Rejection::draining());
+            }
+            if let Some(status) = illegal {
+                // A plain request cannot be accepted.
+                return Err(Rejection::Illegal(status));
+            }
+            // The hook may choose what was not offered, or a header field that is the handshake's own.
+            if let Some(config) = config {
+                incoming.set_config(*config);
+            }
+            let checked = incoming.check(protocol.as_deref(), &headers);
+            let acceptance = checked.map_err(|_| Rejection::hook_failed())?;
+            self.slot.admit().map_err(Rejection::full)?;
+            Ok(acceptance)
+        };
+        match settle() {
+            Ok(acceptance) => Ok((acceptance, data)),
+            // What the hook gave is the application's, too.
+            Err(rejection) => match catch_unwind(AssertUnwindSafe(|| drop(data))) {
+                Ok(()) => Err(rejection),
+                Err(_) => Err(self.hook_panicked()),
+            },
         }
-        if let Some(status) = illegal {
-            // A plain request cannot be accepted.
-            return Err(Rejection::Illegal(status));
-        }
-        // The hook may choose what was not offered, or a header field that is the handshake's own.
-        if let Some(config) = config {
-            incoming.set_config(*config);
-        }
-        let checked = incoming.check(protocol.as_deref(), &headers);
-        let acceptance = checked.map_err(|_| Rejection::hook_failed())?;
-        self.slot.admit().map_err(Rejection::full)?;
-        Ok((acceptance, data))
     }
 
     /// Whether there was room for the connection when it came. A plain request may be answered even if
@@ -201,11 +211,7 @@ impl Admission {
         let answer = match asked {
             Asked::Decided(Ok(accept)) => return Ok(accept),
             Asked::Decided(Err(answer)) => answer,
-            Asked::Panicked => {
-                registry.handler_failed();
-                self.trace.failed(&Failure::Panic, false);
-                return Err(Rejection::hook_failed());
-            }
+            Asked::Panicked => return Err(self.hook_panicked()),
             Asked::TimedOut => {
                 let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
                 let answer = answer.text("deciding on this took too long\n");
@@ -222,6 +228,13 @@ impl Admission {
         } else {
             Rejection::Answered(Box::new(answer))
         })
+    }
+
+    /// The hook has failed by itself.
+    fn hook_panicked(&self) -> Rejection {
+        self.slot.registry().handler_failed();
+        self.trace.failed(&Failure::Panic, false);
+        Rejection::hook_failed()
     }
 
     /// Answers 101.

@@ -69,31 +69,41 @@ impl<T, E: Into<Box<dyn StdError + Send + Sync>>> HandlerOutcome for Result<T, E
 
 /// How a handler failed.
 pub(super) enum Failure {
-    Error(Box<dyn StdError + Send + Sync>),
+    /// What its error says, and whether that is the end of a connection: the handler's own, or another.
+    Error {
+        text: String,
+        is_end: bool,
+    },
     Panic,
 }
 
-impl Failure {
-    /// Whether it says that a connection has ended: the handler's own, or another.
-    pub(super) fn is_end_of_connection(&self) -> bool {
-        match self {
-            Self::Error(error) => chain(&**error).any(is_end),
-            Self::Panic => false,
+/// All that is asked of the error is asked here, and it is dropped: any of this may panic.
+impl From<Box<dyn StdError + Send + Sync>> for Failure {
+    fn from(error: Box<dyn StdError + Send + Sync>) -> Self {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(error) = source {
+            text = format!("{text}: {error}");
+            source = error.source();
         }
+        Self::Error { text, is_end: chain(&*error).any(is_end) }
+    }
+}
+
+impl Failure {
+    /// Whether it says that a connection has ended.
+    pub(super) fn is_end_of_connection(&self) -> bool {
+        matches!(self, Self::Error { is_end: true, .. })
     }
 }
 
 /// An error and what caused it: shown as `this: because of this: because of this`.
 impl fmt::Display for Failure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self::Error(error) = self else { return f.write_str("it panicked") };
-        error.fmt(f)?;
-        let mut source = error.source();
-        while let Some(error) = source {
-            write!(f, ": {error}")?;
-            source = error.source();
+        match self {
+            Self::Error { text, .. } => f.write_str(text),
+            Self::Panic => f.write_str("it panicked"),
         }
-        Ok(())
     }
 }
 

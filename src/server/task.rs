@@ -50,13 +50,14 @@ where
                     started = true;
                     session.poll_returned(cx);
                 }
-                let poll = || handling.as_mut().poll(cx).map(HandlerOutcome::failure);
+                let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
+                let poll = || handling.as_mut().poll(cx).map(failure);
                 match catch_unwind(AssertUnwindSafe(|| session.trace.within(poll))) {
                     Ok(Poll::Pending) => {
                         session.poll_beside(cx);
                         Poll::Pending
                     }
-                    Ok(Poll::Ready(failure)) => Poll::Ready(failure.map(Failure::Error)),
+                    Ok(Poll::Ready(failure)) => Poll::Ready(failure),
                     Err(_) => Poll::Ready(Some(Failure::Panic)),
                 }
             })
@@ -187,7 +188,7 @@ impl Session {
     /// Decides whose fault a failure is.
     fn judge(&self, failure: &Failure) {
         let registry = self.slot.registry();
-        let is_error = matches!(failure, Failure::Error(_));
+        let is_error = matches!(failure, Failure::Error { .. });
         let lost = self.handle.ended().is_some_and(|ending| !ending.clean);
         let is_end = failure.is_end_of_connection();
         let by_peer = match &self.socket {

@@ -171,6 +171,9 @@ fn s18_invalid_text_inside() {
     let (_, violation) =
         receive(&default(), &server_frame(FIN | RSV1 | TEXT, deflate(b"\xed\x95")));
     assert_eq!(violation, Some(Violation::InvalidUtf8 { offset: 0 }));
+    // And for what is not compressed, where compression is agreed on.
+    let (events, violation) = receive(&default(), &server_frame(FIN | TEXT, b"ok\xffok"));
+    assert_eq!((events, violation), (vec![], Some(Violation::InvalidUtf8 { offset: 2 })));
 }
 
 /// 1 GiB of zeros, compressed about as well as DEFLATE can, in so many frames. A flush ends on a byte,

@@ -36,7 +36,7 @@ fn agreed_on_in_the_handshake() {
     assert_eq!(check(Some(&extension), &request).unwrap().deflate, Some(agreed));
     assert_eq!(check(None, &request).unwrap().deflate, None);
 
-    // Not offered, offered otherwise, or agreed to twice.
+    // Not offered, offered otherwise, another extension, or agreed to twice.
     let error = check(Some(&extension), &self::request()).unwrap_err();
     assert_eq!(error, ResponseError::UnofferedExtension("permessage-deflate".into()));
     let narrow = DeflateOffer { server_max_window_bits: Some(9), ..offer };
@@ -44,8 +44,15 @@ fn agreed_on_in_the_handshake() {
     assert_eq!(error, ResponseError::Deflate("server_max_window_bits"));
     assert!(error.to_string().contains("server_max_window_bits"), "{error}");
     let answer = write_accept(&upgrade, None, Some(&extension), &HeaderMap::new()).unwrap();
+    let answer = String::from_utf8(answer).unwrap();
     let once = format!("{extension}");
-    let twice = String::from_utf8(answer).unwrap().replace(&once, &format!("{once}, {once}"));
+    let other = answer.replace(&once, "x-webkit-deflate-frame");
+    let response = parse_response_head(other.as_bytes(), &limits).unwrap();
+    assert_eq!(
+        check_response(&response, &request, NONCE),
+        Err(ResponseError::UnofferedExtension("x-webkit-deflate-frame".into()))
+    );
+    let twice = answer.replace(&once, &format!("{once}, {once}"));
     let response = parse_response_head(twice.as_bytes(), &limits).unwrap();
     assert!(matches!(
         check_response(&response, &request, NONCE),

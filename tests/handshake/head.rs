@@ -128,6 +128,16 @@ fn a_target_with_a_space_is_a_malformed_target_and_no_other_version() {
     }
 }
 
+/// Two spaces leave the target empty: that is a fault of the line.
+#[test]
+fn a_target_that_is_empty_is_a_malformed_start_line() {
+    for line in ["GET  / HTTP/1.1", "GET  HTTP/1.1", "GET   HTTP/1.1", " / / HTTP/1.1"] {
+        let found = server(&head(&REQUEST, "GET", &[line.as_bytes()])).unwrap_err();
+        assert_eq!(found, HeadError::Malformed("start line").into(), "{line}");
+        refused(&found, 400, "the start line is malformed");
+    }
+}
+
 /// Limits that a caller sets too high meet the bounds of the types behind.
 #[test]
 #[cfg_attr(miri, ignore = "it would take an hour")]

@@ -1,12 +1,18 @@
 //! The opening handshake over a transport, both ends.
 
+use std::io;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
 use bowstring::handshake::{
-    ClientRequest, HeadLimits, RequestError, ResponseError, accept_key, parse_request_head,
+    ClientRequest, HeadError, HeadLimits, RequestError, ResponseError, accept_key,
+    parse_request_head,
 };
 use bowstring::net::{Incoming, Transport, connect_over, connect_with};
 use bowstring::proto::{CloseFrame, Expired, Violation};
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
+use tokio::io::{AsyncRead, ReadBuf, join, sink};
 use tokio::net::TcpListener;
 
 use crate::support::*;
@@ -485,4 +491,52 @@ async fn names_and_addresses_are_connected_to() {
     serving.await.unwrap();
     let error = connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
     assert!(matches!(error, Error::Io(_)) && error.is_transient(), "{error:?}");
+}
+
+/// A transport that has always more to read: this once, and that for ever. It does not take part in
+/// tokio's budgets, so a deadline alone would not end who reads it.
+struct Endless {
+    once: &'static [u8],
+    again: &'static [u8],
+    read: usize,
+}
+
+impl AsyncRead for Endless {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        _: &mut Context<'_>,
+        buf: &mut ReadBuf<'_>,
+    ) -> Poll<io::Result<()>> {
+        let from = if self.read == 0 { self.once } else { self.again };
+        let before = buf.filled().len();
+        while buf.remaining() >= from.len() {
+            buf.put_slice(from);
+            if self.read == 0 {
+                break;
+            }
+        }
+        self.read += buf.filled().len() - before;
+        assert!(self.read < 256 << 10, "it is given up before");
+        Poll::Ready(Ok(()))
+    }
+}
+
+/// What comes before an answer, or after its body, is bounded in bytes, as heads and bodies are.
+#[tokio::test(start_paused = true)]
+async fn s21_s25_an_answer_that_never_comes_to_its_end_is_given_up() {
+    for hints in
+        [&b"HTTP/1.1 103 Early Hints\r\n\r\n"[..], b"HTTP/1.1 100 Continue\r\nA: b\r\n\r\n"]
+    {
+        let stream = join(Endless { once: hints, again: hints, read: 0 }, sink());
+        let opened = connect_over(stream, &request(), &Config::default()).await.map(drop);
+        let expected = ResponseError::Head(HeadError::TooLarge(16 << 10));
+        assert!(matches!(&opened, Err(Error::Response(error)) if *error == expected), "{opened:?}");
+    }
+    let once = b"HTTP/1.1 403 Forbidden\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nno!\r\n0\r\n";
+    let stream = join(Endless { once, again: b"Trailer: field\r\n", read: 0 }, sink());
+    let Err(Error::Status(refusal)) = connect_over(stream, &request(), &Config::default()).await
+    else {
+        panic!()
+    };
+    assert_eq!((refusal.status(), &**refusal.body()), (StatusCode::FORBIDDEN, &b"no!"[..]));
 }

@@ -178,6 +178,49 @@ fn input_in_every_state() {
     }
 }
 
+/// How it ends is known as soon as nothing can change it, and what came first counts.
+#[test]
+fn ending_in_every_state() {
+    for before in BEFORE {
+        for role in BOTH {
+            let mut side = Side::new(role, before);
+            let ending = match before {
+                Before::Open | Before::Sent => None,
+                Before::Received | Before::Answered | Before::WasAnswered => {
+                    let frame = CloseFrame { code: 4000.into(), reason: "".into() };
+                    Some(Ending::Closed(Some(frame)))
+                }
+                Before::Failed | Before::SentThenFailed => Some(Ending::Violation(BROKEN)),
+                Before::Ended => Some(Ending::Lost),
+            };
+            assert_eq!(side.connection.ending(), ending, "{role:?} {before:?}");
+            side.connection.handle_eof();
+            let ending = ending.unwrap_or(Ending::Lost);
+            assert_eq!(side.connection.ending(), Some(ending), "{role:?} {before:?}");
+        }
+    }
+}
+
+/// §7.1.5, §7.1.6: the code and the reason of each ending, and whether the peer took part in it.
+#[test]
+fn endings_as_close_frames() {
+    let theirs = CloseFrame { code: 4000.into(), reason: "why".into() };
+    for (ending, code, reason) in [
+        (Ending::Closed(Some(theirs)), 4000, "why".to_owned()),
+        (Ending::Closed(None), 1005, String::new()),
+        (Ending::Violation(BROKEN), 1002, BROKEN.to_string()),
+        (Ending::Timeout(Expired::Pong), 1006, Expired::Pong.to_string()),
+        (Ending::Timeout(Expired::Write), 1006, Expired::Write.to_string()),
+        (Ending::Timeout(Expired::Close), 1006, Expired::Close.to_string()),
+        (Ending::Lost, 1006, String::new()),
+    ] {
+        let frame = CloseFrame { code: code.into(), reason: reason.into() };
+        assert_eq!(ending.close_frame(), frame, "{ending:?}");
+        assert_eq!(ending.code(), frame.code, "{ending:?}");
+        assert_eq!(ending.is_clean(), matches!(ending, Ending::Closed(_)), "{ending:?}");
+    }
+}
+
 /// Garbage behind the peer's close frame, and behind a violation, changes nothing.
 #[test]
 fn garbage_in_every_state() {

@@ -4,6 +4,7 @@
 //! |---|---|
 //! | `tables` | what each rule of §5–§8 makes of each row of bytes, cut everywhere, in both roles |
 //! | `closing` | how a connection ends, by whom and when |
+//! | `deadlines` | when a ping is due, what answers it, and who is given up |
 //! | `pair` | what two ends say to each other in virtual time |
 //! | `properties` | what holds for any bytes |
 //! | `memory`, `large`, `lent` | what messages cost in memory, counted by the allocator |
@@ -13,6 +14,7 @@
 mod support;
 
 mod closing;
+mod deadlines;
 mod large;
 mod lent;
 mod memory;

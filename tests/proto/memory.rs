@@ -159,6 +159,18 @@ fn room_to_read_into() {
     assert!(texts.direct_buffer().is_none());
 }
 
+/// What was not read into it is not noted: there is none before a large message, and none for text.
+#[test]
+fn nothing_is_noted_where_there_is_no_room_to_read_into() {
+    let mut receiver = receiver();
+    let mut stream = server_frame(FIN | TEXT, b"text");
+    receiver.advance_direct(10);
+    let (front, back) = stream.split_at_mut(4);
+    assert_eq!(receiver.recv(&mut &mut *front), Ok(None));
+    receiver.advance_direct(10);
+    assert_eq!(receiver.recv(&mut &mut *back), Ok(Some(Event::Text("text"))));
+}
+
 /// A message of so many bytes that arrives in pieces of at most `piece`, and what it costs.
 fn hear(len: usize, piece: usize) -> (Message, AllocationInfo) {
     hear_frame(server_frame(FIN | BINARY, vec![7; len]), piece)
@@ -324,6 +336,41 @@ fn what_a_client_sends_uses_what_is_kept() {
         let cost = measure(|| Sender::new(CLIENT).feed(&data, &mut out).unwrap());
         assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
         assert_eq!(out.len(), 14 + data.len());
+    });
+}
+
+/// It does not where it has room, nor where moving what is there would cost more than new memory.
+#[test]
+fn what_a_client_sends_moves_only_where_that_is_cheap() {
+    thread(|| {
+        let send = |out: &mut Vec<u8>| {
+            drop(hear(512 * KIB, 64 * KIB));
+            let (data, before) = (vec![7; 300 * KIB], out.as_ptr());
+            let cost = measure(|| Sender::new(CLIENT).feed(&data, out).unwrap());
+            (cost.bytes_total < KIB as u64, out.as_ptr() == before)
+        };
+        // Whether nothing was allocated, and whether it is where it was.
+        assert_eq!(send(&mut Vec::with_capacity(301 * KIB)), (true, true));
+        assert_eq!(send(&mut vec![0; KIB]), (true, false));
+        assert!(!send(&mut vec![0; 100 * KIB]).0);
+    });
+}
+
+/// A message of which only some bytes came leaves its memory to the next, if that is not too large.
+#[test]
+fn what_never_became_whole_leaves_its_memory_too() {
+    thread(|| {
+        let freed = |arrived: usize| {
+            let mut limits = Limits::default();
+            limits.max_message_size = 40 << 20;
+            let mut receiver = Receiver::new(CLIENT, limits);
+            let mut stream = server_frame(FIN | BINARY, vec![7; 40 << 20]);
+            assert_eq!(receiver.recv(&mut &mut stream[..arrived]), Ok(None));
+            -measure(|| drop(receiver)).bytes_current
+        };
+        assert!(freed(8 << 20) < KIB as i64);
+        assert!(hear((8 << 20) - KIB, 1 << 20).1.bytes_total < KIB as u64);
+        assert!(freed(17 << 20) > 16 << 20);
     });
 }
 

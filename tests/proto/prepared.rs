@@ -64,10 +64,15 @@ fn shown_as_what_they_are() {
 
 #[test]
 fn not_behind_a_close_frame() {
-    let (mut sender, mut out) = (server(), Vec::new());
-    sender.feed(Event::Close(None), &mut out).unwrap();
-    assert_eq!(sender.feed(Prepared::text("late"), &mut out), Err(Misuse::Closed));
-    assert_eq!(out, [0x88, 0]);
+    for (mut sender, close) in [
+        (server(), &[0x88, 0][..]),
+        (Sender::new(Role::Client(|| [1, 2, 3, 4])), &[0x88, 0x80, 1, 2, 3, 4]),
+    ] {
+        let mut out = Vec::new();
+        sender.feed(Event::Close(None), &mut out).unwrap();
+        assert_eq!(sender.feed(Prepared::text("late"), &mut out), Err(Misuse::Closed));
+        assert_eq!(out, close);
+    }
 }
 
 /// What is large and the same for all can be written from one place.

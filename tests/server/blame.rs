@@ -159,3 +159,65 @@ async fn the_peer_of_a_handler_that_fails_is_told_1011_and_no_more() {
     let mut ws = server.connect().await;
     assert_eq!(close_of(&mut ws).await, (1011, "the server failed".into()));
 }
+
+/// An error that panics when it is shown, asked for its source, or dropped.
+#[derive(Clone, Copy, Debug, PartialEq)]
+enum Broken {
+    Shown,
+    Asked,
+    Dropped,
+}
+
+impl fmt::Display for Broken {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        assert_ne!(*self, Self::Shown, "as it was told to");
+        f.write_str("broken")
+    }
+}
+
+impl StdError for Broken {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        assert_ne!(*self, Self::Asked, "as it was told to");
+        None
+    }
+}
+
+/// It is dropped as an error is, but not where the test looks at it.
+#[derive(Debug)]
+struct Returned(Broken);
+
+impl fmt::Display for Returned {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl StdError for Returned {
+    fn source(&self) -> Option<&(dyn StdError + 'static)> {
+        self.0.source()
+    }
+}
+
+impl Drop for Returned {
+    fn drop(&mut self) {
+        assert!(self.0 != Broken::Dropped || std::thread::panicking(), "as it was told to");
+    }
+}
+
+/// The peer is told as after any other panic of a handler.
+#[tokio::test]
+async fn an_error_that_panics_is_a_failure_of_the_handler_whose_peer_is_told() {
+    for broken in [Broken::Shown, Broken::Asked, Broken::Dropped] {
+        let server = start(local().await, move |mut connection: ServerConnection| async move {
+            connection.recv().await.ok();
+            Err::<(), _>(Returned(broken))
+        });
+        let mut ws = server.connect().await;
+        ws.send("go").await.unwrap();
+        assert_eq!(close_of(&mut ws).await, (1011, "the server failed".into()), "{broken:?}");
+        drop(ws);
+        server.open(0).await;
+        let report = server.end().await;
+        assert_eq!((report.dropped, report.handlers_failed), (0, 1), "{broken:?}: {report:?}");
+    }
+}

@@ -406,6 +406,21 @@ async fn a_hook_that_panics_when_it_is_dropped_is_answered_and_counted() {
     }
 }
 
+/// What the hook gives may panic as well when it is dropped.
+#[tokio::test]
+async fn data_that_panics_when_it_is_dropped_is_answered_and_counted() {
+    // What was not offered cannot be accepted, nor can a plain request.
+    let server = local().await.on_request(async |_| Ok(Accept::new(Bomb).protocol("other")));
+    let server = start(server, async |_: ServerConnection<Bomb>| ());
+    for head in [upgrade(""), "GET / HTTP/1.1\r\nHost: here\r\n\r\n".to_owned()] {
+        let answer = server.ask(&head).await;
+        assert!(answer.starts_with("HTTP/1.1 500 "), "{answer}");
+    }
+    let report = server.end().await;
+    assert_eq!((report.refused, report.handlers_failed), (2, 2), "{report:?}");
+    assert_eq!(report.refusals.hook_failed, 2, "{report:?}");
+}
+
 /// A proxy in front of us might have meant the other (RFC 9112 §3.2).
 #[tokio::test]
 async fn a_plain_request_with_two_hosts_is_refused_before_the_hook_is_asked() {

@@ -10,7 +10,7 @@ use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
-    Agreed, BodyLength, Chunks, ClientRequest, Head, ResponseError, Uri, body_length,
+    Agreed, BodyLength, Chunks, ClientRequest, Head, HeadError, ResponseError, Uri, body_length,
     check_response,
 };
 use crate::net::compression;
@@ -22,6 +22,9 @@ use crate::proto::Role;
 
 /// How many bytes of the body of a refusal are kept.
 const MAX_BODY: usize = 16 << 10;
+
+/// How many bytes are read for it at most. Chunks of one byte each are six, and fields may follow.
+const MAX_READ: usize = 8 * MAX_BODY;
 
 /// Connects to a `ws://` or `wss://` address, with the defaults of [`Config`].
 ///
@@ -175,14 +178,19 @@ where
     stream.flush().await?;
 
     let mut early = Vec::new();
+    let mut informational = 0;
     let response = loop {
-        let parse = |head: Head<'_>| head.response();
-        let response =
+        let parse = |head: Head<'_>| Ok((head.response()?, head.len()));
+        let (response, len) =
             read_head::<_, ResponseError>(&mut stream, &mut early, &config.head, parse).await?;
         // RFC 9110 §15.2: other responses of this class only precede the final one.
         let status = response.status();
         if !status.is_informational() || status == http::StatusCode::SWITCHING_PROTOCOLS {
             break response;
+        }
+        informational += len;
+        if informational > config.head.max_bytes {
+            return Err(ResponseError::Head(HeadError::TooLarge(config.head.max_bytes)).into());
         }
     };
     let agreed = match check_response(&response, request, nonce) {
@@ -207,7 +215,9 @@ async fn read_body(
         BodyLength::Known(len) => len.min(MAX_BODY as u64) as usize,
         _ => MAX_BODY,
     };
+    let mut read = 0;
     loop {
+        read += raw.len();
         let whole = match length {
             BodyLength::Chunked => chunks.decode(&raw, body).unwrap_or(true),
             _ => {
@@ -218,7 +228,8 @@ async fn read_body(
         body.truncate(end);
         raw.clear();
         // A transport that fails here ends the body as well as any.
-        if whole || body.len() == end || !matches!(read_some(stream, &mut raw).await, Ok(1..)) {
+        let enough = whole || body.len() == end || read > MAX_READ;
+        if enough || !matches!(read_some(stream, &mut raw).await, Ok(1..)) {
             break;
         }
     }
