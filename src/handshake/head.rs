@@ -339,11 +339,11 @@ impl std::error::Error for HeadError {}
 enum State {
     /// Within a line.
     Line,
-    /// Behind a CR within a line.
+    /// After a CR within a line.
     Cr,
-    /// Behind a CRLF.
+    /// After a CRLF.
     LineStart,
-    /// Behind CRLF CR.
+    /// After CRLF CR.
     BlankCr,
     Ended,
     Refused(HeadError),

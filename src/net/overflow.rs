@@ -26,7 +26,7 @@ use crate::proto::CloseCode;
 /// ```
 ///
 /// With `Wait` nothing is lost, and memory is bounded because the sender is as slow as the peer. With
-/// the others nobody waits. A connection then keeps at most `high_water` bytes and one message; with
+/// the others no sender waits. A connection then keeps at most `high_water` bytes and one message; with
 /// `DropOldest` twice that. Dropped messages are [counted](crate::net::Writer::dropped).
 ///
 /// Some calls choose for themselves:

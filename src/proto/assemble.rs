@@ -16,7 +16,8 @@ use super::message_buffer::MessageBuffer;
 use super::opcode::Opcode;
 use super::utf8::Text;
 
-/// When so many bytes of a message are stored, the rest may be read directly after them.
+/// When so many bytes of a message are stored, the rest may be read directly after them. A message of unknown
+/// length borrows memory from the thread then.
 const ENOUGH: usize = 16 << 10;
 
 /// The message that is being received, and the pieces of it that were stored.
@@ -137,11 +138,20 @@ impl Assembler {
         match &mut self.store {
             Store::Text(text) => text.push(payload, room(text.as_str().len()))?,
             Store::Binary(buffer) => {
-                let data = &mut **buffer;
-                if data.capacity() - data.len() < payload.len() {
-                    data.reserve_exact(room(data.len()));
+                if buffer.capacity() - buffer.len() < payload.len() {
+                    let (arrived, known) = (buffer.len() + payload.len(), to_come != u64::MAX);
+                    // One whose length was known when it began has asked for memory already.
+                    if arrived >= ENOUGH && !(known && buffer.is_empty()) {
+                        let to_come = usize::try_from(to_come).unwrap_or(usize::MAX);
+                        let len = known.then(|| buffer.len().saturating_add(to_come));
+                        buffer.borrow(arrived, len);
+                    }
                 }
-                data.extend_from_slice(payload);
+                if buffer.capacity() - buffer.len() < payload.len() {
+                    let more = room(buffer.len());
+                    buffer.reserve_exact(more);
+                }
+                buffer.extend_from_slice(payload);
             }
             Store::Empty => {}
         }
@@ -211,7 +221,7 @@ impl Assembler {
     }
 
     /// Whether the message under way is binary and nothing of it is stored: then its pieces can be
-    /// lent from where they lie.
+    /// lent from where they are.
     pub(super) fn passes(&self) -> bool {
         self.under_way == Some(Kind::Binary)
             && !self.compressed

@@ -10,9 +10,9 @@
 //!                                                 ones that the transport did not take at once
 //! ```
 //!
-//! A message that only begins may [borrow](lend) a large buffer before its bytes arrive. Then a peer
-//! that begins many messages and stalls holds memory that it never filled: at most 16 MiB from each
-//! thread. After that, messages begin with what the allocator gives, which grows as bytes arrive.
+//! A message that only begins may [borrow](lend) a large buffer before its bytes arrive, if its header says
+//! that it is large. A message of unknown length borrows one once 16 KiB are there. Then a peer that
+//! begins many messages and stalls holds memory that it never filled: at most 16 MiB from each thread. After that, messages begin with what the allocator gives, which grows as bytes arrive.
 //!
 //! The lists are thread-locals, because a message that is dropped knows nothing of the connection from
 //! which it came. The count of what is lent belongs to the lists: no state is shared by all threads.

@@ -20,16 +20,34 @@ pub(super) struct MessageBuffer {
 
 impl MessageBuffer {
     /// An empty buffer for a message of which so many bytes are to come, or `u64::MAX` if that is not
-    /// known. It may or may not have room for them.
+    /// known. It may or may not have room for them. While the length is not known it has none: see
+    /// [`borrow`](Self::borrow).
     pub(super) fn lend(len: u64) -> Self {
-        if len < LARGE as u64 {
+        if len < LARGE as u64 || len == u64::MAX {
             return Self::default();
         }
-        let len =
-            if len == u64::MAX { None } else { Some(usize::try_from(len).unwrap_or(usize::MAX)) };
-        match memory::lend(len) {
-            Some((data, loan)) => Self { data, loan: Some(Box::new(loan)) },
-            None => Self::default(),
+        Self::lend_from_thread(Some(usize::try_from(len).unwrap_or(usize::MAX))).unwrap_or_default()
+    }
+
+    fn lend_from_thread(len: Option<usize>) -> Option<Self> {
+        let (data, loan) = memory::lend(len)?;
+        Some(Self { data, loan: Some(Box::new(loan)) })
+    }
+
+    /// Moves to memory that the thread keeps, if there is some with room for `arrived` bytes. It is for a
+    /// message whose length was not known when it began, once that many have arrived. `len` is its length,
+    /// if that is known by now.
+    #[cold]
+    pub(super) fn borrow(&mut self, arrived: usize, len: Option<usize>) {
+        if self.loan.is_none()
+            // What is large already costs more to be moved than to grow.
+            && self.data.len() < LARGE
+            && len.is_none_or(|len| len >= LARGE)
+            && let Some(mut lent) = Self::lend_from_thread(len)
+            && lent.data.capacity() >= arrived
+        {
+            lent.data.extend_from_slice(&self.data);
+            *self = lent;
         }
     }
 

@@ -78,18 +78,18 @@ mod tests {
         (input.len() >= 4).then_some((opcode == Opcode::Text, payload))
     }
 
-    /// Frames of all kinds, most of them plain, and what lies behind them.
+    /// Frames of all kinds, most of them plain, and what follows them.
     fn frames() -> impl Strategy<Value = Vec<u8>> {
         let first = prop_oneof![4 => 0x81..=0x82u8, 1 => any::<u8>()];
         let len = prop_oneof![0..140usize, 240..270usize, Just(65_535), Just(65_536)];
         (first, any::<Option<[u8; 4]>>(), len, any::<u8>(), 0..8usize, 0..80usize).prop_map(
-            |(first, mask, len, fill, behind, cut)| {
+            |(first, mask, len, fill, after, cut)| {
                 let mut bytes = Vec::new();
                 let header =
                     Header { fin: true, rsv: 0, opcode: Opcode::Text, mask, len: len as u64 };
                 header.write(&mut bytes);
                 bytes[0] = first;
-                bytes.resize(bytes.len() + len + behind, fill);
+                bytes.resize(bytes.len() + len + after, fill);
                 // One in four or so is not whole.
                 bytes.truncate(bytes.len() - cut.saturating_sub(60).min(bytes.len()));
                 bytes

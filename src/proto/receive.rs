@@ -4,7 +4,7 @@
 //! peer: pongs, a close frame ([`Replies`]). It writes nothing. The sending half
 //! [frames](super::Sender::queue_replies) what is owed.
 //!
-//! An event is lent from the input if the message lies there whole. Otherwise it is lent from the receiver,
+//! An event is lent from the input if the whole message is there. Otherwise it is lent from the receiver,
 //! which gives that memory back at the next call. It holds nothing between messages.
 
 use bytes::buf::Limit;

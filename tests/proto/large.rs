@@ -106,7 +106,7 @@ fn messages_that_stall_do_not_hold_all_that_is_spare() {
         let mut rest = wire[1000..].to_vec();
         assert_eq!(victim.recv(&mut &mut *rest), Ok(Some(Event::Binary(&data))));
     }
-    // A small message that began in a large buffer gives it back.
+    // A small message in parts is whole, whatever is lent.
     let mut receiver = Receiver::new(CLIENT, Limits::default());
     let mut parts = [server_frame(BINARY, b"a"), server_frame(FIN | CONTINUATION, b"b")].concat();
     let message = receiver.recv_message(&mut &mut *parts).unwrap();

@@ -258,6 +258,42 @@ fn a_message_in_fragments_does_not_keep_what_is_too_large_for_it() {
     });
 }
 
+/// A message of unknown length borrows nothing before 16 KiB of it are there.
+#[test]
+fn a_message_in_fragments_that_only_begins_holds_nothing_that_is_kept() {
+    thread(|| {
+        drop(hear(4096 * KIB, 256 * KIB));
+        let (mut stalled, mut first) = (receiver(), server_frame(BINARY, vec![7; 10_000]));
+        assert_eq!(stalled.recv(&mut &mut *first), Ok(None));
+        let (message, cost) = hear(4096 * KIB, 256 * KIB);
+        assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+        // Once more is there it borrows, and what follows allocates nothing.
+        drop(message);
+        let mut rest = [
+            server_frame(CONTINUATION, vec![7; 10_000]),
+            server_frame(FIN | CONTINUATION, vec![7; 1000 * KIB]),
+        ]
+        .concat();
+        let cost = measure(|| assert_eq!(stalled.recv(&mut &mut rest[..50_000]), Ok(None)));
+        assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+        let cost = measure(|| {
+            let whole = stalled.recv(&mut &mut rest[50_000..]).unwrap();
+            assert!(
+                matches!(whole, Some(Event::Binary(data)) if data.len() == 20_000 + 1000 * KIB)
+            );
+        });
+        assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+        // So does one whose last part is the large one.
+        drop(stalled);
+        let parts = [
+            server_frame(BINARY, vec![7; 10]),
+            server_frame(FIN | CONTINUATION, vec![7; 4000 * KIB]),
+        ];
+        let (_, cost) = hear_frame(parts.concat(), 50_000);
+        assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+    });
+}
+
 /// From 64 KiB on, up to 16 MiB together; and so on for ever, because what was lent comes back.
 #[test]
 fn what_is_kept_of_what() {

@@ -1,6 +1,6 @@
 //! Bytes that were framed and not yet written.
 //!
-//! Frames gather here until somebody writes: that is the cork. Once the stream has taken everything,
+//! Frames gather here until a task writes. Once the stream has taken everything,
 //! the buffer goes back to the thread's [pool].
 
 use std::io::{self, IoSlice};
@@ -22,13 +22,13 @@ pub(in crate::net) struct WriteBuffer {
     /// The rest of a frame that others write as well; it comes after `bytes`. Boxed, because it is rare.
     shared: Option<Box<SharedFrame>>,
     state: State,
-    /// The stream took bytes that had to wait, since somebody last asked. Then the peer has taken
+    /// The stream took bytes that had to wait, since this was last asked. Then the peer has taken
     /// some before them.
     progressed: bool,
     /// Whether a caller was told that nothing can be sent any more. It is here because there is room for
     /// it.
     pub(super) refused: bool,
-    /// How many bytes the stream took since somebody last asked, modulo 2^32.
+    /// How many bytes the stream took since this was last asked, modulo 2^32.
     taken: u32,
     /// What was framed into it, and what the stream took.
     pub(in crate::net) sent: Count,
@@ -154,7 +154,7 @@ impl WriteBuffer {
     /// Writes what waits and then `payload`, which ends a frame, as far as the stream takes it now; the
     /// rest waits. So what is large is not copied.
     ///
-    /// The stream wakes nobody for this: whoever waits polls it before. An error is left for then.
+    /// The stream wakes no task for this: a task that waits polls it before. An error is left for then.
     /// Whether the stream took anything.
     pub(in crate::net) fn write_apart(
         &mut self,

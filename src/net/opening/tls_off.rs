@@ -9,7 +9,7 @@ use crate::net::error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TlsInfo {}
 
-/// Nobody can have one.
+/// There is none.
 pub(in crate::net) enum ClientConfig {}
 
 impl Transport {
@@ -19,7 +19,7 @@ impl Transport {
     }
 }
 
-/// What nobody asks for.
+/// Stands in for the name of a TLS server. There is none.
 pub(in crate::net) struct ServerName;
 
 pub(in crate::net) fn name(_: &str) -> Result<ServerName, Error> {

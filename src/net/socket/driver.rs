@@ -268,7 +268,7 @@ impl<L: Link> Driver<L> {
     ) -> Poll<Result<Option<Message>, Error>> {
         let polled = self.poll_message(cx, mode);
         if let Poll::Ready(Ok(Some(Message::Close(_)))) = polled {
-            // The answer goes out (§5.5.1), even if nobody receives any more. If it cannot be
+            // The answer goes out (§5.5.1), even if the application receives no more. If it cannot be
             // written, the next call says so.
             let _ = self.link.poll_write(cx);
         }
@@ -354,7 +354,7 @@ impl<L: Link> Driver<L> {
                 Phase::Ending { report: Report::Due, .. }
                     if self.lifecycle.receiver().violation().is_some() =>
                 {
-                    // As much of the end as goes without waiting, if nobody calls again.
+                    // As much of the end as goes without waiting, in case of no other call.
                     let _ = self.link.poll_shutdown(cx);
                     return Poll::Ready(self.report());
                 }
@@ -585,7 +585,7 @@ impl<L: Link> Driver<L> {
         Poll::Ready(Ok(()))
     }
 
-    /// Frames a ping. Where somebody may ask how long the peer took to answer, it has a payload that
+    /// Frames a ping. Where another task may ask how long the peer took to answer, it has a payload that
     /// the peer cannot guess.
     fn send_ping(&mut self, asked: bool) {
         let Some(handle) = &self.handle else { return self.link.frame(Event::Ping(&[])) };

@@ -123,7 +123,7 @@ pub struct Ping {
     number: Option<u64>,
 }
 
-/// The handle of the task that has the connection: when it is dropped, nobody waits for a pong any
+/// The handle of the task that has the connection: when it is dropped, no task waits for a pong any
 /// more.
 #[derive(Debug)]
 pub(in crate::net) struct HandleOwner(pub(in crate::net) Handle);
@@ -376,7 +376,7 @@ impl Future for Ping {
     }
 }
 
-/// A peer may never answer: what does not wait any more leaves nothing behind.
+/// A peer may never answer: what does not wait any more leaves nothing here.
 impl Drop for Ping {
     fn drop(&mut self) {
         let Some(number) = self.number else { return };

@@ -1,9 +1,9 @@
 //! Two tasks: one receives, others send.
 //!
 //! The [`Reader`] owns the reading direction, the clock and the end of the connection. [`Writer`]s
-//! share the writing direction behind a lock that is held for framing and for a write that does not
+//! share the writing direction under a lock that is held for framing and for a write that does not
 //! block, never across an `await`. The reader takes it only when it owes the peer something, so
-//! two peers that flood each other cannot block each other: whoever waits to write still reads.
+//! two peers that flood each other cannot block each other: one that waits to write still reads.
 
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -105,7 +105,7 @@ impl<S: Split> WebSocket<S> {
 ///
 /// **Keep it polled.** It answers pings, keeps the deadlines and ends the connection. If it is not polled, a
 /// [`Writer`] that waits still gives up a peer that takes nothing and says nothing, after the keep-alive's
-/// time. If it is dropped, nobody hears the peer any more.
+/// time. If it is dropped, the peer is not heard any more.
 pub struct Reader<S: Split> {
     driver: Driver<SplitLink<S::Read, S::Write>>,
 }
@@ -263,7 +263,7 @@ impl<S: Split> Writer<S> {
                 self.feed(event).await?;
                 self.flush().await
             }
-            // Who lets messages be dropped waits for nobody.
+            // With this policy messages are dropped, and the sender never waits.
             when_full => self.shared.offer(&event, when_full, true)?.outcome().map(drop),
         }
     }
@@ -274,7 +274,7 @@ impl<S: Split> Writer<S> {
     ///
     /// ```
     /// # use bowstring::net::{Split, Writer};
-    /// /// Tells everybody, and keeps those whose connections go on.
+    /// /// Tells all, and keeps those whose connections go on.
     /// fn tell<S: Split>(members: &mut Vec<Writer<S>>, news: &str) {
     ///     members.retain(|writer| writer.send_now(news).is_ok());
     /// }

@@ -1,7 +1,7 @@
 //! The writing direction between tasks.
 //!
 //! [`SharedWriter`] is the lock: held for framing, and for a write that does not block, never across an
-//! `await`. Nobody is woken before it is free again.
+//! `await`. No task is woken before it is free again.
 //!
 //! Bytes have positions, counted from when the socket was split. Who flushes waits for the position up
 //! to which bytes are framed at that moment, and not for those that others frame later.
@@ -201,7 +201,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         let closed = held.inner.frame_writer.sender.has_closed();
         if !closed && !waiter.has_waited() && self.waiting.is_room_awaited() {
             // Others were here before. The first is told once more, after this writer is in the list: it
-            // may have left since, without a next one to tell, or be a future that nobody polls now.
+            // may have left since, without a next one to tell, or be a future that is not polled now.
             self.waiting.wait_for_room(waiter, cx.waker());
             if held.inner.frame_writer.is_full() {
                 let written = self.write(held);
@@ -239,7 +239,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         Poll::Ready(offered.map(drop).map_err(|misuse| held.inner.explain(misuse)))
     }
 
-    /// Offers an event for which nobody waits. What the transport takes now is written, if `write` says
+    /// Offers an event without waiting. What the transport takes now is written, if `write` says
     /// so.
     pub(in crate::net) fn offer(
         self: &Arc<Self>,
@@ -264,7 +264,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     #[cold]
     pub(in crate::net) fn leave_unfinished(&self) {
         let held = &mut self.hold();
-        // What nobody hears any more, or was closed since, has ended otherwise.
+        // A connection that is over, or was closed since, has ended otherwise.
         if !held.inner.is_over() && held.inner.frame_writer.sender.is_unfinished() {
             let close =
                 Close { code: CloseCode::INTERNAL_ERROR, reason: "a message was left unfinished" };
@@ -273,7 +273,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         }
     }
 
-    /// Gives the transport up, and tells everybody who waits.
+    /// Gives the transport up, and tells all that wait.
     pub(in crate::net) fn abandon(&self) {
         let mut held = self.hold();
         held.inner.frame_writer.abandon();
@@ -421,7 +421,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         polled
     }
 
-    /// Writes what is framed, on behalf of everybody who waits.
+    /// Writes what is framed, on behalf of all that wait.
     fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
         let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &polled {
@@ -459,7 +459,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
         framed
     }
 
-    /// Polls the transport, to write all or to end, on behalf of everybody who waits for it. `None`: it
+    /// Polls the transport, to write all or to end, on behalf of all that wait for it. `None`: it
     /// was given up.
     fn ask<T>(
         self: &Arc<Self>,
@@ -468,8 +468,8 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     ) -> Option<Poll<T>> {
         let Inner { stream, frame_writer, .. } = &mut *held.inner;
         let mut stream = Pin::new(stream.as_mut()?);
-        let everybody = Waker::from(Arc::clone(&self.waiting));
-        let cx = &mut Context::from_waker(&everybody);
+        let all = Waker::from(Arc::clone(&self.waiting));
+        let cx = &mut Context::from_waker(&all);
         let polled = poll(frame_writer, stream.as_mut(), cx);
         if frame_writer.took_bytes() {
             self.waiting.raise(News::Took);
@@ -500,7 +500,7 @@ impl<W: AsyncWrite + Unpin> Inner<W> {
         self.with_stream(|frame_writer, stream| frame_writer.offer(event, when_full, stream))
     }
 
-    /// Large messages are written at once, so that they are not copied. Nobody waits for the transport
+    /// Large messages are written at once, so that they are not copied. No task waits for the transport
     /// then, because the write buffer tries only where it was not full.
     pub(super) fn with_stream<T>(
         &mut self,
@@ -601,7 +601,7 @@ fn copy(error: &io::Error) -> io::Error {
 /// Whether the message that is under way in parts is a writer's own.
 ///
 /// It is looked at and changed under the lock of the writing direction alone, and where the writer is
-/// dropped, when nobody else has it. So relaxed is enough: the lock orders it.
+/// dropped, when no other task has it. So relaxed is enough: the lock orders it.
 #[derive(Debug)]
 pub(in crate::net) struct PartsBegun(AtomicBool);
 

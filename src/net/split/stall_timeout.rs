@@ -1,6 +1,6 @@
 //! A writer that waits: how long it does, and that it is forgotten when it does not any more.
 //!
-//! A peer that takes nothing and says nothing is given up, even if nobody polls the reader, whose
+//! A peer that takes nothing and says nothing is given up, even if no task polls the reader, whose
 //! clock would find it.
 
 use std::future::poll_fn;

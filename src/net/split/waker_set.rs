@@ -7,12 +7,12 @@
 //! which bytes are written. Each has a ticket, and tickets are served in order.
 //!
 //! ```text
-//!  the transport has room ──▶ one writer, and the reader: whoever is polled first writes
+//!  the transport has room ──▶ one writer, and the reader: the one that is polled first writes
 //!  bytes were written     ──▶ writers whose position was reached, all
 //!                         └─▶ the first that waits for room, which frames, and wakes the next
 //! ```
 //!
-//! So a message costs one wake-up, however many wait. What must hold for nobody to be forgotten: while
+//! So a message costs one wake-up, however many wait. This must hold so that none is forgotten: while
 //! a writer waits, the transport holds this waker, or a writer was woken that has not been polled
 //! since. A writer that was woken and leaves without having been polled wakes the next one.
 
@@ -29,9 +29,9 @@ pub(in crate::net) struct WakerSet {
     /// What the reader is to know, as a set of [`News`].
     ///
     /// Relaxed is enough. Who wakes the reader raises the news first and then locks `waiting`, where
-    /// the reader's waker lies. The reader locks it to leave its waker, and looks at the news after
+    /// the reader's waker is. The reader locks it to leave its waker, and looks at the news after
     /// that. If its waker is there in time, it is woken; if not, the lock orders the news before the
-    /// look. News that wakes nobody (`Pending`, `Took`) may be seen one wait later.
+    /// look. News that wakes no task (`Pending`, `Took`) may be seen one wait later.
     /// `Pending` is raised and lowered under the lock of the writing direction alone, where it is also
     /// acted upon, so that it cannot be lowered too late.
     news: AtomicU8,
@@ -72,7 +72,7 @@ struct Writers {
 struct Entry {
     waker: Waker,
     /// Whether the task may forget that it waits, without a word: a `Sink` cannot tell when a future
-    /// that polls it is dropped. Then somebody else is woken as well.
+    /// that polls it is dropped. Then another is woken as well.
     forgets: bool,
 }
 
@@ -177,7 +177,7 @@ impl WakerSet {
         waiter.ticket = None;
     }
 
-    /// Wakes whoever waits for a position up to this one; and, if there is `room`, the first that waits
+    /// Wakes all that wait for a position up to this one; and, if there is `room`, the first that waits
     /// for it.
     pub(in crate::net) fn release(&self, position: u64, room: bool, wakes: &mut WakeLater) {
         let mut waiting = lock(&self.waiting);
@@ -190,7 +190,7 @@ impl WakerSet {
         }
     }
 
-    /// Wakes everybody: the connection has ended.
+    /// Wakes all: the connection has ended.
     pub(in crate::net) fn wake_all(&self, wakes: &mut WakeLater) {
         let mut waiting = lock(&self.waiting);
         if let Some(writers) = waiting.writers.take() {
@@ -276,7 +276,7 @@ impl Waiting {
 }
 
 impl Writers {
-    /// Whether somebody waits for a position up to this one.
+    /// Whether a writer waits for a position up to this one.
     fn is_reached(&self, position: u64) -> bool {
         self.position.first_key_value().is_some_and(|((first, _), _)| *first <= position)
     }
@@ -302,7 +302,7 @@ impl Wake for WakerSet {
         let mut waiting = lock(&self.waiting);
         waiting.wake_one(&mut wakes);
         // Where no writer waits the reader writes what was left. Where one does, it may be a future
-        // that nobody polls at the moment.
+        // that is not polled at the moment.
         wakes.push(waiting.reader.take());
         drop(waiting);
     }
