@@ -79,8 +79,10 @@ pub struct Report {
     /// Why requests were refused. The sum is `refused`.
     pub refusals: Refusals,
     /// Of `failed`: the peer broke a rule of the protocol, and a close frame told it which (§7.1.7).
-    /// The others were lost: the transport failed, or the peer fell silent.
     pub violations: u64,
+    /// Of `failed`: the peer did not do something in time. It answered no ping, took no bytes, or did
+    /// not end the closing handshake. The rest of `failed` were lost: the transport failed.
+    pub timeouts: u64,
     /// Of those that have ended: they were closed because they took messages too slowly. See
     /// [`Overflow::Close`](crate::net::Overflow::Close).
     pub overflowed: u64,
@@ -454,12 +456,14 @@ impl Report {
                 *self.refusals.of(reason) += 1;
             }
             End::Closed(ending) => {
-                let (clean, code) = ending
-                    .as_ref()
-                    .map_or((false, CloseCode::ABNORMAL), |info| (info.clean, info.code));
+                let Some(CloseInfo { code, clean, expired, overflowed, .. }) = ending else {
+                    self.failed += 1;
+                    return;
+                };
                 *(if clean { &mut self.closed } else { &mut self.failed }) += 1;
                 self.violations += u64::from(!clean && code != CloseCode::ABNORMAL);
-                self.overflowed += u64::from(ending.is_some_and(|ending| ending.overflowed));
+                self.timeouts += u64::from(expired.is_some());
+                self.overflowed += u64::from(overflowed);
             }
             End::Dropped => self.dropped += 1,
         }

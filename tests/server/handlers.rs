@@ -1,6 +1,7 @@
 //! However a handler ends, its peer learns that it is over.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
 
 use bowstring::handshake::ClientRequest;
 use bowstring::net::{CloseInfo, Overflow, Transport, connect_over};
@@ -355,4 +356,23 @@ async fn a_peer_that_uploads_after_its_violation_still_reads_why() {
     assert_eq!(received.len(), 2 + usize::from(received[1]));
     let report = server.end().await;
     assert_eq!((report.failed, report.violations, report.handlers_failed), (1, 1, 0), "{report:?}");
+}
+
+/// A peer that falls silent is counted apart from one whose transport ends.
+#[tokio::test]
+async fn a_peer_that_answers_no_ping_is_counted_as_a_timeout() {
+    let mut config = Config::default();
+    config.timeouts.keep_alive = Some(Duration::from_millis(20));
+    config.timeouts.pong = Duration::from_millis(20);
+    let server = start(local().await.config(config), async |mut connection: ServerConnection| {
+        while connection.recv().await?.is_some() {}
+        Ok::<_, Error>(())
+    });
+    let mut silent = server.connect().await.into_inner().stream;
+    let mut received = Vec::new();
+    soon("the end", silent.read_to_end(&mut received)).await.unwrap();
+    assert_eq!(received[0], 0x89, "a ping comes first");
+    drop(server.connect().await);
+    let report = server.end().await;
+    assert_eq!((report.failed, report.timeouts, report.violations), (2, 1, 0), "{report:?}");
 }

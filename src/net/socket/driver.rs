@@ -201,7 +201,12 @@ impl<L: Link> Driver<L> {
         if let Some(handle) = &self.handle {
             let CloseFrame { code, reason } = close;
             let overflowed = self.link.look(FrameWriter::is_overflowed);
-            handle.end(CloseInfo { code, reason, clean: ending.is_clean(), overflowed });
+            let expired = match ending {
+                Ending::Timeout(expired) => Some(expired),
+                _ => None,
+            };
+            let clean = ending.is_clean();
+            handle.end(CloseInfo { code, reason, clean, expired, overflowed });
         }
     }
 

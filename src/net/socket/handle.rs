@@ -17,7 +17,7 @@ use crate::net::buffers::traffic::{Seen, Traffic};
 use crate::net::error::Error;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
-use crate::proto::{CloseCode, CloseFrame, Misuse};
+use crate::proto::{CloseCode, CloseFrame, Expired, Misuse};
 
 /// Access to a connection for tasks that do not hold it. Clones are cheap, and none keeps the
 /// connection open.
@@ -44,6 +44,8 @@ pub struct CloseInfo {
     pub reason: ByteString,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
+    /// What the peer did not do in time, if that ended the connection.
+    pub expired: Option<Expired>,
     /// Whether it was closed because messages were taken too slowly, as
     /// [`Overflow::Close`](crate::net::Overflow::Close) wants it.
     pub overflowed: bool,
