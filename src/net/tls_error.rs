@@ -45,10 +45,10 @@ impl From<Rustls> for TlsError {
             Bad::UnknownIssuer => Self::UnknownIssuer,
             Bad::BadSignature => Self::BadSignature,
             Bad::Revoked => Self::Revoked,
-            // Findings of the verifier's that rustls has no name for.
-            Bad::Other(other) => match &*other.to_string() {
-                "CaUsedAsEndEntity" => Self::Authority,
-                "EndEntityUsedAsCa" => Self::UnknownIssuer,
+            // What the verifier finds and rustls has no name for.
+            Bad::Other(other) => match other.0.downcast_ref() {
+                Some(webpki::Error::CaUsedAsEndEntity) => Self::Authority,
+                Some(webpki::Error::EndEntityUsedAsCa) => Self::UnknownIssuer,
                 _ => Self::Other(error),
             },
             _ => Self::Other(error),
