@@ -294,6 +294,22 @@ fn a_message_in_fragments_that_only_begins_holds_nothing_that_is_kept() {
     });
 }
 
+/// Where too much comes at once for what is kept, that stays with the thread.
+#[test]
+fn a_message_in_fragments_does_not_borrow_what_is_too_small_for_it() {
+    thread(|| {
+        drop(hear(100 * KIB, 50_000));
+        let (mut receiver, parts) = (receiver(), [vec![7; 10], vec![8; 200 * KIB]]);
+        let mut stream =
+            [server_frame(BINARY, &parts[0]), server_frame(CONTINUATION, &parts[1])].concat();
+        assert_eq!(receiver.recv(&mut &mut *stream), Ok(None));
+        let (_, cost) = hear(100 * KIB, 50_000);
+        assert!(cost.bytes_total < KIB as u64, "{} anew", cost.bytes_total);
+        let mut end = server_frame(FIN | CONTINUATION, b"");
+        assert_eq!(receiver.recv(&mut &mut *end), Ok(Some(Event::Binary(&parts.concat()))));
+    });
+}
+
 /// From 64 KiB on, up to 16 MiB together; and so on for ever, because what was lent comes back.
 #[test]
 fn what_is_kept_of_what() {
