@@ -52,8 +52,12 @@ where
     }
     for _ in 0..BACKLOG {
         tokio::task::yield_now().await;
-        let Some(Ok(accepted)) = at_once(listener.accept()).await else { break };
-        admit(&context, accepted, one(&last).await);
+        match at_once(listener.accept()).await {
+            Some(Ok(accepted)) => admit(&context, accepted, one(&last).await),
+            // That peer has gone already; there may be more after it.
+            Some(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
+            Some(Err(_)) | None => break,
+        }
     }
 }
 
