@@ -200,9 +200,12 @@ fn s34_a_black_holed_server_is_found_by_the_client() {
         assert!(matches!(end, Err(Error::Timeout(Expired::Pong))), "{end:?}");
         let (echoes, end) = listening.await.unwrap();
         let both = gone.elapsed();
-        assert!(echoes > 0 && matches!(end, Err(Error::Timeout(Expired::Pong))), "{end:?}");
+        // Where the flood has filled what the system holds, the ping itself did not get out.
+        let silent =
+            |error: &Error| matches!(error, Error::Timeout(Expired::Pong | Expired::Write));
+        assert!(echoes > 0 && end.as_ref().is_err_and(silent), "{end:?}");
         let told = writing.await.unwrap();
-        assert!(matches!(told, Error::Closed(_)), "{told}");
+        assert!(matches!(told, Error::Closed(_)) || silent(&told), "{told}");
         println!("black-holed server: found after {took:.2?} idle, {both:.2?} in a flood");
         assert!(took <= FOUND && both <= FOUND, "{took:?}, {both:?}");
         drop(idle);
