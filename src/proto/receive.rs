@@ -330,7 +330,8 @@ impl Receiver {
         self.replies.end.is_some()
     }
 
-    #[inline]
+    // Each way to receive has the short way for plain messages in it, however many callers there are.
+    #[inline(always)]
     fn find<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.check_end(input)?;
         self.find_whole(input).map_err(|violation| self.fail(violation))
@@ -356,7 +357,7 @@ impl Receiver {
         violation
     }
 
-    #[inline]
+    #[inline(always)]
     fn find_whole<'b>(&mut self, input: &mut &'b mut [u8]) -> Result<Option<Found<'b>>, Violation> {
         self.assembler.reclaim();
         if self.assembler.is_idle() {
