@@ -66,8 +66,7 @@ pub use opening::connect_tls::connect_tls;
 #[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
-pub use opening::transport::TlsStream;
-pub use opening::transport::{Transport, TransportRead, TransportWrite};
+pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};
 pub use overflow::{Outcome, Overflow};
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;

@@ -3,8 +3,10 @@
 //! [`connect`](super::connect) and the server give a `WebSocket<Transport>`, so code for TCP works with a Unix socket
 //! and with TLS as well. A stream of the caller keeps its own type.
 
+use std::fmt;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
+use std::sync::{Mutex, PoisonError};
 use std::task::{Context, Poll};
 
 use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHalf};
@@ -27,7 +29,21 @@ pub enum Transport {
     Memory(DuplexStream),
     /// TLS over another of these.
     Tls(TlsStream),
+    /// A stream of another kind: an upgraded connection of hyper, a stream of HTTP/2, the tunnel of a proxy.
+    Boxed(BoxedStream),
 }
+
+/// A stream of any type: see [`Transport::boxed`].
+pub struct BoxedStream {
+    // Never locked. It makes the type `Sync`, which streams of others need not be.
+    stream: Mutex<Box<dyn Stream>>,
+    is_write_vectored: bool,
+}
+
+/// What a stream of the caller has to be.
+trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
+
+impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// TLS over another transport, after its handshake; [`Transport::tls`] tells what was agreed on.
 #[derive(Debug)]
@@ -39,7 +55,8 @@ pub struct TransportRead(ReadSide);
 
 /// The writing direction of a [`Transport`].
 ///
-/// Dropping it shuts that direction down. TLS and a pipe in memory end when both directions are dropped.
+/// Dropping it shuts that direction down. TLS, a pipe in memory and a boxed stream end when both directions are
+/// dropped.
 #[derive(Debug)]
 pub struct TransportWrite(WriteSide);
 
@@ -50,6 +67,7 @@ enum ReadSide {
     Memory(ReadHalf<DuplexStream>),
     // Both directions need the session's state. A lock guards it, and is held while bytes are moved.
     Tls(ReadHalf<TlsStream>),
+    Boxed(ReadHalf<BoxedStream>),
 }
 
 #[derive(Debug)]
@@ -58,12 +76,31 @@ enum WriteSide {
     Unix(unix::OwnedWriteHalf),
     Memory(WriteHalf<DuplexStream>),
     Tls(WriteHalf<TlsStream>),
+    Boxed(WriteHalf<BoxedStream>),
 }
 
 impl Transport {
     /// Whether it is encrypted.
     pub fn is_tls(&self) -> bool {
         matches!(self, Self::Tls(_))
+    }
+
+    /// A stream of any type as a transport. Each read and write is a virtual call.
+    pub fn boxed(stream: impl AsyncRead + AsyncWrite + Send + Unpin + 'static) -> Self {
+        let is_write_vectored = stream.is_write_vectored();
+        Self::Boxed(BoxedStream { stream: Mutex::new(Box::new(stream)), is_write_vectored })
+    }
+}
+
+impl BoxedStream {
+    fn stream(self: Pin<&mut Self>) -> Pin<&mut dyn Stream> {
+        Pin::new(self.get_mut().stream.get_mut().unwrap_or_else(PoisonError::into_inner).as_mut())
+    }
+}
+
+impl fmt::Debug for BoxedStream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("BoxedStream").finish_non_exhaustive()
     }
 }
 
@@ -117,6 +154,10 @@ impl Split for Transport {
                 let (reading, writing) = tokio::io::split(stream);
                 (ReadSide::Tls(reading), WriteSide::Tls(writing))
             }
+            Self::Boxed(stream) => {
+                let (reading, writing) = tokio::io::split(stream);
+                (ReadSide::Boxed(reading), WriteSide::Boxed(writing))
+            }
         };
         (TransportRead(reading), TransportWrite(writing))
     }
@@ -130,6 +171,7 @@ macro_rules! each {
             $kind::Unix($stream) => $call,
             $kind::Memory($stream) => $call,
             $kind::Tls($stream) => $call,
+            $kind::Boxed($stream) => $call,
         }
     };
 }
@@ -196,43 +238,57 @@ impl_write!(Transport, Transport, this => this, this);
 impl_read!(TransportRead, ReadSide, this => &mut this.0);
 impl_write!(TransportWrite, WriteSide, this => &mut this.0, &this.0);
 
-impl AsyncRead for TlsStream {
-    fn poll_read(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buf: &mut ReadBuf<'_>,
-    ) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_read(cx, buf)
-    }
+/// A type around one stream reads and writes as that does.
+macro_rules! impl_around {
+    ($type:ty, $this:ident => $inner:expr, $is_write_vectored:expr) => {
+        impl AsyncRead for $type {
+            fn poll_read(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                buf: &mut ReadBuf<'_>,
+            ) -> Poll<io::Result<()>> {
+                let $this = self;
+                $inner.poll_read(cx, buf)
+            }
+        }
+
+        impl AsyncWrite for $type {
+            fn poll_write(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                bytes: &[u8],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self;
+                $inner.poll_write(cx, bytes)
+            }
+
+            fn poll_write_vectored(
+                self: Pin<&mut Self>,
+                cx: &mut Context<'_>,
+                slices: &[IoSlice<'_>],
+            ) -> Poll<io::Result<usize>> {
+                let $this = self;
+                $inner.poll_write_vectored(cx, slices)
+            }
+
+            fn is_write_vectored(&self) -> bool {
+                let $this = self;
+                $is_write_vectored
+            }
+
+            fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self;
+                $inner.poll_flush(cx)
+            }
+
+            fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+                let $this = self;
+                $inner.poll_shutdown(cx)
+            }
+        }
+    };
 }
 
-impl AsyncWrite for TlsStream {
-    fn poll_write(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write(cx, bytes)
-    }
-
-    fn poll_write_vectored(
-        self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        slices: &[IoSlice<'_>],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.get_mut().0).poll_write_vectored(cx, slices)
-    }
-
-    fn is_write_vectored(&self) -> bool {
-        self.0.is_write_vectored()
-    }
-
-    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_flush(cx)
-    }
-
-    /// Sends a close_notify first (RFC 8446 §6.1).
-    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.get_mut().0).poll_shutdown(cx)
-    }
-}
+// Of TLS, shutting down sends a close_notify first (RFC 8446 §6.1).
+impl_around!(TlsStream, this => Pin::new(&mut this.get_mut().0), this.0.is_write_vectored());
+impl_around!(BoxedStream, this => this.stream(), this.is_write_vectored);
