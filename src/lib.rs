@@ -137,6 +137,9 @@ pub use bytes;
 pub use bytestring::ByteString;
 /// The crate of requests, responses, header fields and status codes.
 pub use http;
+/// The crate of URLs as browsers read them.
+#[cfg(feature = "url")]
+pub use url;
 
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "server"))]
