@@ -9,7 +9,8 @@ use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 
 use super::error::{BuildError, RequestError};
 use super::extensions::Extension;
-use super::request::{Accepting, Upgrade, is_owned};
+use super::headers::is_owned;
+use super::request::{Accepting, Upgrade};
 
 /// The answer that accepts a request: a 101 (§4.2.2 item 5), or to an extended CONNECT a 200 (RFC 8441 §5).
 ///

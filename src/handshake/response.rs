@@ -6,12 +6,13 @@
 //! written, because there is no clock here.
 
 use super::answer::refusal;
+use super::client_request::ClientRequest;
 use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
 use super::extensions::{Extension, parse_extensions};
-use super::headers::{has_token, is_token, list, single};
+use super::headers::{has_token, is_owned, is_token, list, single, write_field};
 use super::key::{accept_key, encode_nonce};
-use super::request::{ClientRequest, Upgrade, is_owned, write_field};
+use super::request::Upgrade;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
     SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
