@@ -90,6 +90,7 @@
 //! | `rustls-tls` | TLS in both roles; clients need a configuration of yours |
 //! | `hyper` | requests that hyper has read become WebSockets |
 //! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
+//! | `url` | addresses as people write them, read as browsers do: see [`handshake::Uri`] |
 //! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server |
 //!

@@ -31,13 +31,16 @@ fn section_3_uris() {
         ),
     ] {
         let parsed = Uri::strict(uri).unwrap();
-        assert_eq!(Uri::try_from(uri).as_ref(), Ok(&parsed), "{uri}");
         assert_eq!(parsed.host(), host, "{uri}");
         assert_eq!(parsed.port(), port, "{uri}");
         assert_eq!(parsed.secure(), secure, "{uri}");
         assert_eq!(parsed.resource(), resource, "{uri}");
         assert_eq!(parsed.host_header(), host_header, "{uri}");
-        assert_eq!(parsed.to_string().parse(), Ok(parsed), "{uri}");
+        assert_eq!(Uri::strict(&parsed.to_string()).as_ref(), Ok(&parsed), "{uri}");
+        // With the feature `url` an address may get another form.
+        if !cfg!(feature = "url") {
+            assert_eq!(Uri::try_from(uri), Ok(parsed), "{uri}");
+        }
     }
 }
 

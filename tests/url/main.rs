@@ -179,3 +179,14 @@ proptest::proptest! {
         }
     }
 }
+
+/// Only this machine knows its interfaces, so the zone goes to its resolver.
+#[cfg(feature = "tokio")]
+#[tokio::test]
+async fn the_zone_of_an_address_is_the_resolvers_to_find() {
+    let error = bowstring::connect("ws://[fe80::1%25no-such-if]:9/").await.unwrap_err();
+    assert!(
+        matches!(&error, bowstring::Error::NoSuchHost(host) if **host == *"fe80::1%no-such-if"),
+        "{error:?}"
+    );
+}

@@ -17,9 +17,14 @@ use crate::net::error::Error;
 
 /// Connects to the host of a URI, to its addresses in turn.
 pub(super) async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = match uri.host().parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, uri.port())).await?,
-        Err(_) => TcpStream::connect(&*resolve(uri.host(), uri.port()).await?).await?,
+    let stream = match (uri.host().parse::<IpAddr>(), uri.zone()) {
+        (Ok(address), None) => TcpStream::connect((address, uri.port())).await?,
+        // The system's resolver knows the number of the interface.
+        (_, Some(zone)) => {
+            let scoped = format!("{}%{zone}", uri.host());
+            TcpStream::connect(&*resolve(&scoped, uri.port()).await?).await?
+        }
+        (Err(_), None) => TcpStream::connect(&*resolve(uri.host(), uri.port()).await?).await?,
     };
     no_delay(&stream);
     Ok(stream.into())
