@@ -2,7 +2,7 @@
 //!
 //! | you want | use |
 //! |---|---|
-//! | to connect to a server | [`connect`], [`connect_with`] |
+//! | to connect to a server | [`connect`], [`Connector`] |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
 //! | to receive and send in one task | [`WebSocket`] |
 //! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
@@ -38,6 +38,7 @@ mod buffers;
 #[cfg_attr(not(feature = "deflate"), path = "compression_off.rs")]
 mod compression;
 mod config;
+mod connect_error;
 mod error;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
@@ -57,12 +58,14 @@ mod unix;
 pub use buffers::traffic::Traffic;
 pub use compression::{Deflate, Memory};
 pub use config::Config;
+pub use connect_error::{ConnectAttempt, ConnectError, OpeningStep};
 pub use error::{Error, TrySendError};
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
 #[cfg(feature = "rustls-tls")]
 pub use opening::connect_tls::connect_tls;
+pub use opening::connector::{ConnectTimeouts, Connector};
 #[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
