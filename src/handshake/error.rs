@@ -4,7 +4,8 @@
 //! error may be logged, and the peer must not be able to write into the log.
 
 use super::head::HeadError;
-use http::{Method, StatusCode};
+use super::uri::UriError;
+use http::{Method, StatusCode, Version};
 use std::fmt;
 
 /// Why a request is refused (§4.2.1). [`write_refusal`](super::write_refusal) makes the answer to it.
@@ -80,6 +81,14 @@ pub enum ResponseError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The URI is not a WebSocket URI.
+    Uri(UriError),
+    /// The method of a request is not GET.
+    Method(Method),
+    /// The version of a request is older than HTTP/1.1.
+    Version(Version),
+    /// There are more header fields than a request can have: 24,576.
+    TooManyHeaders,
     /// The name of a header field is not a token.
     HeaderName {
         /// Which of the headers, counted from 0 in the order they were added.
@@ -94,7 +103,7 @@ pub enum BuildError {
         /// The first offending byte of the value.
         at: usize,
     },
-    /// The handshake writes this header itself.
+    /// The handshake writes this header itself, and what is given says something else.
     OwnedHeader(String),
     /// The `Host` given is not `host[:port]`.
     Host,
@@ -172,6 +181,9 @@ impl BuildError {
     /// The section that asks for it.
     pub fn section(&self) -> &'static str {
         match self {
+            Self::Uri(error) => error.section(),
+            Self::Method(_) | Self::Version(_) => "RFC 6455 §4.1",
+            Self::TooManyHeaders => "RFC 9110 §5.4",
             Self::HeaderName { .. } => "RFC 9110 §5.1",
             Self::HeaderValue { .. } => "RFC 9110 §5.5",
             Self::OwnedHeader(_) | Self::Protocol { .. } | Self::RepeatedProtocol(_) => {
@@ -246,6 +258,12 @@ impl fmt::Display for ResponseError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Uri(error) => return error.fmt(f),
+            Self::Method(method) => {
+                write!(f, "the method of the request is {} and not GET", short(method.as_str()))
+            }
+            Self::Version(version) => write!(f, "the request is {version:?}, not HTTP/1.1"),
+            Self::TooManyHeaders => f.write_str("the request has more than 24,576 header fields"),
             Self::HeaderName { header, at } => {
                 write!(f, "the name of header {header} is no token at byte {at}")
             }
@@ -276,6 +294,12 @@ impl fmt::Display for BuildError {
 impl std::error::Error for RequestError {}
 impl std::error::Error for ResponseError {}
 impl std::error::Error for BuildError {}
+
+impl From<UriError> for BuildError {
+    fn from(error: UriError) -> Self {
+        Self::Uri(error)
+    }
+}
 
 impl From<HeadError> for RequestError {
     fn from(error: HeadError) -> Self {

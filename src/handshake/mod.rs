@@ -38,11 +38,13 @@
 // The map of these files is in ARCHITECTURE.md.
 
 mod body;
+mod client_request;
 mod deflate;
 mod error;
 mod extensions;
 mod head;
 mod headers;
+mod into_client_request;
 mod key;
 mod origin;
 mod protocols;
@@ -51,6 +53,7 @@ mod response;
 mod uri;
 
 pub use body::{BodyLength, ChunkError, Chunks, body_length};
+pub use client_request::ClientRequest;
 pub use deflate::{
     DeflateOffer, DeflateParams, PERMESSAGE_DEFLATE, answer_deflate, check_deflate, is_deflate,
 };
@@ -58,10 +61,11 @@ pub use error::{BuildError, ExtensionError, RequestError, ResponseError};
 pub use extensions::{Extension, Param, format_extensions, parse_extensions};
 pub use head::{Head, HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
 pub use headers::{has_token, is_token, list};
+pub use into_client_request::IntoClientRequest;
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
 pub use protocols::Protocols;
-pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
+pub use request::{Upgrade, check_request, wants_upgrade};
 pub use response::{
     Agreed, check_response, write_accept, write_refusal, write_response, write_response_head,
 };

@@ -5,12 +5,13 @@
 //! (RFC 9112 §9.6). So bytes that a client has sent early are never read as a second request. No `Date` is
 //! written, because there is no clock here.
 
+use super::client_request::ClientRequest;
 use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
 use super::extensions::{Extension, parse_extensions};
-use super::headers::{has_token, is_token, list, single};
+use super::headers::{has_token, is_owned, is_token, list, single, write_field};
 use super::key::{accept_key, encode_nonce};
-use super::request::{ClientRequest, Upgrade, is_owned, write_field};
+use super::request::Upgrade;
 use http::header::{
     ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
     SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,

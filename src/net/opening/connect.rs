@@ -7,13 +7,15 @@ use super::client::ask;
 use super::clock::Clock;
 use super::connector::Connector;
 use super::transport::Transport;
-use crate::handshake::{ClientRequest, Uri};
+use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
 use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
 
 /// Connects to a `ws://` or `wss://` address, with the defaults of a [`Connector`].
+///
+/// The address is a text, a URI, or a request of the crate `http`: see [`IntoClientRequest`].
 ///
 /// Gives the connection and the server's answer. Redirects are not followed: see [`Error::Status`].
 ///
@@ -34,9 +36,10 @@ use crate::net::socket::websocket::WebSocket;
 /// # Errors
 ///
 /// As for [`Connector::connect`].
-pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
-    let uri: Uri = uri.parse()?;
-    Connector::new().connect(&ClientRequest::new(uri)).await
+pub async fn connect(
+    request: impl IntoClientRequest,
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    Connector::new().connect(request).await
 }
 
 /// Connects with a request of yours (header fields, subprotocols) and a configuration of yours. A
@@ -57,7 +60,7 @@ pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), 
 ///
 /// As for [`Connector::connect`].
 pub async fn connect_with(
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
     Connector::new().config(config.clone()).connect(request).await
@@ -85,12 +88,13 @@ pub async fn connect_with(
 /// As for [`Connector::connect`].
 pub async fn connect_over<S>(
     stream: S,
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<S>, Response<()>), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let request = &request.into_client_request()?;
     let clock = Clock::start(config.handshake_timeout);
     let answer = clock.step(OpeningStep::Handshake, None, ask(stream, request, config));
     answer.await?.read(config).await

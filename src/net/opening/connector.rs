@@ -15,7 +15,7 @@ use super::head::no_delay;
 use super::resolve::Resolver;
 use super::transport::Transport;
 use super::{roots, tls};
-use crate::handshake::{ClientRequest, Uri};
+use crate::handshake::{ClientRequest, IntoClientRequest, Uri};
 use crate::net::config::Config;
 use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
@@ -198,6 +198,8 @@ impl Connector {
 
     /// Connects to the address of a request. Gives the connection and the server's answer.
     ///
+    /// The request may be a text, a URI, or a request of the crate `http`: see [`IntoClientRequest`].
+    ///
     /// `wss://` needs a feature. `rustls-tls-native-roots` trusts the certificates that the system trusts, read once
     /// per process. `rustls-tls-webpki-roots` trusts Mozilla's list. With both, Mozilla's list is used only if the
     /// system has none. With `rustls-tls` alone, give a configuration.
@@ -221,10 +223,11 @@ impl Connector {
     /// | any | [`HandshakeTimeout`](Error::HandshakeTimeout), [`Opening`](Error::Opening) |
     pub fn connect(
         &self,
-        request: &ClientRequest,
+        request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
-        let request = request.clone();
+        let request = request.into_client_request();
         async move {
+            let request = request?;
             let clock = self.clock();
             let stream = self.open_transport(&clock, request.uri(), None).await?;
             self.finish(&clock, stream, &request).await
@@ -241,10 +244,11 @@ impl Connector {
     pub fn connect_through(
         &self,
         stream: impl Into<Transport>,
-        request: &ClientRequest,
+        request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
-        let (stream, request) = (stream.into(), request.clone());
+        let (stream, request) = (stream.into(), request.into_client_request());
         async move {
+            let request = request?;
             let clock = self.clock();
             let secure = self.secure(&clock, request.uri(), None).await?;
             let stream = self.encrypt(&clock, stream, secure).await?;
