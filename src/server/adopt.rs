@@ -19,7 +19,7 @@ use super::report::End;
 use super::settings::Settings;
 use super::task::Session;
 use super::trace::Trace;
-use crate::net::{Config, Error, Transport, WebSocket};
+use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
 
 /// A place among the connections of a server, for one that another HTTP server has accepted: from
 /// [`ServerHandle::admit`].
@@ -196,7 +196,7 @@ impl<D> Permit<D> {
                 return None;
             }
             Err(_late) => {
-                trace.failed(&Error::HandshakeTimeout, true);
+                trace.failed(&Error::HandshakeTimeout(OpeningStep::Handshake), true);
                 return None;
             }
         };
