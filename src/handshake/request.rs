@@ -15,12 +15,22 @@ use http::header::{
 };
 use http::{HeaderMap, Method, Request, Version};
 
-/// A request that may be accepted: what its answer needs. [`check_request`] gives it.
+/// A request that may be accepted: what its answer needs. [`check_request`] and
+/// [`check_connect`](super::check_connect) give it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Upgrade {
-    accept: [u8; 28],
+    answer: Accepting,
     protocols: Protocols,
     extensions: Vec<Extension>,
+}
+
+/// How a request is accepted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Accepting {
+    /// By a 101 with this proof that the key was read (§4.2.2 item 5).
+    Upgrade([u8; 28]),
+    /// By a 200 to an extended CONNECT (RFC 8441 §5).
+    Connect,
 }
 
 /// Whether a request asks to become a WebSocket at all: its `Upgrade` list names `websocket`.
@@ -42,7 +52,7 @@ pub struct Upgrade {
 /// assert!(write_refusal(&error).starts_with(b"HTTP/1.1 400 Bad Request\r\n"));
 /// # Ok::<(), http::Error>(())
 /// ```
-pub fn wants_upgrade(request: &Request<()>) -> bool {
+pub fn wants_upgrade<B>(request: &Request<B>) -> bool {
     has_token(request.headers(), UPGRADE, "websocket")
 }
 
@@ -70,7 +80,7 @@ pub fn wants_upgrade(request: &Request<()>) -> bool {
 ///
 /// The first fault. None of them leaves the connection usable for another request: answer with
 /// [`write_refusal`](super::write_refusal) and close it.
-pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
+pub fn check_request<B>(request: &Request<B>) -> Result<Upgrade, RequestError> {
     let headers = request.headers();
     if request.method() != Method::GET {
         return Err(RequestError::Method(request.method().clone()));
@@ -114,28 +124,45 @@ pub fn check_request(request: &Request<()>) -> Result<Upgrade, RequestError> {
         return Err(RequestError::WrongConnection);
     }
     // Before the key: a client of another version may have other ideas of a key, and is to learn ours.
-    match version(once(headers, SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")?) {
-        Some(13) => {}
-        Some(other) => return Err(RequestError::UnsupportedVersion(other)),
-        None => return Err(RequestError::Malformed("Sec-WebSocket-Version")),
-    }
+    check_version(headers)?;
     let key = once(headers, SEC_WEBSOCKET_KEY, "Sec-WebSocket-Key")?;
     if !is_key(key) {
         return Err(RequestError::Malformed("Sec-WebSocket-Key"));
     }
-    let protocols = Protocols::parse(headers).map_err(|error| match error {
-        ProtocolsError::Malformed => RequestError::Malformed("Sec-WebSocket-Protocol"),
-        ProtocolsError::Repeated => RequestError::RepeatedProtocol,
-    })?;
-    // An offer may be ignored but not misread: a malformed one fails the handshake (§9.1).
-    let extensions = parse_extensions(headers)?;
-    Ok(Upgrade { accept: accept_key(key), protocols, extensions })
+    Upgrade::new(Accepting::Upgrade(accept_key(key)), headers)
+}
+
+/// The version of the protocol, which is one and 13 (§4.2.1 item 6).
+pub(super) fn check_version(headers: &HeaderMap) -> Result<(), RequestError> {
+    match version(once(headers, SEC_WEBSOCKET_VERSION, "Sec-WebSocket-Version")?) {
+        Some(13) => Ok(()),
+        Some(other) => Err(RequestError::UnsupportedVersion(other)),
+        None => Err(RequestError::Malformed("Sec-WebSocket-Version")),
+    }
 }
 
 impl Upgrade {
-    /// The value of `Sec-WebSocket-Accept` (§4.2.2 item 5.4).
-    pub fn accept(&self) -> &[u8; 28] {
-        &self.accept
+    /// With what a request offers in its header fields.
+    pub(super) fn new(answer: Accepting, headers: &HeaderMap) -> Result<Self, RequestError> {
+        let protocols = Protocols::parse(headers).map_err(|error| match error {
+            ProtocolsError::Malformed => RequestError::Malformed("Sec-WebSocket-Protocol"),
+            ProtocolsError::Repeated => RequestError::RepeatedProtocol,
+        })?;
+        // An offer may be ignored but not misread: a malformed one fails the handshake (§9.1).
+        let extensions = parse_extensions(headers)?;
+        Ok(Self { answer, protocols, extensions })
+    }
+
+    pub(super) fn answer(&self) -> &Accepting {
+        &self.answer
+    }
+
+    /// The value of `Sec-WebSocket-Accept` (§4.2.2 item 5.4). An extended CONNECT has none (RFC 8441 §5).
+    pub fn accept(&self) -> Option<&[u8; 28]> {
+        match &self.answer {
+            Accepting::Upgrade(accept) => Some(accept),
+            Accepting::Connect => None,
+        }
     }
 
     /// The subprotocols offered. At most one of them may be chosen (§4.2.2 item 4).
