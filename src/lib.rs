@@ -87,6 +87,7 @@
 //! | `rustls-tls-native-roots` | TLS in both roles; clients trust the system's certificates |
 //! | `rustls-tls-webpki-roots` | TLS in both roles; clients trust Mozilla's certificates |
 //! | `rustls-tls` | TLS in both roles; clients need a configuration of yours |
+//! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
 //! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server |
 //!

@@ -45,6 +45,7 @@ mod head;
 mod headers;
 mod key;
 mod origin;
+mod over_http2;
 mod protocols;
 mod request;
 mod response;
@@ -60,6 +61,7 @@ pub use head::{Head, HeadError, HeadLimits, HeadScanner, parse_request_head, par
 pub use headers::{has_token, is_token, list};
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
+pub use over_http2::{check_connect_response, connect_request};
 pub use protocols::Protocols;
 pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
 pub use response::{

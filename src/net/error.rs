@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::http2_error::Http2Error;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
@@ -101,8 +102,10 @@ pub enum Error {
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
-    /// body.
+    /// The WebSocket could not be opened over HTTP/2 (feature `http2`).
+    Http2(Http2Error),
+    /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
+    /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
 }
 
@@ -133,6 +136,7 @@ impl Error {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
             Self::Closed(close) => close.code.is_transient(),
+            Self::Http2(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
             Self::Status(response) => matches!(
@@ -228,12 +232,14 @@ impl fmt::Display for Error {
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
+            Self::Http2(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(
-                    f,
-                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
-                    response.status()
-                )
+                let (accepted, section) = match response.version() {
+                    http::Version::HTTP_2 => (200, "RFC 8441 §5"),
+                    _ => (101, "RFC 6455 §4.1"),
+                };
+                let status = response.status();
+                write!(f, "the server answered {status} instead of {accepted} ({section})")
             }
         }
     }
@@ -260,7 +266,7 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
+    Tls(TlsError), Http2(Http2Error), Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
 }
 
 impl<M> TrySendError<M> {

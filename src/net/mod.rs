@@ -39,6 +39,9 @@ mod buffers;
 mod compression;
 mod config;
 mod error;
+#[cfg(feature = "http2")]
+pub mod http2;
+mod http2_error;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
@@ -58,6 +61,7 @@ pub use buffers::traffic::Traffic;
 pub use compression::{Deflate, Memory};
 pub use config::Config;
 pub use error::{Error, TrySendError};
+pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
