@@ -6,9 +6,9 @@ use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
+use super::client_request::ClientRequest;
 use super::error::{BuildError, ResponseError};
 use super::head::{HeadLimits, parse_request_head};
-use super::request::ClientRequest;
 use super::response::{Agreed, agreed};
 
 /// The CONNECT of a client's request (RFC 8441 §4), without `:protocol`: for that the libraries have types of their own.
