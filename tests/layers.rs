@@ -11,7 +11,7 @@ use std::path::Path;
 /// The rooms from the top down: a file imports from its own room and from those below it.
 ///
 /// A layer's own `mod.rs` is a room by itself, above the folders of the layer: it says what is public.
-const ORDER: [(&str, u32); 11] = [
+const ORDER: [(&str, u32); 12] = [
     ("lib", 0),
     // Pages, and no code.
     ("guide", 1),
