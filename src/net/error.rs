@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::http2_error::Http2Error;
+use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
@@ -89,6 +90,8 @@ pub enum Error {
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     Tls(TlsError),
+    /// No connection came about through a forward proxy. The server has seen nothing.
+    Proxy(ProxyError),
     /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
     /// The system's resolver says that the host of this name does not exist, or has no IP address.
@@ -137,6 +140,7 @@ impl Error {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
             Self::Closed(close) => close.code.is_transient(),
             Self::Http2(error) => error.is_transient(),
+            Self::Proxy(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
             Self::Status(response) => matches!(
@@ -187,7 +191,7 @@ impl Error {
 
 impl Error {
     /// How long to wait before the next try, if the server says so: `Retry-After` of a [`Status`](Self::Status)
-    /// (RFC 9110 §10.2.3). `None` if the field is missing or malformed.
+    /// (RFC 9110 §10.2.3), or of the answer of a proxy. `None` if the field is missing or malformed.
     ///
     /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
     ///
@@ -200,7 +204,11 @@ impl Error {
     /// assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        let Self::Status(response) = self else { return None };
+        let response = match self {
+            Self::Status(response) => response,
+            Self::Proxy(error) => return error.retry_after(),
+            _ => return None,
+        };
         let value = response.headers().get(http::header::RETRY_AFTER)?;
         retry_after::parse(value.to_str().ok()?, SystemTime::now())
     }
@@ -227,6 +235,7 @@ impl fmt::Display for Error {
                  rustls-tls-native-roots and rustls-tls-webpki-roots",
             ),
             Self::Tls(error) => error.fmt(f),
+            Self::Proxy(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
             Self::Build(error) => error.fmt(f),
@@ -249,6 +258,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            // It is shown as that error is, so its source is that one's.
+            Self::Proxy(error) => error.source(),
             _ => None,
         }
     }
@@ -266,7 +277,8 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Http2(Http2Error), Uri(UriError), Request(RequestError), Response(ResponseError),
+    Tls(TlsError), Proxy(ProxyError), Http2(Http2Error), Uri(UriError), Request(RequestError),
+    Response(ResponseError),
 }
 
 impl From<BuildError> for Error {

@@ -28,6 +28,7 @@ use super::report::{End, Full, Reason};
 use super::request::Request;
 use super::settings::Settings;
 use super::trace::Trace;
+use super::unless::unless;
 use crate::handshake::{RequestError, write_response_head};
 use crate::net::{Acceptance, Incoming, Transport, WebSocket};
 
@@ -335,22 +336,6 @@ async fn first<D>(
             Ok(Poll::Pending) => return Poll::Pending,
         };
         Poll::Ready(asked)
-    })
-    .await
-}
-
-/// Does something, unless `stop` comes first. That is looked at first: work that never has to wait
-/// uses up all that the runtime grants a task.
-///
-/// What is large is pinned by the caller: passed by value it would take its space twice.
-pub(super) async fn unless<T>(
-    stop: impl Future<Output = ()>,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let (mut stop, mut work) = (pin!(stop), pin!(work));
-    poll_fn(|cx| match stop.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
     })
     .await
 }

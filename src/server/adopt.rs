@@ -8,7 +8,7 @@ use std::sync::Arc;
 use http::Request;
 use tokio::time::timeout;
 
-use super::admission::{Opened, drained, unless};
+use super::admission::{Opened, drained};
 use super::admit_error::AdmitError;
 use super::connection::ServerConnection;
 use super::handle::ServerHandle;
@@ -19,6 +19,7 @@ use super::report::End;
 use super::settings::Settings;
 use super::task::Session;
 use super::trace::Trace;
+use super::unless::unless;
 use crate::net::{Config, Error, Transport, WebSocket};
 
 /// A place among the connections of a server, for one that another HTTP server has accepted: from

@@ -59,6 +59,7 @@ mod topic;
 mod trace;
 #[cfg_attr(not(unix), path = "unix_off.rs")]
 mod unix;
+mod unless;
 mod workers;
 
 pub use crate::handshake::{OriginError, Origins};

@@ -12,9 +12,9 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::sleep;
 
-use super::admission::unless;
 use super::registry::Registry;
 use super::report::Report;
+use super::unless::unless;
 
 /// What serves the connections of a server.
 pub(super) trait Serving {

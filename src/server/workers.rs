@@ -12,12 +12,13 @@ use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use super::accept_loop;
-use super::admission::{Context, unless};
+use super::admission::Context;
 use super::connection::ServerConnection;
 use super::listener::Listener;
 use super::outcome::HandlerOutcome;
 use super::registry::Registry;
 use super::supervise::Serving;
+use super::unless::unless;
 
 /// The accept loops on this runtime.
 pub(super) struct Accepting {
