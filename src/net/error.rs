@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 
 use super::connect_error::{ConnectError, OpeningStep};
+use super::http2_error::Http2Error;
 use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
@@ -112,8 +113,10 @@ pub enum Error {
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
-    /// body.
+    /// The WebSocket could not be opened over HTTP/2 (feature `http2`).
+    Http2(Http2Error),
+    /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
+    /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
 }
 
@@ -149,6 +152,7 @@ impl Error {
             | Self::Opening(..)
             | Self::Connect(_) => true,
             Self::Closed(close) => close.code.is_transient(),
+            Self::Http2(error) => error.is_transient(),
             Self::Proxy(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
@@ -280,12 +284,14 @@ impl fmt::Display for Error {
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
+            Self::Http2(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(
-                    f,
-                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
-                    response.status()
-                )
+                let (accepted, section) = match response.version() {
+                    http::Version::HTTP_2 => (200, "RFC 8441 §5"),
+                    _ => (101, "RFC 6455 §4.1"),
+                };
+                let status = response.status();
+                write!(f, "the server answered {status} instead of {accepted} ({section})")
             }
         }
     }
@@ -315,7 +321,8 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Connect(ConnectError), Proxy(ProxyError), Tls(TlsError), Uri(UriError), Request(RequestError), Response(ResponseError),
+    Connect(ConnectError), Proxy(ProxyError), Http2(Http2Error), Tls(TlsError), Uri(UriError),
+    Request(RequestError), Response(ResponseError),
 }
 
 impl From<BuildError> for Error {

@@ -41,6 +41,9 @@ mod compression;
 mod config;
 mod connect_error;
 mod error;
+#[cfg(feature = "http2")]
+pub mod http2;
+mod http2_error;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
@@ -62,6 +65,7 @@ pub use compression::{Deflate, Memory};
 pub use config::Config;
 pub use connect_error::{ConnectAttempt, ConnectError, OpeningStep};
 pub use error::{Error, TrySendError};
+pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
