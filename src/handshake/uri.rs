@@ -9,6 +9,7 @@
 //! The server reads `Host` by the same [`Authority`]. No error repeats the text of the URI, which may hold a
 //! secret.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// A valid WebSocket URI (§3).
@@ -166,6 +167,14 @@ impl Uri {
     /// it is not sent (RFC 6874 §4).
     pub fn zone(&self) -> Option<&str> {
         self.zone.as_deref()
+    }
+
+    /// The host with its zone, as resolvers read it: `fe80::1%eth0`.
+    pub(crate) fn scoped_host(&self) -> Cow<'_, str> {
+        match &self.zone {
+            Some(zone) => format!("{}%{zone}", self.host).into(),
+            None => (&*self.host).into(),
+        }
     }
 
     /// The port to connect to: 80 for `ws` and 443 for `wss` unless the URI says otherwise (§3).
