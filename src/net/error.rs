@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::http2_error::Http2Error;
+use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
@@ -88,6 +90,8 @@ pub enum Error {
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     Tls(TlsError),
+    /// No connection came about through a forward proxy. The server has seen nothing.
+    Proxy(ProxyError),
     /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
     /// The system's resolver says that the host of this name does not exist, or has no IP address.
@@ -101,8 +105,10 @@ pub enum Error {
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
-    /// body.
+    /// The WebSocket could not be opened over HTTP/2 (feature `http2`).
+    Http2(Http2Error),
+    /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
+    /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
 }
 
@@ -133,6 +139,8 @@ impl Error {
         match self {
             Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
             Self::Closed(close) => close.code.is_transient(),
+            Self::Http2(error) => error.is_transient(),
+            Self::Proxy(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
             Self::Status(response) => matches!(
@@ -183,7 +191,7 @@ impl Error {
 
 impl Error {
     /// How long to wait before the next try, if the server says so: `Retry-After` of a [`Status`](Self::Status)
-    /// (RFC 9110 §10.2.3). `None` if the field is missing or malformed.
+    /// (RFC 9110 §10.2.3), or of the answer of a proxy. `None` if the field is missing or malformed.
     ///
     /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
     ///
@@ -196,7 +204,11 @@ impl Error {
     /// assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        let Self::Status(response) = self else { return None };
+        let response = match self {
+            Self::Status(response) => response,
+            Self::Proxy(error) => return error.retry_after(),
+            _ => return None,
+        };
         let value = response.headers().get(http::header::RETRY_AFTER)?;
         retry_after::parse(value.to_str().ok()?, SystemTime::now())
     }
@@ -223,17 +235,20 @@ impl fmt::Display for Error {
                  rustls-tls-native-roots and rustls-tls-webpki-roots",
             ),
             Self::Tls(error) => error.fmt(f),
+            Self::Proxy(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
+            Self::Http2(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(
-                    f,
-                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
-                    response.status()
-                )
+                let (accepted, section) = match response.version() {
+                    http::Version::HTTP_2 => (200, "RFC 8441 §5"),
+                    _ => (101, "RFC 6455 §4.1"),
+                };
+                let status = response.status();
+                write!(f, "the server answered {status} instead of {accepted} ({section})")
             }
         }
     }
@@ -243,6 +258,8 @@ impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(error) => Some(error),
+            // It is shown as that error is, so its source is that one's.
+            Self::Proxy(error) => error.source(),
             _ => None,
         }
     }
@@ -260,7 +277,17 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
+    Tls(TlsError), Proxy(ProxyError), Http2(Http2Error), Uri(UriError), Request(RequestError),
+    Response(ResponseError),
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Uri(error) => Self::Uri(error),
+            error => Self::Build(error),
+        }
+    }
 }
 
 impl<M> TrySendError<M> {

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
-use super::head::{no_delay, read_head, read_some, within};
+use super::body::read_body;
+use super::head::{no_delay, read_head, within};
 use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
-    Agreed, BodyLength, Chunks, ClientRequest, Head, HeadError, ResponseError, Uri, body_length,
-    check_response,
+    Agreed, ClientRequest, Head, HeadError, IntoClientRequest, ResponseError, check_response,
 };
 use crate::net::compression;
 use crate::net::config::Config;
@@ -20,13 +20,9 @@ use crate::net::keys::{masking_key, nonce};
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
-/// How many bytes of the body of a refusal are kept.
-const MAX_BODY: usize = 16 << 10;
-
-/// How many bytes are read for it at most. Chunks of one byte each are six, and fields may follow.
-const MAX_READ: usize = 8 * MAX_BODY;
-
 /// Connects to a `ws://` or `wss://` address, with the defaults of [`Config`].
+///
+/// The address is a text, a URI, or a request of the crate `http`: see [`IntoClientRequest`].
 ///
 /// Gives the connection and the server's answer. Redirects are not followed: see [`Error::Status`].
 ///
@@ -52,9 +48,10 @@ const MAX_READ: usize = 8 * MAX_BODY;
 /// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed. For `wss://` also `Tls`, or
 /// [`NeedsTls`](Error::NeedsTls) in a build without TLS.
-pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
-    let uri: Uri = uri.parse()?;
-    connect_with(&ClientRequest::new(uri), &Config::default()).await
+pub async fn connect(
+    request: impl IntoClientRequest,
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    connect_with(request, &Config::default()).await
 }
 
 /// Connects with a request of yours (header fields, subprotocols) and a configuration of yours.
@@ -78,9 +75,10 @@ pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), 
 ///
 /// As for [`connect`], and [`Build`](Error::Build) if the request is not legal. Nothing was sent then.
 pub async fn connect_with(
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    let request = &request.into_client_request()?;
     if request.uri().secure() {
         let tls = within(config.handshake_timeout, roots::default_config()).await?;
         return connect_secure(request, config, tls).await;
@@ -127,12 +125,13 @@ pub(super) async fn connect_secure(
 /// As for [`connect_with`].
 pub async fn connect_over<S>(
     stream: S,
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<S>, Response<()>), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let request = &request.into_client_request()?;
     within(config.handshake_timeout, open(stream, request, config)).await?.read(config).await
 }
 
@@ -199,38 +198,4 @@ where
         Err(error) => return Err(error.into()),
     };
     Ok(Answer { stream, response, early, agreed })
-}
-
-/// Reads the body of a refusal, as far as it comes and is wanted.
-async fn read_body(
-    stream: &mut (impl AsyncRead + Unpin),
-    response: &Response<()>,
-    mut raw: Vec<u8>,
-    body: &mut Vec<u8>,
-) {
-    let mut chunks = Chunks::new();
-    let length = body_length(response);
-    let end = match length {
-        BodyLength::None => 0,
-        BodyLength::Known(len) => len.min(MAX_BODY as u64) as usize,
-        _ => MAX_BODY,
-    };
-    let mut read = 0;
-    loop {
-        read += raw.len();
-        let whole = match length {
-            BodyLength::Chunked => chunks.decode(&raw, body).unwrap_or(true),
-            _ => {
-                body.extend_from_slice(&raw);
-                false
-            }
-        };
-        body.truncate(end);
-        raw.clear();
-        // A transport that fails here ends the body as well as any.
-        let enough = whole || body.len() == end || read > MAX_READ;
-        if enough || !matches!(read_some(stream, &mut raw).await, Ok(1..)) {
-            break;
-        }
-    }
 }

@@ -13,16 +13,20 @@
 //!     ├──────┘
 //!     transport        what a connection goes over: TCP, Unix, TLS
 //!     session          what TLS keeps of it
+//!     tunnel           the way through a forward proxy: see `proxy`
+//!       body           what follows a refusal
 //!       head           reads a head, writes a last answer
 //! ```
 //!
 //! The files named `…_off.rs` stand in for others in builds without their feature.
 
 pub(in crate::net) mod accept;
+mod body;
 pub(in crate::net) mod connect;
 #[cfg(feature = "rustls-tls")]
 pub(in crate::net) mod connect_tls;
 pub(in crate::net) mod head;
+pub(in crate::net) mod proxy;
 mod resolve;
 #[cfg_attr(
     not(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")),
@@ -34,3 +38,4 @@ mod session;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 pub(in crate::net) mod tls;
 pub(in crate::net) mod transport;
+pub(in crate::net) mod tunnel;
