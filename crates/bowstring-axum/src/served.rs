@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::future::Future;
+use std::pin::Pin;
 
 use axum_core::Error;
 use axum_core::response::Response;
@@ -101,57 +102,60 @@ impl<F> ServerUpgrade<F> {
             config.report_pings = true;
             config
         };
-        match self.accept(base) {
-            Ok(Accepted { response, pending, permit, selected, data: () }) => {
-                permit.adopt(pending, |connection| {
-                    callback(WebSocket::served(connection, selected))
-                });
-                response
-            }
-            Err(response) => response,
-        }
+        self.accept(base, |Accepted { pending, permit, selected, data: () }| {
+            let socket = |connection| WebSocket::served(connection, selected);
+            permit.adopt(pending, |connection| callback(socket(connection)));
+        })
     }
 }
 
 /// What was admitted and accepted.
-struct Accepted<D, P> {
-    response: Response,
-    pending: P,
+struct Accepted<D> {
+    pending: Opening,
     permit: Permit,
     selected: Option<HeaderValue>,
     data: D,
 }
 
 impl<F: OnFailedUpgrade, D> ServerUpgrade<F, D> {
-    /// Takes a place in the server and makes the answer. `base` is the configuration unless one was set.
+    /// Takes a place in the server, makes the answer, and starts the handler. `base` is the configuration unless one
+    /// was set.
     fn accept(
         self,
         base: impl FnOnce(&Permit) -> Config,
-    ) -> Result<Accepted<D, impl Future<Output = Result<Socket, bowstring::Error>> + Send + use<F, D>>, Response>
-    {
+        start: impl FnOnce(Accepted<D>),
+    ) -> Response {
         let Self { ws, server, peer, data } = self;
         let WebSocketUpgrade { upgrading, selected, mut settings, on_failed, .. } = ws;
-        let mut permit = server.admit(peer).map_err(Response::from)?;
-        let request = upgrading.request();
-        permit = permit.path(request.uri().path());
+        let request = upgrading.head();
+        let mut permit = match server.admit(peer) {
+            Ok(permit) => permit.path(request.uri().path()),
+            Err(error) => return error.into(),
+        };
         if settings.origins.is_none() {
             let tls = settings.tls.unwrap_or(upgrading.is_tls());
-            permit = permit.check_origin(request, tls).map_err(Response::from)?;
+            permit = match permit.check_origin(request, tls) {
+                Ok(permit) => permit,
+                Err(error) => return error.into(),
+            };
         }
         let config = settings.config(|| base(&permit));
         match accept(upgrading, selected.as_ref(), &settings, &config) {
             Ok((response, pending)) => {
-                Ok(Accepted { response, pending: watched(pending, on_failed), permit, selected, data })
+                let pending = Box::pin(watched(pending, on_failed));
+                start(Accepted { pending, permit, selected, data });
+                response
             }
-            Err(refused) => Err(refused.answer(on_failed)),
+            Err(refused) => refused.answer(on_failed),
         }
     }
 }
 
-type Socket = bowstring::WebSocket<Transport>;
+type Opened = Result<bowstring::WebSocket<Transport>, bowstring::Error>;
+type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
 /// Tells the application, too, if the upgrade fails.
-async fn watched(pending: Pending, on_failed: impl OnFailedUpgrade) -> Result<Socket, bowstring::Error> {
+async fn watched(pending: Pending, on_failed: impl OnFailedUpgrade) -> Opened {
     pending.await.map_err(|error| {
         // Errors of I/O cannot be copied. For the server it is lost in any case.
         let copy = match &error {
@@ -205,13 +209,10 @@ impl<F: OnFailedUpgrade, D: Send + 'static> ServerUpgrade<F, D> {
         H: FnOnce(ServerConnection<D>) -> Fut + Send + 'static,
         Fut: Future<Output: HandlerOutcome> + Send + 'static,
     {
-        match self.accept(|permit| permit.config().clone()) {
-            Ok(Accepted { response, pending, permit, data, .. }) => {
-                permit.data(data).adopt(pending, handler);
-                response
-            }
-            Err(response) => response,
-        }
+        let base = |permit: &Permit| permit.config().clone();
+        self.accept(base, |Accepted { pending, permit, data, .. }| {
+            permit.data(data).adopt(pending, handler);
+        })
     }
 }
 

@@ -226,7 +226,8 @@ impl Drop for Own {
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
             // How it ends interests nobody any more.
-            runtime.spawn(async move { drop(socket.close(bowstring::CloseCode::NORMAL, "").await) });
+            runtime
+                .spawn(async move { drop(socket.close(bowstring::CloseCode::NORMAL, "").await) });
         }
     }
 }

@@ -596,8 +596,8 @@ impl<L: Link> Driver<L> {
         Poll::Ready(Ok(()))
     }
 
-    /// Frames a ping. It has a payload that the peer cannot guess where another task may ask how long the peer
-    /// took to answer, and where the application receives pongs, but not this one's.
+    /// Frames a ping. Its pong is told from others by a payload, which the peer cannot guess. That is for tasks that
+    /// ask how long the peer took to answer, and for applications that receive pongs, but not this one.
     fn send_ping(&mut self, asked: bool) {
         if self.handle.is_none() && !self.report_pings {
             return self.link.frame(Event::Ping(&[]));
