@@ -79,7 +79,7 @@ async fn a_server_that_does_not_offer_it_is_told_apart() {
 async fn settings_that_never_come_end_in_a_timeout() {
     let (near, _far) = tokio::io::duplex(1024);
     let session = Session::over(near, &Config::default()).await;
-    assert!(matches!(session, Err(Error::HandshakeTimeout)));
+    assert!(matches!(session, Err(Error::HandshakeTimeout(_))));
 }
 
 #[tokio::test(start_paused = true)]
@@ -151,7 +151,7 @@ async fn an_answer_that_never_comes_is_a_timeout_and_frees_the_stream() {
     let (config, request) = (Config::default(), request());
     let opening = async { session.open(&request, &config).await.map(drop) };
     let (opened, (asked, _respond)) = tokio::join!(opening, server.request());
-    assert!(matches!(opened, Err(Error::HandshakeTimeout)));
+    assert!(matches!(opened, Err(Error::HandshakeTimeout(_))));
     let (_, mut body) = asked.into_parts();
     assert_eq!(body.data().await.unwrap().unwrap_err().reason(), Some(Reason::CANCEL));
     assert_eq!(session.open_streams(), 0);

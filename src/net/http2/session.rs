@@ -19,6 +19,7 @@ use super::stream::Http2Stream;
 use crate::handshake::{ClientRequest, ResponseError, check_connect_response, connect_request};
 use crate::net::compression;
 use crate::net::config::Config;
+use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
 use crate::net::http2_error::Http2Error;
 use crate::net::keys::masking_key;
@@ -132,7 +133,12 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        within(config.handshake_timeout, Error::HandshakeTimeout, Self::begin(stream, config)).await
+        within(
+            config.handshake_timeout,
+            Error::HandshakeTimeout(OpeningStep::Handshake),
+            Self::begin(stream, config),
+        )
+        .await
     }
 
     async fn begin<S>(stream: S, config: &Config) -> Result<Self, Error>
@@ -216,7 +222,8 @@ impl Session {
             Ok((response.await.map_err(fate::of_opening)?, writing))
         };
         let left = limit.saturating_sub(started.elapsed());
-        let (response, writing) = within(left, Error::HandshakeTimeout, opening).await?;
+        let (response, writing) =
+            within(left, Error::HandshakeTimeout(OpeningStep::Handshake), opening).await?;
         let (parts, mut reading) = response.into_parts();
         let response = Response::from_parts(parts, ());
         let agreed = match check_connect_response(&response, &request) {
