@@ -159,7 +159,7 @@ async fn watched(pending: Pending, on_failed: impl OnFailedUpgrade) -> Opened {
     pending.await.map_err(|error| {
         // Errors of I/O cannot be copied. For the server it is lost in any case.
         let copy = match &error {
-            bowstring::Error::HandshakeTimeout => bowstring::Error::HandshakeTimeout,
+            bowstring::Error::HandshakeTimeout(step) => bowstring::Error::HandshakeTimeout(*step),
             _ => bowstring::Error::Lost,
         };
         on_failed.call(Error::new(error));
