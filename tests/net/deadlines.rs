@@ -28,7 +28,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
         let (stream, peer) = scripted();
         let reading = async {
             let error = Incoming::read(stream, &Config::default()).await.unwrap_err();
-            assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+            assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
         };
         let talking = async {
             for byte in REQUEST.bytes().take_while(|_| trickle) {
@@ -47,7 +47,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
         peer.room(room);
         let took = seconds(async {
             let error = connect_over(stream, &request(), &Config::default()).await.unwrap_err();
-            assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+            assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
         });
         is_about(took.await, 10.0);
     }
@@ -57,7 +57,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
     peer.room(10);
     let took = seconds(async {
         let error = bowstring::accept(stream).await.unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+        assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
     });
     is_about(took.await, 10.0);
 }
@@ -125,6 +125,50 @@ async fn s34_a_quiet_peer_is_pinged_and_a_dead_one_given_up() {
         let frames = peer.frames();
         assert_eq!(frames.iter().map(|f| f.opcode).collect::<Vec<_>>(), [PING, CLOSE]);
         assert_eq!(frames[1].payload[..2], 1011u16.to_be_bytes());
+    }
+}
+
+/// An application that receives pongs gets those that it has asked for, and those that nobody has asked for. The
+/// keep-alive's are not its business: with them a program would get something after 20 s of silence.
+#[tokio::test(start_paused = true)]
+async fn pongs_that_answer_the_keep_alive_are_not_received() {
+    for way in ["recv", "batch", "split", "handle"] {
+        let mut config = Config::default();
+        config.report_pings = true;
+        let (mut ws, peer) = server(&config);
+        let _handle = (way == "handle").then(|| ws.handle());
+        let answering = async {
+            sleep(secs(21)).await;
+            let [ping] = &peer.frames()[..] else { panic!("no ping") };
+            assert_eq!((ping.opcode, ping.payload.len()), (PING, 4), "{way}");
+            peer.send(bowstring_testing::frames::client_frame(0x80 | PONG, &ping.payload));
+            sleep(secs(1)).await;
+            peer.send([said(PONG, ""), said(TEXT, "t")].concat());
+            std::future::pending::<()>().await;
+        };
+        let receiving = async {
+            let mut got = Vec::new();
+            if way == "split" {
+                let (mut reader, _writer) = ws.split();
+                while got.len() < 2 {
+                    got.extend(reader.recv().await.unwrap());
+                }
+                return got;
+            }
+            while got.len() < 2 {
+                if way == "batch" {
+                    let (mut events, _) = ws.batch().await.unwrap().unwrap();
+                    while let Some(event) = events.next() {
+                        got.push(Message::from(event));
+                    }
+                } else {
+                    got.extend(ws.recv().await.unwrap());
+                }
+            }
+            got
+        };
+        let got = tokio::select!(got = in_time(receiving) => got, () = answering => unreachable!());
+        assert_eq!(got, [Message::Pong("".into()), Message::text("t")], "{way}");
     }
 }
 
