@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::Version;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::{Sleep, sleep};
 
@@ -31,6 +32,7 @@ use crate::proto::Role;
 #[must_use = "the connection is dropped with it; spawn a task that awaits it"]
 pub struct Pending {
     on_upgrade: OnUpgrade,
+    version: Version,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Taken when it is done.
     agreed: Option<Agreed>,
@@ -38,8 +40,13 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(on_upgrade: OnUpgrade, agreed: Agreed, config: Config) -> Self {
-        Self { on_upgrade, deadline: None, agreed: Some(agreed), config }
+    pub(super) fn new(
+        on_upgrade: OnUpgrade,
+        version: Version,
+        agreed: Agreed,
+        config: Config,
+    ) -> Self {
+        Self { on_upgrade, version, deadline: None, agreed: Some(agreed), config }
     }
 
     /// The settings of the WebSocket.
@@ -71,7 +78,7 @@ impl Future for Pending {
         };
         Poll::Ready(match upgraded {
             Ok(upgraded) => {
-                let (transport, early) = into_transport(upgraded);
+                let (transport, early) = into_transport(upgraded, this.version);
                 let agreed = this.agreed.take().unwrap_or_default();
                 Ok(WebSocket::from_agreed(transport, Role::Server, early, agreed, &this.config))
             }

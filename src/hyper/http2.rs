@@ -1,0 +1,51 @@
+//! What is of HTTP/2 alone: `:protocol`, and hyper's settings. `http2_off.rs` stands in for it in builds without the
+//! feature `http2`.
+
+use std::time::Duration;
+
+use http::Extensions;
+use hyper::ext::Protocol;
+use hyper_util::rt::TokioTimer;
+use hyper_util::server::conn::auto::Builder;
+
+use crate::net::Config;
+
+/// The `:protocol` of a request (RFC 8441 §4), as hyper has noted it.
+pub(super) fn protocol(extensions: &Extensions) -> Option<&str> {
+    extensions.get::<Protocol>().map(Protocol::as_str)
+}
+
+/// See [`configure`](super::configure()).
+pub(super) fn configure<E>(builder: &mut Builder<E>, config: &Config) {
+    builder
+        .http2()
+        .enable_connect_protocol()
+        .initial_stream_window_size(STREAM_WINDOW)
+        .initial_connection_window_size(CONNECTION_WINDOW)
+        .max_concurrent_streams(STREAMS)
+        .max_send_buf_size(SEND_BUFFER)
+        .max_header_list_size(config.head.max_bytes.try_into().unwrap_or(u32::MAX))
+        .max_pending_accept_reset_streams(RESETS)
+        .max_local_error_reset_streams(RESETS)
+        .timer(TokioTimer::new())
+        .keep_alive_interval(KEEP_ALIVE)
+        .keep_alive_timeout(KEEP_ALIVE);
+}
+
+/// How much a client may send to a socket that does not read.
+const STREAM_WINDOW: u32 = 1 << 20;
+
+/// Eight times that, so that a few sockets that do not read leave room for the others.
+const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
+
+/// How many sockets one connection may have.
+const STREAMS: u32 = 100;
+
+/// What h2 may hold for a socket whose peer does not read. hyper holds about as much in front of it.
+const SEND_BUFFER: usize = 16 << 10;
+
+/// How many streams may be reset before the application has seen them, or for their faults.
+const RESETS: usize = 20;
+
+/// How often a connection without traffic is asked whether its peer lives, and how long the peer may take.
+const KEEP_ALIVE: Duration = Duration::from_secs(20);
