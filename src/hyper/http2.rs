@@ -32,16 +32,18 @@ pub(super) fn configure<E>(builder: &mut Builder<E>, config: &Config) {
         .keep_alive_timeout(KEEP_ALIVE);
 }
 
-/// How much a client may send to a socket that does not read.
-const STREAM_WINDOW: u32 = 1 << 20;
+/// How much a client may send to a socket that does not read. h2 tells the client of new room once a third of the
+/// window is free, so a message of 1 MiB is always on its way at once.
+const STREAM_WINDOW: u32 = 1600 << 10;
 
-/// Eight times that, so that a few sockets that do not read leave room for the others.
-const CONNECTION_WINDOW: u32 = 8 * STREAM_WINDOW;
+/// So that five sockets that do not read leave room for the others.
+const CONNECTION_WINDOW: u32 = 8 << 20;
 
-/// How many sockets one connection may have.
+/// How many sockets one connection may have. Each may hold 32 KiB that were read ahead, 24 KiB in front of h2, and
+/// [`SEND_BUFFER`]: with the window of the connection that is less than 16 MiB.
 const STREAMS: u32 = 100;
 
-/// What h2 may hold for a socket whose peer does not read. hyper holds about as much in front of it.
+/// What h2 may hold for a socket whose peer does not read.
 const SEND_BUFFER: usize = 16 << 10;
 
 /// How many streams may be reset before the application has seen them, or for their faults.

@@ -31,8 +31,8 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 /// How much is read while the handler pauses: 1,600 frames of 20 bytes.
 pub(super) const READ_AHEAD: usize = 32 << 10;
 
-/// As long as a DATA frame may be at first (RFC 9113 §6.5.2).
-const WRITE: usize = 16 << 10;
+/// hyper holds up to three such pieces.
+const WRITE: usize = 8 << 10;
 
 /// See the module.
 #[derive(Debug)]

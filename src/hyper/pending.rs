@@ -25,9 +25,11 @@ use crate::proto::Role;
 ///
 /// # Errors
 ///
-/// - [`Error::Lost`] if the connection ended before the answer was sent, or another answer was sent.
+/// - [`Error::Lost`] if the connection ended before the answer was sent. Over HTTP/2 also if the service answered
+///   something else.
 /// - [`Error::HandshakeTimeout`] if hyper has not sent the answer within
-///   [`handshake_timeout`](Config::handshake_timeout), counted from the first poll.
+///   [`handshake_timeout`](Config::handshake_timeout), counted from the first poll. Over HTTP/1.1 also if the service
+///   answered something else.
 /// - [`Error::Io`] if hyper says something else.
 #[must_use = "the connection is dropped with it; spawn a task that awaits it"]
 pub struct Pending {
