@@ -6,4 +6,5 @@ mod support;
 
 mod address;
 mod http_connect;
+mod rules;
 mod socks5;
