@@ -109,12 +109,24 @@ pub enum BuildError {
         /// The first offending byte of the value.
         at: usize,
     },
+    /// A user name for Basic authentication has a colon at this byte.
+    UserName {
+        /// The offset of the colon.
+        at: usize,
+    },
+    /// A cookie, as `name=value`, has a byte that ends it or is a control.
+    Cookie {
+        /// The first offending byte; 0 if the name is empty.
+        at: usize,
+    },
     /// The handshake writes this header itself, and what is given says something else.
     OwnedHeader(String),
     /// The `Host` given is not `host[:port]`.
     Host,
     /// `Host` is given more than once.
     RepeatedHost,
+    /// The resource name, or the whole head, is too long for the types of HTTP/2.
+    Target,
     /// A subprotocol is not a token.
     Protocol {
         /// Which of the subprotocols, counted from 0.
@@ -198,11 +210,14 @@ impl BuildError {
             Self::Method(_) | Self::Version(_) => "RFC 6455 §4.1",
             Self::TooManyHeaders => "RFC 9110 §5.4",
             Self::HeaderName { .. } => "RFC 9110 §5.1",
+            Self::UserName { .. } => "RFC 7617 §2",
+            Self::Cookie { .. } => "RFC 6265 §4.2.1",
             Self::HeaderValue { .. } => "RFC 9110 §5.5",
             Self::OwnedHeader(_) | Self::Protocol { .. } | Self::RepeatedProtocol(_) => {
                 "RFC 6455 §4.1"
             }
             Self::Host | Self::RepeatedHost => "RFC 9112 §3.2",
+            Self::Target => "RFC 9113 §8.3.1",
             Self::UnofferedProtocol(_) => "RFC 6455 §4.2.2",
             Self::Extension { .. } => "RFC 6455 §9.1",
             Self::WindowBits(_) => "RFC 7692 §7.1.2",
@@ -287,9 +302,12 @@ impl fmt::Display for BuildError {
             Self::HeaderValue { name, at } => {
                 write!(f, "the value of {} has a control at byte {at}", short(name))
             }
+            Self::UserName { at } => write!(f, "the user name has a colon at byte {at}"),
+            Self::Cookie { at } => write!(f, "the cookie cannot be sent: see its byte {at}"),
             Self::OwnedHeader(name) => write!(f, "{} is the handshake's to set", short(name)),
             Self::Host => f.write_str("Host is not host[:port]"),
             Self::RepeatedHost => f.write_str("Host is given more than once"),
+            Self::Target => f.write_str("the resource name or the head is too long"),
             Self::Protocol { protocol, at } => {
                 write!(f, "subprotocol {protocol} is no token at byte {at}")
             }

@@ -52,10 +52,15 @@ mod headers;
 mod into_client_request;
 mod key;
 mod origin;
+mod over_http2;
 mod protocols;
 mod request;
 mod response;
 mod uri;
+#[cfg(feature = "url")]
+mod url_request;
+#[cfg_attr(not(feature = "url"), path = "whatwg_off.rs")]
+mod whatwg;
 
 pub use answer::{accept_response, refusal};
 pub use body::{BodyLength, ChunkError, Chunks, body_length};
@@ -71,6 +76,7 @@ pub use headers::{has_token, is_token, list};
 pub use into_client_request::IntoClientRequest;
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
+pub use over_http2::{check_connect_response, connect_request};
 pub use protocols::Protocols;
 pub use request::{Upgrade, check_request, wants_upgrade};
 pub use response::{

@@ -6,6 +6,8 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::connect_error::{ConnectError, OpeningStep};
+use super::http2_error::Http2Error;
 use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
@@ -79,8 +81,12 @@ pub enum Error {
     /// All calls that send get it from then on, in other tasks too, until the peer has answered. After that
     /// the error is [`Closed`](Self::Closed).
     Overflow,
-    /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
-    HandshakeTimeout,
+    /// This step of opening the connection did not end in time.
+    ///
+    /// If it is connecting, the error is [`Connect`](Self::Connect), which knows the addresses that were tried.
+    HandshakeTimeout(OpeningStep),
+    /// The transport failed or ended in this step of opening the connection.
+    Opening(OpeningStep, io::Error),
     /// The address is a `wss://` URI, and this build trusts no certificates: it lacks the features
     /// `rustls-tls-native-roots` and `rustls-tls-webpki-roots`.
     ///
@@ -95,17 +101,22 @@ pub enum Error {
     Uri(UriError),
     /// The system's resolver says that the host of this name does not exist, or has no IP address.
     ///
-    /// If the resolver does not answer, the error is [`Io`](Self::Io). Some systems, macOS among them, say that no
-    /// host exists while they have no network.
+    /// If the resolver does not answer, the error is [`Opening`](Self::Opening) with
+    /// [`Resolve`](OpeningStep::Resolve). Some systems, macOS among them, say that no host exists while they have no
+    /// network.
     NoSuchHost(Box<str>),
+    /// None of the host's addresses could be connected to: refused, unreachable, or without an answer in time.
+    Connect(ConnectError),
     /// The request or the answer to be sent is not legal; nothing was sent.
     Build(BuildError),
     /// A client's request was not a legal opening handshake; it was refused (§4.2.1).
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
-    /// body.
+    /// The WebSocket could not be opened over HTTP/2 (feature `http2`).
+    Http2(Http2Error),
+    /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
+    /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
 }
 
@@ -134,8 +145,14 @@ impl Error {
     ///   429, 500, 502 to 504, 520 to 524, 529, 530 or 598.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
+            Self::Io(_)
+            | Self::Timeout(_)
+            | Self::Lost
+            | Self::HandshakeTimeout(_)
+            | Self::Opening(..)
+            | Self::Connect(_) => true,
             Self::Closed(close) => close.code.is_transient(),
+            Self::Http2(error) => error.is_transient(),
             Self::Proxy(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
@@ -163,6 +180,34 @@ impl Error {
                     | ErrorKind::NetworkDown
                     | ErrorKind::NotConnected
             ),
+            _ => false,
+        }
+    }
+
+    /// The step of opening a connection that failed. `None` if the connection was open, or nothing was begun.
+    ///
+    /// ```
+    /// use bowstring::{Error, net::OpeningStep};
+    ///
+    /// let error = Error::NoSuchHost("exmaple.com".into());
+    /// assert_eq!(error.step(), Some(OpeningStep::Resolve));
+    /// ```
+    pub const fn step(&self) -> Option<OpeningStep> {
+        match self {
+            Self::HandshakeTimeout(step) | Self::Opening(step, _) => Some(*step),
+            Self::NoSuchHost(_) => Some(OpeningStep::Resolve),
+            Self::Connect(_) => Some(OpeningStep::Connect),
+            Self::Tls(_) => Some(OpeningStep::Tls),
+            Self::Request(_) | Self::Response(_) | Self::Status(_) => Some(OpeningStep::Handshake),
+            _ => None,
+        }
+    }
+
+    /// Whether a deadline ended it: one of opening the connection, or one of an open connection.
+    pub const fn is_timeout(&self) -> bool {
+        match self {
+            Self::HandshakeTimeout(_) | Self::Timeout(_) => true,
+            Self::Connect(error) => error.is_timeout(),
             _ => false,
         }
     }
@@ -225,7 +270,8 @@ impl fmt::Display for Error {
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
             Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
-            Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
+            Self::HandshakeTimeout(step) => write!(f, "{step} took too long"),
+            Self::Opening(step, error) => write!(f, "{step} failed: {error}"),
             Self::NeedsTls => f.write_str(
                 "a wss:// address, and this build trusts no certificates: it lacks the features \
                  rustls-tls-native-roots and rustls-tls-webpki-roots",
@@ -234,15 +280,18 @@ impl fmt::Display for Error {
             Self::Proxy(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
+            Self::Connect(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
+            Self::Http2(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(
-                    f,
-                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
-                    response.status()
-                )
+                let (accepted, section) = match response.version() {
+                    http::Version::HTTP_2 => (200, "RFC 8441 §5"),
+                    _ => (101, "RFC 6455 §4.1"),
+                };
+                let status = response.status();
+                write!(f, "the server answered {status} instead of {accepted} ({section})")
             }
         }
     }
@@ -251,8 +300,9 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
-            // It is shown as that error is, so its source is that one's.
+            Self::Io(error) | Self::Opening(_, error) => Some(error),
+            // They are shown as those errors are, so their sources are those of these.
+            Self::Connect(error) => error.source(),
             Self::Proxy(error) => error.source(),
             _ => None,
         }
@@ -271,7 +321,8 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Proxy(ProxyError), Uri(UriError), Request(RequestError), Response(ResponseError),
+    Connect(ConnectError), Proxy(ProxyError), Http2(Http2Error), Tls(TlsError), Uri(UriError),
+    Request(RequestError), Response(ResponseError),
 }
 
 impl From<BuildError> for Error {

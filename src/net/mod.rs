@@ -2,7 +2,7 @@
 //!
 //! | you want | use |
 //! |---|---|
-//! | to connect to a server | [`connect`], [`connect_with`] |
+//! | to connect to a server | [`connect`], [`Connector`] |
 //! | to go through a forward proxy | [`Proxies`], [`tunnel`](fn@tunnel) |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
 //! | to receive and send in one task | [`WebSocket`] |
@@ -39,7 +39,11 @@ mod buffers;
 #[cfg_attr(not(feature = "deflate"), path = "compression_off.rs")]
 mod compression;
 mod config;
+mod connect_error;
 mod error;
+#[cfg(feature = "http2")]
+pub mod http2;
+mod http2_error;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
@@ -59,12 +63,15 @@ mod unix;
 pub use buffers::traffic::Traffic;
 pub use compression::{Deflate, Memory};
 pub use config::Config;
+pub use connect_error::{ConnectAttempt, ConnectError, OpeningStep};
 pub use error::{Error, TrySendError};
+pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
 #[cfg(feature = "rustls-tls")]
 pub use opening::connect_tls::connect_tls;
+pub use opening::connector::{ConnectTimeouts, Connector};
 pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
 #[cfg(feature = "rustls-tls")]
