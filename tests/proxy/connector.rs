@@ -16,6 +16,9 @@ use tokio::time::Instant;
 
 type Bytes = &'static [u8];
 
+/// What a proxy expects, and what it answers.
+type Lines = Vec<(Bytes, Bytes)>;
+
 const PROXY: &str = "10.0.0.1:3128";
 
 /// A network in which the proxy is all there is.
@@ -108,7 +111,7 @@ async fn talk(stream: &mut DuplexStream, lines: &[(Bytes, Bytes)]) {
 
 /// A proxy that says these things; then the server is there.
 fn script(
-    lines: impl Into<Vec<(Bytes, Bytes)>>,
+    lines: impl Into<Lines>,
 ) -> impl Fn(DuplexStream) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     let lines = lines.into();
     move |mut stream| {
@@ -121,9 +124,7 @@ fn script(
 }
 
 /// A proxy that says these things, and no more.
-fn silent(
-    lines: Vec<(Bytes, Bytes)>,
-) -> impl Fn(DuplexStream) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+fn silent(lines: Lines) -> impl Fn(DuplexStream) -> Pin<Box<dyn Future<Output = ()> + Send>> {
     move |mut stream| {
         let lines = lines.clone();
         Box::pin(async move {
@@ -246,10 +247,9 @@ async fn the_environments_mistake_is_told_and_nothing_is_dialed() {
 /// What comes right after the head is the server's.
 #[tokio::test(start_paused = true)]
 async fn bytes_after_the_proxys_answer_are_the_servers() {
-    let network = network(proxy("http://proxy"), |mut stream: DuplexStream| async move {
-        let answers = b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 7\r\n\r\n";
-        talk(&mut stream, &[(REQUEST, answers)]).await;
-    });
+    let answers: Bytes =
+        b"HTTP/1.1 200 OK\r\n\r\nHTTP/1.1 503 Busy\r\nRetry-After: 7\r\nContent-Length: 0\r\n\r\n";
+    let network = network(proxy("http://proxy"), silent(vec![(REQUEST, answers)]));
     let error = network.error("ws://server/").await;
     assert!(matches!(&error, Error::Status(response) if response.status() == 503), "{error:?}");
     assert_eq!(error.retry_after(), Some(Duration::from_secs(7)));
@@ -305,7 +305,7 @@ async fn a_proxy_that_is_slow_at_each_step() {
     let socks = "socks5h://ann:secret@proxy";
     let (offer, login): (Bytes, Bytes) = (&[5, 2, 0, 2], b"\x01\x03ann\x06secret");
     let (chosen, taken): (Bytes, Bytes) = (&[5, 2], &[1, 0]);
-    let rows: [(&str, Vec<(Bytes, Bytes)>, ProxyStep); 10] = [
+    let rows: [(&str, Lines, ProxyStep); 10] = [
         ("http://slow", vec![], ProxyStep::Resolve),
         ("http://far", vec![], ProxyStep::Connect),
         ("http://proxy", vec![], ProxyStep::HttpConnect),
