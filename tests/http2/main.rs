@@ -2,5 +2,6 @@
 
 mod client;
 mod delay;
+mod hostile;
 mod shared;
 mod support;
