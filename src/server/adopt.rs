@@ -175,9 +175,10 @@ impl<D> Permit<D> {
         let (registry, id) = (Arc::clone(self.slot.registry()), self.slot.id());
         let opening = Box::pin(self.open(pending));
         let spawned = tokio::spawn(async move {
-            let Some((session, connection)) = opening.await else { return };
+            let Some((mut session, connection)) = opening.await else { return };
             let handling = session.start(|| handler(connection));
-            session.run(handling).await;
+            let failure = session.run(handling).await;
+            session.finish(failure).await;
         });
         registry.set_abort(id, spawned.abort_handle());
     }

@@ -39,9 +39,10 @@ where
         let (admission, accepted) = *arrived;
         admission.open(&context, accepted).await.map(Session::begin)
     };
-    let Some((session, connection)) = Box::pin(opening).await else { return };
+    let Some((mut session, connection)) = Box::pin(opening).await else { return };
     let handling = session.start(|| (context.handler)(connection));
-    session.run(handling).await;
+    let failure = session.run(handling).await;
+    session.finish(failure).await;
 }
 
 /// An open connection.
@@ -88,22 +89,12 @@ impl Session {
         catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler))))
     }
 
-    /// Runs the handler to its end, and closes the connection.
-    pub(super) async fn run<F>(mut self, handling: thread::Result<Pin<Box<F>>>)
+    /// Runs the handler to its end, and gives its failure.
+    pub(super) async fn run<F>(&mut self, handling: thread::Result<Pin<Box<F>>>) -> Option<Failure>
     where
         F: Future<Output: HandlerOutcome>,
     {
-        let failure = match handling {
-            Err(_) => Some(Failure::Panic),
-            Ok(handling) => self.handle(handling).await,
-        };
-        self.finish(failure).await;
-    }
-
-    async fn handle<F>(&mut self, mut handling: Pin<Box<F>>) -> Option<Failure>
-    where
-        F: Future<Output: HandlerOutcome>,
-    {
+        let Ok(mut handling) = handling else { return Some(Failure::Panic) };
         let mut started = false;
         let failure = poll_fn(|cx| {
             // The socket is watched from the beginning: it leaves word once whom to wake.
@@ -173,7 +164,7 @@ impl Session {
     }
 
     /// The handler has ended: judges it, and closes the connection.
-    async fn finish(mut self, failure: Option<Failure>) {
+    pub(super) async fn finish(mut self, failure: Option<Failure>) {
         if let Some(failure) = &failure {
             // Whether the peer ends the connection is known to the task that receives, which may be
             // another one than the handler's.
