@@ -5,7 +5,7 @@ use std::future::Future;
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Request, StatusCode};
 use tokio::time::timeout;
 
 use super::admission::{Opened, drained};
@@ -15,7 +15,7 @@ use super::handle::ServerHandle;
 use super::listener::Peer;
 use super::outcome::HandlerOutcome;
 use super::registry::Slot;
-use super::report::End;
+use super::report::{End, Reason};
 use super::settings::Settings;
 use super::task::Session;
 use super::trace::Trace;
@@ -26,8 +26,8 @@ use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
 /// [`ServerHandle::admit`].
 ///
 /// It is taken before the answer, so that a full or draining server can still refuse. [`adopt`](Self::adopt)
-/// uses it after the answer. Dropping it gives the place up, and the request counts as
-/// [unfinished](super::Refusals::unfinished).
+/// uses it after the answer. [`refuse`](Self::refuse) gives it up for another answer. Dropping it gives it up, too,
+/// and the request counts as [unfinished](super::Refusals::unfinished).
 ///
 /// ```
 /// use bowstring::handshake::ClientRequest;
@@ -141,6 +141,13 @@ impl<D> Permit<D> {
         }
         let Self { slot, trace, .. } = self;
         Err(refuse(slot, &trace, AdmitError::Origin))
+    }
+
+    /// Gives the place up, because the request is answered with this status instead. It counts as refused by a
+    /// [hook](super::Refusals::hook), and the log shows the status.
+    pub fn refuse(mut self, status: StatusCode) {
+        self.trace.refused(status);
+        self.slot.end(End::Refused(Reason::Hook));
     }
 
     /// Sets the path that the log shows.
