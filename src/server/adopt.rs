@@ -1,7 +1,7 @@
 //! Connections that another HTTP server has accepted: they are admitted before the answer, and adopted after it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
@@ -183,8 +183,8 @@ impl<D> Permit<D> {
         let opening = Box::pin(self.open(pending));
         let spawned = tokio::spawn(async move {
             let Some((mut session, connection)) = opening.await else { return };
-            let handling = session.start(|| handler(connection));
-            let failure = session.run(handling).await;
+            let mut handling = session.start(|| handler(connection));
+            let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
             session.finish(failure).await;
         });
         registry.set_abort(id, spawned.abort_handle());

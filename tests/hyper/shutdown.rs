@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use bowstring::handshake::ClientRequest;
-use bowstring::hyper::{Rejection, Upgrading};
+use bowstring::hyper::Upgrading;
 use bowstring::net::http2::Session;
 use bowstring::net::{Transport, connect_over};
 use bowstring::server::{HandlerOutcome, Report, Server, ServerConnection, ServerHandle};
@@ -42,7 +42,7 @@ impl Site {
         let server = self.server.clone();
         let service = service_fn(move |mut request| {
             let answer = answer(&server, &mut request, handler);
-            async { Ok::<_, Infallible>(answer.unwrap_or_else(|refused| refused)) }
+            async { Ok::<_, Infallible>(answer) }
         });
         let mut builder = auto::Builder::new(TokioExecutor::new());
         builder.http2().enable_connect_protocol();
@@ -55,22 +55,27 @@ impl Site {
     }
 }
 
-/// What an application writes: four lines.
+/// What an application writes.
 fn answer<H, F>(
     server: &ServerHandle,
     request: &mut Request<Incoming>,
     handler: H,
-) -> Result<Response<String>, Response<String>>
+) -> Response<String>
 where
     H: Fn(ServerConnection) -> F + Send + 'static,
     F: Future<Output: HandlerOutcome> + Send + 'static,
 {
-    let permit = server.admit(SocketAddr::from(([192, 0, 2, 1], 4000)))?;
-    let upgrading = Upgrading::from_request(request).map_err(Rejection::into_response)?;
-    let accepted = upgrading.accept(permit.config());
-    let (response, pending) = accepted.map_err(Rejection::into_response)?;
-    permit.adopt(pending, handler);
-    Ok(response.map(|()| String::new()))
+    let permit = match server.admit(SocketAddr::from(([192, 0, 2, 1], 4000))) {
+        Ok(permit) => permit,
+        Err(error) => return error.into(),
+    };
+    match Upgrading::from_request(request).and_then(|upgrading| upgrading.accept(permit.config())) {
+        Ok((response, pending)) => {
+            permit.adopt(pending, handler);
+            response.map(|()| String::new())
+        }
+        Err(rejection) => rejection.into_response(),
+    }
 }
 
 async fn echo(mut ws: ServerConnection) -> Result<(), Error> {
