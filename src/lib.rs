@@ -71,6 +71,7 @@
 //! | module | what it is | feature |
 //! |---|---|---|
 //! | [`server`] | accepting, a hook for requests, limits, topics, draining | `server` |
+//! | `hyper` | requests that hyper has read, over HTTP/1.1 and HTTP/2 | `hyper` |
 //! | [`net`] | sockets, timers and buffers on tokio | `tokio` (default) |
 //! | [`handshake`] | the opening handshake (§3–§4) as functions over bytes | always there |
 //! | [`proto`] | frames, messages, closing (§5–§8), without I/O | always there |
@@ -87,6 +88,8 @@
 //! | `rustls-tls-native-roots` | TLS in both roles; clients trust the system's certificates |
 //! | `rustls-tls-webpki-roots` | TLS in both roles; clients trust Mozilla's certificates |
 //! | `rustls-tls` | TLS in both roles; clients need a configuration of yours |
+//! | `hyper` | requests that hyper has read become WebSockets |
+//! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
 //! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server |
 //!
@@ -121,6 +124,8 @@
 #[cfg(feature = "server")]
 pub mod guide;
 pub mod handshake;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 #[cfg(feature = "tokio")]
 pub mod net;
 pub mod proto;

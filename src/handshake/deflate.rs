@@ -225,7 +225,7 @@ impl DeflateOffer {
 
     /// Reads the parameters. The error names the one that is unknown, occurs twice, or has no legal value. An
     /// offer with it is declined, and an answer with it fails the handshake (RFC 7692 §7.1).
-    fn parse(extension: &Extension) -> Result<Self, &'static str> {
+    pub(super) fn parse(extension: &Extension) -> Result<Self, &'static str> {
         let mut offer = Self { client_max_window_bits: None, ..Self::default() };
         for param in extension.params() {
             match param.name() {

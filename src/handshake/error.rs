@@ -4,7 +4,8 @@
 //! error may be logged, and the peer must not be able to write into the log.
 
 use super::head::HeadError;
-use http::{Method, StatusCode};
+use super::uri::UriError;
+use http::{Method, StatusCode, Version};
 use std::fmt;
 
 /// Why a request is refused (§4.2.1). [`write_refusal`](super::write_refusal) makes the answer to it.
@@ -15,7 +16,11 @@ pub enum RequestError {
     Head(HeadError),
     /// The method is not GET.
     Method(Method),
-    /// The HTTP version is not 1.1.
+    /// The method is not CONNECT, as HTTP/2 and HTTP/3 want it (RFC 8441 §5).
+    NotConnect(Method),
+    /// An extended CONNECT to another protocol than `websocket` (RFC 8441 §4, RFC 9220 §3).
+    UnknownProtocol,
+    /// The HTTP version is one in which this request cannot be made.
     Version,
     /// The target is neither a path nor an absolute `http` or `https` URI.
     Target,
@@ -33,6 +38,8 @@ pub enum RequestError {
     Missing(&'static str),
     /// This field may occur once and occurs more often.
     Repeated(&'static str),
+    /// This field is one of HTTP/1.1, and may not occur in HTTP/2 and HTTP/3 (RFC 9113 §8.2.2).
+    OfHttp1(&'static str),
     /// The value of this field does not follow its grammar.
     Malformed(&'static str),
     /// A version of the WebSocket protocol other than 13.
@@ -80,6 +87,14 @@ pub enum ResponseError {
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum BuildError {
+    /// The URI is not a WebSocket URI.
+    Uri(UriError),
+    /// The method of a request is not GET.
+    Method(Method),
+    /// The version of a request is older than HTTP/1.1.
+    Version(Version),
+    /// There are more header fields than a request can have: 24,576.
+    TooManyHeaders,
     /// The name of a header field is not a token.
     HeaderName {
         /// Which of the headers, counted from 0 in the order they were added.
@@ -94,7 +109,7 @@ pub enum BuildError {
         /// The first offending byte of the value.
         at: usize,
     },
-    /// The handshake writes this header itself.
+    /// The handshake writes this header itself, and what is given says something else.
     OwnedHeader(String),
     /// The `Host` given is not `host[:port]`.
     Host,
@@ -122,16 +137,19 @@ pub enum BuildError {
     Status(StatusCode),
     /// This status allows no body.
     Body(StatusCode),
+    /// The request is an extended CONNECT. Its answer cannot be written as HTTP/1.1: see
+    /// [`accept_response`](super::accept_response).
+    NotHttp1,
 }
 
 impl RequestError {
-    /// The status to refuse the request with.
+    /// The status to refuse the request with in HTTP/1.1. [`refusal`](super::refusal) knows the other versions.
     pub fn status(&self) -> StatusCode {
         match self {
             Self::Head(error) => error.status(),
-            Self::Method(_) => StatusCode::METHOD_NOT_ALLOWED,
+            Self::Method(_) | Self::NotConnect(_) => StatusCode::METHOD_NOT_ALLOWED,
             Self::Version => StatusCode::HTTP_VERSION_NOT_SUPPORTED,
-            Self::TransferCoding => StatusCode::NOT_IMPLEMENTED,
+            Self::TransferCoding | Self::UnknownProtocol => StatusCode::NOT_IMPLEMENTED,
             Self::NotAnUpgrade | Self::UnsupportedVersion(_) => StatusCode::UPGRADE_REQUIRED,
             _ => StatusCode::BAD_REQUEST,
         }
@@ -145,6 +163,10 @@ impl RequestError {
                 "RFC 9112 §3.2"
             }
             Self::Malformed("Sec-WebSocket-Protocol") | Self::RepeatedProtocol => "RFC 6455 §4.1",
+            Self::Missing(":protocol") => "RFC 8441 §4",
+            Self::Missing(":authority") | Self::NotConnect(_) => "RFC 8441 §5",
+            Self::UnknownProtocol => "RFC 9220 §3",
+            Self::OfHttp1(_) => "RFC 9113 §8.2.2",
             Self::Body => "RFC 9112 §6.3",
             Self::TransferCoding => "RFC 9112 §6.1",
             Self::UnsupportedVersion(_) => "RFC 6455 §4.2.2",
@@ -172,6 +194,9 @@ impl BuildError {
     /// The section that asks for it.
     pub fn section(&self) -> &'static str {
         match self {
+            Self::Uri(error) => error.section(),
+            Self::Method(_) | Self::Version(_) => "RFC 6455 §4.1",
+            Self::TooManyHeaders => "RFC 9110 §5.4",
             Self::HeaderName { .. } => "RFC 9110 §5.1",
             Self::HeaderValue { .. } => "RFC 9110 §5.5",
             Self::OwnedHeader(_) | Self::Protocol { .. } | Self::RepeatedProtocol(_) => {
@@ -183,6 +208,7 @@ impl BuildError {
             Self::WindowBits(_) => "RFC 7692 §7.1.2",
             Self::Status(_) => "RFC 9110 §15",
             Self::Body(_) => "RFC 9110 §6.4.1",
+            Self::NotHttp1 => "RFC 8441 §5",
         }
     }
 }
@@ -193,7 +219,9 @@ impl fmt::Display for RequestError {
             Self::Head(error) => return error.fmt(f),
             Self::Extensions(error) => return error.fmt(f),
             Self::Method(_) => f.write_str("the method is not GET"),
-            Self::Version => f.write_str("the HTTP version is not 1.1"),
+            Self::NotConnect(_) => f.write_str("the method is not CONNECT"),
+            Self::UnknownProtocol => f.write_str("the :protocol is not websocket"),
+            Self::Version => f.write_str("the HTTP version does not fit"),
             Self::Target => f.write_str("the request target is no resource name"),
             Self::Body => f.write_str("the request has a body"),
             Self::TransferCoding => f.write_str("the transfer coding is not known"),
@@ -202,6 +230,7 @@ impl fmt::Display for RequestError {
             Self::WrongConnection => f.write_str("Connection does not name upgrade"),
             Self::Missing(name) => write!(f, "{name} is missing"),
             Self::Repeated(name) => write!(f, "{name} stands more than once"),
+            Self::OfHttp1(name) => write!(f, "{name} is a field of HTTP/1.1"),
             Self::Malformed(name) => write!(f, "{name} is malformed"),
             Self::UnsupportedVersion(version) => write!(f, "version {version} is not 13"),
             Self::RepeatedProtocol => f.write_str("a subprotocol is offered twice"),
@@ -246,6 +275,12 @@ impl fmt::Display for ResponseError {
 impl fmt::Display for BuildError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Self::Uri(error) => return error.fmt(f),
+            Self::Method(method) => {
+                write!(f, "the method of the request is {} and not GET", short(method.as_str()))
+            }
+            Self::Version(version) => write!(f, "the request is {version:?}, not HTTP/1.1"),
+            Self::TooManyHeaders => f.write_str("the request has more than 24,576 header fields"),
             Self::HeaderName { header, at } => {
                 write!(f, "the name of header {header} is no token at byte {at}")
             }
@@ -268,6 +303,7 @@ impl fmt::Display for BuildError {
             Self::WindowBits(bits) => write!(f, "a window of {bits} bits: 8 to 15 are possible"),
             Self::Status(status) => write!(f, "{} is no final status", status.as_u16()),
             Self::Body(status) => write!(f, "{} does not go with a body", status.as_u16()),
+            Self::NotHttp1 => f.write_str("an extended CONNECT has no answer in HTTP/1.1"),
         }?;
         write!(f, " ({})", self.section())
     }
@@ -276,6 +312,12 @@ impl fmt::Display for BuildError {
 impl std::error::Error for RequestError {}
 impl std::error::Error for ResponseError {}
 impl std::error::Error for BuildError {}
+
+impl From<UriError> for BuildError {
+    fn from(error: UriError) -> Self {
+        Self::Uri(error)
+    }
+}
 
 impl From<HeadError> for RequestError {
     fn from(error: HeadError) -> Self {

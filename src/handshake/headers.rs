@@ -134,6 +134,22 @@ fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte)
 }
 
+/// Whether the handshake, or the framing that it ends, owns a header: it could not be set by a caller without
+/// contradicting what is written.
+pub(super) fn is_owned(name: &[u8]) -> bool {
+    let owned: [&[u8]; 4] = [b"upgrade", b"connection", b"content-length", b"transfer-encoding"];
+    let prefix = b"sec-websocket-";
+    owned.iter().any(|owned| name.eq_ignore_ascii_case(owned))
+        || name.get(..prefix.len()).is_some_and(|start| start.eq_ignore_ascii_case(prefix))
+}
+
+pub(super) fn write_field(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value);
+    out.extend_from_slice(b"\r\n");
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -32,17 +32,24 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
+//! If an HTTP library has read the request, [`check_request`] or [`check_connect`] take what it has read.
+//! [`accept_response`] and [`refusal`] make the answer as the type of the crate `http`.
+//!
 //! Bytes after a head are yours to keep. After a request that gets its 101, and after a 101, they are frames. After
 //! anything else they mean nothing.
 
 // The map of these files is in ARCHITECTURE.md.
 
+mod answer;
 mod body;
+mod client_request;
 mod deflate;
 mod error;
+mod extended_connect;
 mod extensions;
 mod head;
 mod headers;
+mod into_client_request;
 mod key;
 mod origin;
 mod protocols;
@@ -50,18 +57,22 @@ mod request;
 mod response;
 mod uri;
 
+pub use answer::{accept_response, refusal};
 pub use body::{BodyLength, ChunkError, Chunks, body_length};
+pub use client_request::ClientRequest;
 pub use deflate::{
     DeflateOffer, DeflateParams, PERMESSAGE_DEFLATE, answer_deflate, check_deflate, is_deflate,
 };
 pub use error::{BuildError, ExtensionError, RequestError, ResponseError};
+pub use extended_connect::{check_connect, wants_connect};
 pub use extensions::{Extension, Param, format_extensions, parse_extensions};
 pub use head::{Head, HeadError, HeadLimits, HeadScanner, parse_request_head, parse_response_head};
 pub use headers::{has_token, is_token, list};
+pub use into_client_request::IntoClientRequest;
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
 pub use protocols::Protocols;
-pub use request::{ClientRequest, Upgrade, check_request, wants_upgrade};
+pub use request::{Upgrade, check_request, wants_upgrade};
 pub use response::{
     Agreed, check_response, write_accept, write_refusal, write_response, write_response_head,
 };

@@ -5,18 +5,19 @@
 //! (RFC 9112 §9.6). So bytes that a client has sent early are never read as a second request. No `Date` is
 //! written, because there is no clock here.
 
+use super::answer::refusal;
+use super::client_request::ClientRequest;
 use super::deflate::{DeflateParams, check_deflate, is_deflate};
 use super::error::{BuildError, RequestError, ResponseError};
 use super::extensions::{Extension, parse_extensions};
-use super::headers::{has_token, is_token, list, single};
+use super::headers::{has_token, is_owned, is_token, list, single, write_field};
 use super::key::{accept_key, encode_nonce};
-use super::request::{ClientRequest, Upgrade, is_owned, write_field};
+use super::request::Upgrade;
 use http::header::{
-    ALLOW, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT,
-    SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, TRANSFER_ENCODING,
-    UPGRADE,
+    CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_EXTENSIONS,
+    SEC_WEBSOCKET_PROTOCOL, TRANSFER_ENCODING, UPGRADE,
 };
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Response, StatusCode, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode, Version};
 
 /// What client and server agreed on in the opening handshake.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -56,6 +57,7 @@ pub struct Agreed {
 ///
 /// - `protocol` was not offered (§4.2.2 item 4).
 /// - `extra` has `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` or `Sec-WebSocket-*`.
+/// - The request is an extended CONNECT.
 pub fn write_accept(
     upgrade: &Upgrade,
     protocol: Option<&str>,
@@ -69,7 +71,7 @@ pub fn write_accept(
     out.extend_from_slice(b"HTTP/1.1 101 Switching Protocols\r\n");
     write_field(&mut out, b"Upgrade", b"websocket");
     write_field(&mut out, b"Connection", b"Upgrade");
-    write_field(&mut out, b"Sec-WebSocket-Accept", upgrade.accept());
+    write_field(&mut out, b"Sec-WebSocket-Accept", upgrade.accept().ok_or(BuildError::NotHttp1)?);
     if let Some(name) = protocol {
         // What was offered is a token, so what is written here is one too.
         if !upgrade.protocols().contains(name) {
@@ -144,33 +146,8 @@ pub fn write_response_head(response: &Response<impl AsRef<[u8]>>) -> Result<Vec<
 /// # Ok::<(), http::Error>(())
 /// ```
 pub fn write_refusal(error: &RequestError) -> Vec<u8> {
-    let status = error.status();
-    let mut headers = HeaderMap::new();
-    match status {
-        StatusCode::METHOD_NOT_ALLOWED => {
-            headers.insert(ALLOW, HeaderValue::from_static("GET"));
-        }
-        StatusCode::UPGRADE_REQUIRED => {
-            headers.insert(UPGRADE, HeaderValue::from_static("websocket"));
-            headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-        }
-        _ => {}
-    }
-    // §4.4 for a version that is missing or could not be read: 400, because the request is malformed
-    // (§4.2.1), and ours with it, because the client has to learn it.
-    if let RequestError::Missing(name)
-    | RequestError::Malformed(name)
-    | RequestError::Repeated(name) = error
-        && *name == "Sec-WebSocket-Version"
-    {
-        headers.insert(SEC_WEBSOCKET_VERSION, HeaderValue::from_static("13"));
-    }
-    // A client that asked by HEAD does not expect one (RFC 9110 §9.3.2).
-    if *error == RequestError::Method(Method::HEAD) {
-        return format_response(status, &headers, b"");
-    }
-    headers.insert(CONTENT_TYPE, HeaderValue::from_static("text/plain; charset=utf-8"));
-    format_response(status, &headers, format!("{error}\n").as_bytes())
+    let answer = refusal(error, Version::HTTP_11);
+    format_response(answer.status(), answer.headers(), answer.body().as_bytes())
 }
 
 /// Checks the answer to `request`, which was written with `nonce` (§4.1). Returns what is agreed on.

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::compression::{self, Deflate};
 use super::overflow::Overflow;
-use crate::handshake::HeadLimits;
+use crate::handshake::{DeflateParams, Extension, HeadLimits};
 use crate::proto::{Limits, Timeouts};
 
 /// The settings of a [`WebSocket`](super::WebSocket): limits, deadlines, back-pressure, compression.
@@ -53,6 +53,26 @@ pub struct Config {
     /// [`Memory::Shared`](super::Memory), level 3, from 128 bytes on. Without the feature `deflate` it is always
     /// `None`.
     pub deflate: Option<Deflate>,
+}
+
+impl Config {
+    /// What a server with these settings answers to the extensions that a client offers: what is agreed on, and the
+    /// extension that says so. `None` if messages are not compressed.
+    ///
+    /// For those who make the answer themselves. [`Incoming`](super::Incoming) and the `Server` do it.
+    ///
+    /// ```
+    /// use bowstring::{Config, handshake::Extension};
+    ///
+    /// let offered = [Extension::new("permessage-deflate")?];
+    /// let (agreed, answer) = Config::default().answer_deflate(&offered).unwrap();
+    /// assert!(agreed.server_no_context_takeover);
+    /// assert_eq!(answer.name(), "permessage-deflate");
+    /// # Ok::<(), bowstring::handshake::BuildError>(())
+    /// ```
+    pub fn answer_deflate(&self, offered: &[Extension]) -> Option<(DeflateParams, Extension)> {
+        compression::answer(self.deflate, offered)
+    }
 }
 
 impl Default for Config {

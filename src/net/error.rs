@@ -260,7 +260,16 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Uri(UriError), Build(BuildError), Request(RequestError), Response(ResponseError),
+    Tls(TlsError), Uri(UriError), Request(RequestError), Response(ResponseError),
+}
+
+impl From<BuildError> for Error {
+    fn from(error: BuildError) -> Self {
+        match error {
+            BuildError::Uri(error) => Self::Uri(error),
+            error => Self::Build(error),
+        }
+    }
 }
 
 impl<M> TrySendError<M> {

@@ -11,12 +11,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::task::unconstrained;
 use tokio::time::sleep;
 
-use super::admission::{Admission, Context, unless};
+use super::admission::{Admission, Context};
 use super::connection::ServerConnection;
 use super::listener::{Accepted, BACKLOG, Listener};
 use super::outcome::HandlerOutcome;
 use super::task;
 use super::trace::Trace;
+use super::unless::unless;
 
 /// Accepts until the server drains, and then the connections that had come before.
 pub(super) async fn accept<D, H, F>(context: Arc<Context<D, H>>, listener: Listener)

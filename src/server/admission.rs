@@ -19,14 +19,18 @@ use http::header::HOST;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::sleep;
 
+use super::admit_error::AdmitError;
 use super::listener::{Accepted, Peer};
 use super::outcome::Failure;
-use super::registry::{End, Full, Reason, Registry, Slot};
+use super::registry::{Registry, Slot};
 use super::reply::{Accept, Answer};
+use super::report::{End, Full, Reason};
 use super::request::Request;
+use super::settings::Settings;
 use super::trace::Trace;
-use crate::handshake::{Origins, RequestError, write_response_head};
-use crate::net::{Acceptance, Config, Incoming, Transport, WebSocket};
+use super::unless::unless;
+use crate::handshake::{RequestError, write_response_head};
+use crate::net::{Acceptance, Incoming, Transport, WebSocket};
 
 /// The handshake hook.
 pub(super) type Hook<D> = Box<dyn Fn(Request) -> Asking<D> + Send + Sync>;
@@ -37,8 +41,7 @@ type Asking<D> = Pin<Box<dyn Future<Output = Result<Accept<D>, Answer>> + Send>>
 /// What every connection of a server needs.
 pub(super) struct Context<D, H> {
     pub(super) registry: Arc<Registry>,
-    pub(super) config: Config,
-    pub(super) origins: Origins,
+    pub(super) settings: Arc<Settings>,
     pub(super) hook: Hook<D>,
     pub(super) handler: H,
 }
@@ -95,7 +98,7 @@ impl Admission {
         accepted: Accepted,
     ) -> Option<Opened<D>> {
         let mut incoming = {
-            let (config, stop) = (&context.config, drained(&context.registry));
+            let (config, stop) = (&context.settings.config, drained(&context.registry));
             let read = async {
                 let refusing = |status| self.refusing(status, Reason::Illegal);
                 let stream = accepted.transport(config, refusing).await?;
@@ -123,7 +126,7 @@ impl Admission {
         context: &Context<D, H>,
         incoming: &mut Incoming<Transport>,
     ) -> Result<(Acceptance, D), Rejection> {
-        let Context { registry, origins, .. } = context;
+        let Context { registry, settings, .. } = context;
         let wants_upgrade = incoming.wants_upgrade();
         self.check_room(wants_upgrade)?;
         let illegal = incoming.fault().map(RequestError::status);
@@ -131,7 +134,7 @@ impl Admission {
             return Err(Rejection::Illegal(status));
         }
         if registry.is_draining() {
-            return Err(Rejection::draining());
+            return Err(AdmitError::Draining.into());
         }
         let headers = incoming.request().headers();
         // RFC 9112 §3.2: or a proxy in front of us might have meant another host.
@@ -139,15 +142,14 @@ impl Admission {
             let answer = Answer::new(StatusCode::BAD_REQUEST).text("more than one Host\n");
             return Err(Rejection::refused(Reason::Illegal, answer));
         }
-        if wants_upgrade && !origins.allow(incoming.request(), incoming.get_ref().is_tls()) {
-            let text = "pages of this origin may not connect (RFC 6455 §10.2)\n";
-            let answer = Answer::new(StatusCode::FORBIDDEN).text(text);
-            return Err(Rejection::refused(Reason::Origin, answer));
+        if wants_upgrade && !settings.origins.allow(incoming.request(), incoming.get_ref().is_tls())
+        {
+            return Err(AdmitError::Origin.into());
         }
         let Accept { data, protocol, headers, config } = self.ask(context, incoming).await?;
         let settle = || {
             if registry.is_draining() {
-                return Err(Rejection::draining());
+                return Err(AdmitError::Draining.into());
             }
             if let Some(status) = illegal {
                 // A plain request cannot be accepted.
@@ -159,7 +161,7 @@ impl Admission {
             }
             let checked = incoming.check(protocol.as_deref(), &headers);
             let acceptance = checked.map_err(|_| Rejection::hook_failed())?;
-            self.slot.admit().map_err(Rejection::full)?;
+            self.slot.admit().map_err(AdmitError::from)?;
             Ok(acceptance)
         };
         match settle() {
@@ -179,7 +181,7 @@ impl Admission {
         if full == Full::Everywhere && !wants_upgrade {
             self.plain = self.slot.registry().plain_request();
         }
-        if self.plain.is_some() { Ok(()) } else { Err(Rejection::full(full)) }
+        if self.plain.is_some() { Ok(()) } else { Err(AdmitError::from(full).into()) }
     }
 
     /// Asks the hook.
@@ -188,7 +190,7 @@ impl Admission {
         context: &Context<D, H>,
         incoming: &mut Incoming<Transport>,
     ) -> Result<Accept<D>, Rejection> {
-        let Context { registry, config, hook, .. } = context;
+        let Context { registry, settings, hook, .. } = context;
         let wants_upgrade = incoming.wants_upgrade();
         let request = Request::new(incoming.take_request(), self.peer, incoming.upgrade());
         let request = request.with_tls(incoming.get_ref().tls());
@@ -197,7 +199,7 @@ impl Admission {
             Err(_) => Asked::Panicked,
             Ok(mut asking) => {
                 let asked = {
-                    let late = sleep(config.handshake_timeout);
+                    let late = sleep(settings.config.handshake_timeout);
                     let (late, draining) = (pin!(late), pin!(registry.draining()));
                     let gone = pin!(incoming.closed());
                     first(&mut asking, late, draining, gone).await
@@ -217,7 +219,7 @@ impl Admission {
                 let answer = answer.text("deciding on this took too long\n");
                 return Err(Rejection::refused(Reason::HookTimeout, answer));
             }
-            Asked::Draining => return Err(Rejection::draining()),
+            Asked::Draining => return Err(AdmitError::Draining.into()),
             Asked::Gone => return Err(Rejection::Gone),
         };
         // It may say what HTTP does not allow, such as 101 or a 204 with a body.
@@ -304,23 +306,15 @@ impl Rejection {
         Self::Refused(reason, Box::new(answer))
     }
 
-    fn draining() -> Self {
-        let answer = Answer::new(StatusCode::SERVICE_UNAVAILABLE);
-        Self::refused(Reason::Draining, answer.text("the server is going down\n"))
-    }
-
     fn hook_failed() -> Self {
         Self::refused(Reason::HookFailed, Answer::new(StatusCode::INTERNAL_SERVER_ERROR))
     }
+}
 
-    fn full(full: Full) -> Self {
-        let answer = match full {
-            Full::Everywhere => Answer::new(StatusCode::SERVICE_UNAVAILABLE)
-                .text("the server has as many connections as it takes\n"),
-            Full::Address => Answer::new(StatusCode::TOO_MANY_REQUESTS)
-                .text("there are as many connections from this address as the server takes\n"),
-        };
-        Self::refused(Reason::Full(full), answer)
+/// What the server refuses by itself has one text, however the connection comes.
+impl From<AdmitError> for Rejection {
+    fn from(error: AdmitError) -> Self {
+        Self::refused(error.reason(), http::Response::<&str>::from(error).into())
     }
 }
 
@@ -346,26 +340,10 @@ async fn first<D>(
     .await
 }
 
-/// Does something, unless `stop` comes first. That is looked at first: work that never has to wait
-/// uses up all that the runtime grants a task.
-///
-/// What is large is pinned by the caller: passed by value it would take its space twice.
-pub(super) async fn unless<T>(
-    stop: impl Future<Output = ()>,
-    work: impl Future<Output = T>,
-) -> Option<T> {
-    let (mut stop, mut work) = (pin!(stop), pin!(work));
-    poll_fn(|cx| match stop.as_mut().poll(cx) {
-        Poll::Ready(()) => Poll::Ready(None),
-        Poll::Pending => work.as_mut().poll(cx).map(Some),
-    })
-    .await
-}
-
 /// Resolves when the server has drained for so long that a request under way is not waited for any more.
 /// A peer that is about to ask, or is being answered, is told; one that stays silent, or stays, is not
 /// waited for.
-async fn drained(registry: &Registry) {
+pub(super) async fn drained(registry: &Registry) {
     registry.draining().await;
     sleep(GRACE).await;
 }

@@ -206,6 +206,12 @@ impl From<UnixListener> for Listener {
     }
 }
 
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self::Tcp(address)
+    }
+}
+
 impl Peer {
     /// Its IP address.
     pub fn ip(&self) -> Option<IpAddr> {

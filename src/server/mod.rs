@@ -35,15 +35,22 @@
 
 mod accept_loop;
 mod admission;
+mod admit_error;
+mod adopt;
 mod auth;
 mod connection;
+mod handle;
 mod in_memory;
 mod listener;
 mod outcome;
 mod registry;
 mod reply;
+mod report;
 mod request;
 mod serve;
+mod settings;
+mod supervise;
+mod table;
 mod task;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 mod tls;
@@ -52,15 +59,21 @@ mod topic;
 mod trace;
 #[cfg_attr(not(unix), path = "unix_off.rs")]
 mod unix;
+mod unless;
+mod workers;
 
 pub use crate::handshake::{OriginError, Origins};
+pub use admit_error::AdmitError;
+pub use adopt::Permit;
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{ServerConnection, ServerReader};
+pub use handle::ServerHandle;
 pub use listener::{Listener, Peer};
 pub use outcome::HandlerOutcome;
-pub use registry::{Refusals, Report, ServerLimits};
 pub use reply::{Accept, Answer};
+pub use report::{Refusals, Report};
 pub use request::Request;
-pub use serve::{Server, ServerHandle};
+pub use serve::Server;
+pub use settings::ServerLimits;
 pub use tls::Tls;
 pub use topic::{Subscription, Topic};

@@ -1,35 +1,32 @@
 //! The server: what it listens to, what it allows, whom it asks, and its end.
 
-use std::convert::Infallible;
 use std::fmt;
-use std::future::{Future, pending, poll_fn};
+use std::future::{Future, pending};
 use std::io;
 use std::net::SocketAddr;
 use std::num::NonZero;
-use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::sync::Arc;
-use std::task::Poll;
-use std::thread;
 use std::time::Duration;
 
 use tokio::net::ToSocketAddrs;
 use tokio::runtime;
-use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
-use tokio::time::sleep;
 
-use super::accept_loop;
-use super::admission::{Context, Hook, unless};
+use super::admission::{Context, Hook};
 use super::connection::ServerConnection;
+use super::handle::ServerHandle;
 use super::listener::Listener;
 use super::outcome::HandlerOutcome;
-use super::registry::{Registry, Report, ServerLimits};
+use super::registry::Registry;
 use super::reply::{Accept, Answer};
+use super::report::Report;
 use super::request::Request;
+use super::settings::ServerLimits;
+use super::supervise::supervise;
 use super::tls::Tls;
+use super::workers::{Accepting, Workers};
 use crate::handshake::Origins;
-use crate::net::{Config, close_frame};
+use crate::net::Config;
 use crate::proto::{CloseCode, CloseFrame, Misuse};
 
 /// Accepts connections and gives each to a handler, in a task of its own.
@@ -72,37 +69,14 @@ pub struct Server<D = ()> {
     listeners: Vec<Listener>,
     /// For the listeners that have none of their own.
     tls: Option<Tls>,
-    config: Config,
-    limits: ServerLimits,
-    origins: Origins,
     hook: Hook<D>,
-    drain_close: CloseFrame,
-    drain_within: Duration,
-    until: Pin<Box<dyn Future<Output = ()> + Send>>,
+    until: Until,
+    /// It has the settings, too, because handles admit connections by them.
     registry: Arc<Registry>,
 }
 
-/// A handle to a server: to drain it, and to see how it does. Clones are the same handle.
-///
-/// ```no_run
-/// # use bowstring::server::{Server, ServerConnection};
-/// # async fn example() -> std::io::Result<()> {
-/// let server = Server::bind("127.0.0.1:9001").await?;
-/// let handle = server.handle();
-/// let serving = tokio::spawn(server.serve(async |mut connection: ServerConnection| {
-///     while connection.recv().await?.is_some() {}
-///     Ok::<_, bowstring::Error>(())
-/// }));
-/// println!("{} connections are open", handle.report().open);
-/// handle.drain();
-/// println!("{:?}", serving.await?);
-/// # Ok(())
-/// # }
-/// ```
-#[derive(Clone)]
-pub struct ServerHandle {
-    registry: Arc<Registry>,
-}
+/// What is waited for before the server drains.
+type Until = Pin<Box<dyn Future<Output = ()> + Send>>;
 
 impl Server {
     /// A server at the first of the addresses that can be bound.
@@ -119,12 +93,7 @@ impl Server {
         Self {
             listeners: Vec::new(),
             tls: None,
-            config: Config::default(),
-            limits: ServerLimits::default(),
-            origins: Origins::default(),
             hook: Box::new(|_| Box::pin(async { Ok(Accept::default()) })),
-            drain_close: close_frame(CloseCode::GOING_AWAY, "the server is going down"),
-            drain_within: Duration::from_secs(10),
             until: Box::pin(pending()),
             registry: Registry::new(),
         }
@@ -153,20 +122,20 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// Limits, deadlines and compression of connections.
-    pub fn config(mut self, config: Config) -> Self {
-        self.config = config;
+    pub fn config(self, config: Config) -> Self {
+        self.registry.set(|settings| settings.config = config);
         self
     }
 
     /// How many connections are accepted.
-    pub fn limits(mut self, limits: ServerLimits) -> Self {
-        self.limits = limits;
+    pub fn limits(self, limits: ServerLimits) -> Self {
+        self.registry.set(|settings| settings.limits = limits);
         self
     }
 
     /// Which pages may connect. Default: those of the [same host](Origins::same_host).
-    pub fn origins(mut self, origins: Origins) -> Self {
-        self.origins = origins;
+    pub fn origins(self, origins: Origins) -> Self {
+        self.registry.set(|settings| settings.origins = origins);
         self
     }
 
@@ -225,31 +194,9 @@ impl<D: Send + 'static> Server<D> {
         H: Fn(Request) -> F + Send + Sync + 'static,
         F: Future<Output = Result<Accept<E>, Answer>> + Send + 'static,
     {
-        let Self {
-            listeners,
-            tls,
-            config,
-            limits,
-            origins,
-            drain_close,
-            drain_within,
-            until,
-            registry,
-            ..
-        } = self;
+        let Self { listeners, tls, until, registry, .. } = self;
         let hook: Hook<E> = Box::new(move |request| Box::pin(hook(request)));
-        Server {
-            listeners,
-            tls,
-            config,
-            limits,
-            origins,
-            hook,
-            drain_close,
-            drain_within,
-            until,
-            registry,
-        }
+        Server { listeners, tls, hook, until, registry }
     }
 
     /// Drains when this future resolves: on a signal, for instance.
@@ -265,8 +212,8 @@ impl<D: Send + 'static> Server<D> {
     ///
     /// [`serve_on_threads`](Self::serve_on_threads) always keeps this deadline. [`serve`](Self::serve) keeps
     /// it while one worker of its runtime is free. If a handler blocks the only worker, nothing can be done.
-    pub fn drain_within(mut self, limit: Duration) -> Self {
-        self.drain_within = limit;
+    pub fn drain_within(self, limit: Duration) -> Self {
+        self.registry.set(|settings| settings.drain_within = limit);
         self
     }
 
@@ -277,8 +224,9 @@ impl<D: Send + 'static> Server<D> {
     ///
     /// If the code must not be sent (§7.4) or the reason is longer than 123 bytes.
     /// [`CloseFrame::truncated`] cuts a reason.
-    pub fn drain_close(mut self, code: impl Into<CloseCode>, reason: &str) -> Result<Self, Misuse> {
-        self.drain_close = CloseFrame::new(code, reason)?;
+    pub fn drain_close(self, code: impl Into<CloseCode>, reason: &str) -> Result<Self, Misuse> {
+        let close = CloseFrame::new(code, reason)?;
+        self.registry.set(|settings| settings.drain_close = close);
         Ok(self)
     }
 
@@ -289,7 +237,7 @@ impl<D: Send + 'static> Server<D> {
 
     /// A handle for other tasks, or for the server's own hook. It is valid for what is set later, too.
     pub fn handle(&self) -> ServerHandle {
-        ServerHandle { registry: Arc::clone(&self.registry) }
+        ServerHandle::new(&self.registry)
     }
 
     /// Serves until the server has drained. Each connection has a task of its own on this runtime, until its
@@ -311,8 +259,9 @@ impl<D: Send + 'static> Server<D> {
         H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
         F: Future<Output: HandlerOutcome> + Send + 'static,
     {
-        let (plan, listeners) = self.plan(handler);
-        plan.serve(listeners).await
+        let (context, listeners, until) = self.begin(handler);
+        let accepting = Accepting::start(&context, listeners);
+        supervise(&context.registry, until, accepting).await
     }
 
     /// Serves until the server has drained, on so many threads. Each has a runtime of its own and its share of
@@ -337,251 +286,32 @@ impl<D: Send + 'static> Server<D> {
         let supervisor = runtime::Builder::new_current_thread().enable_all().build()?;
         // Within a runtime it panics.
         supervisor.block_on(std::future::ready(()));
-        let (plan, listeners) = self.plan(handler);
-        let workers = Workers::start(threads, &plan.context, &listeners)?;
+        let (context, listeners, until) = self.begin(handler);
+        let workers = Workers::start(threads, &context, &listeners)?;
         drop(listeners);
-        Ok(supervisor.block_on(plan.supervise(workers)))
+        Ok(supervisor.block_on(supervise(&context.registry, until, workers)))
     }
 
-    fn plan<H>(self, handler: H) -> (Plan<D, H>, Vec<Listener>) {
-        let Self {
-            listeners,
-            tls,
-            config,
-            limits,
-            origins,
-            hook,
-            drain_close,
-            drain_within,
-            until,
-            registry,
-        } = self;
-        registry.begin(limits, drain_close);
+    /// From now on it serves.
+    fn begin<H>(self, handler: H) -> (Arc<Context<D, H>>, Vec<Listener>, Until) {
+        let Self { listeners, tls, hook, until, registry } = self;
+        registry.begin();
         let listeners = match tls {
             Some(tls) => listeners.into_iter().map(|listener| listener.or_tls(&tls)).collect(),
             None => listeners,
         };
-        let context = Arc::new(Context { registry, config, origins, hook, handler });
-        (Plan { context, drain_within, until }, listeners)
+        let settings = registry.settings();
+        (Arc::new(Context { registry, settings, hook, handler }), listeners, until)
     }
-}
-
-/// What is to be done, with whom.
-struct Plan<D, H> {
-    context: Arc<Context<D, H>>,
-    drain_within: Duration,
-    until: Pin<Box<dyn Future<Output = ()> + Send>>,
-}
-
-impl<D, H, F> Plan<D, H>
-where
-    D: Send + 'static,
-    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutcome> + Send + 'static,
-{
-    async fn serve(self, listeners: Vec<Listener>) -> Report {
-        let accepting = accept_from(&self.context, listeners);
-        let registry = Arc::clone(&self.context.registry);
-        self.supervise(Accepting { accepting, registry }).await
-    }
-
-    /// Waits until the server drains, and until it has.
-    async fn supervise(self, mut serving: impl Serving) -> Report {
-        let Self { context, drain_within, until } = self;
-        let registry = &context.registry;
-        // If it panics, the server drains all the same.
-        let stopped = unless(registry.draining(), catch(until)).await;
-        registry.start_draining();
-        let late = async {
-            unless(registry.ending(), after(drain_within)).await;
-        };
-        if unless(late, serving.ended()).await.is_none() {
-            registry.start_ending();
-            serving.abort();
-            registry.abort();
-            if unless(after(ABORT_WITHIN), serving.ended()).await.is_none() {
-                registry.give_up();
-            }
-        }
-        if let Some(Err(panic)) = stopped {
-            resume_unwind(panic);
-        }
-        registry.report()
-    }
-}
-
-/// What serves the connections of a server.
-trait Serving {
-    /// Resolves when all listeners are closed and all connections have ended.
-    async fn ended(&mut self);
-
-    /// Accepts no more connections.
-    fn abort(&mut self);
-}
-
-/// The accept loops on this runtime.
-struct Accepting {
-    accepting: JoinSet<()>,
-    registry: Arc<Registry>,
-}
-
-impl Serving for Accepting {
-    async fn ended(&mut self) {
-        // They answer those that were about to be accepted.
-        while self.accepting.join_next().await.is_some() {}
-        self.registry.empty().await;
-    }
-
-    fn abort(&mut self) {
-        self.accepting.abort_all();
-    }
-}
-
-/// Threads that serve, each with a runtime of its own. They end by themselves when the server drains.
-struct Workers {
-    /// Closed when all threads have ended, however they did.
-    running: mpsc::Receiver<Infallible>,
-}
-
-impl Workers {
-    fn start<D, H, F>(
-        threads: NonZero<usize>,
-        context: &Arc<Context<D, H>>,
-        listeners: &[Listener],
-    ) -> io::Result<Self>
-    where
-        D: Send + 'static,
-        H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-        F: Future<Output: HandlerOutcome> + Send + 'static,
-    {
-        let (ends, running) = mpsc::channel(1);
-        let (go, start) = watch::channel(false);
-        for number in 0..threads.get() {
-            let runtime = thread_runtime()?;
-            let shared = listeners.iter().map(|listener| {
-                let _entered = runtime.enter();
-                listener.share()?.register()
-            });
-            let listeners = shared.collect::<io::Result<Vec<_>>>()?;
-            let (context, ends, mut start) = (Arc::clone(context), ends.clone(), start.clone());
-            let work = async move {
-                // All that may fail comes before the first thread serves.
-                if start.wait_for(|go| *go).await.is_err() {
-                    return;
-                }
-                let registry = Arc::clone(&context.registry);
-                let mut accepting =
-                    Accepting { accepting: accept_from(&context, listeners), registry };
-                let ended = async {
-                    context.registry.draining().await;
-                    accepting.ended().await;
-                };
-                unless(context.registry.ending(), ended).await;
-            };
-            thread::Builder::new().name(format!("server-{number}")).spawn(move || {
-                runtime.block_on(work);
-                drop(runtime);
-                drop(ends);
-            })?;
-        }
-        go.send_replace(true);
-        Ok(Self { running })
-    }
-}
-
-impl Serving for Workers {
-    async fn ended(&mut self) {
-        let _ = self.running.recv().await;
-    }
-
-    /// They have heard it from the registry.
-    fn abort(&mut self) {}
-}
-
-/// Resolves after this time, by the clock of the runtime or of a thread. A runtime's clock stands still
-/// while the worker that would look at it is blocked, even if another worker is free.
-async fn after(time: Duration) {
-    let (waiting, cancelled) = std::sync::mpsc::channel::<Infallible>();
-    let (over, is_over) = oneshot::channel::<Infallible>();
-    let clock = thread::Builder::new().name("server-clock".into()).spawn(move || {
-        let _ = cancelled.recv_timeout(time);
-        drop(over);
-    });
-    let by_thread = async {
-        match clock {
-            Ok(_) => drop(is_over.await),
-            Err(_) => pending().await,
-        }
-    };
-    unless(by_thread, sleep(time)).await;
-    drop(waiting);
-}
-
-/// Runs a future to its end, be that a panic.
-async fn catch(future: impl Future<Output = ()>) -> thread::Result<()> {
-    let mut future = pin!(future);
-    poll_fn(|cx| match catch_unwind(AssertUnwindSafe(|| future.as_mut().poll(cx))) {
-        Ok(polled) => polled.map(Ok),
-        Err(panic) => Poll::Ready(Err(panic)),
-    })
-    .await
-}
-
-fn accept_from<D, H, F>(context: &Arc<Context<D, H>>, listeners: Vec<Listener>) -> JoinSet<()>
-where
-    D: Send + 'static,
-    H: Fn(ServerConnection<D>) -> F + Send + Sync + 'static,
-    F: Future<Output: HandlerOutcome> + Send + 'static,
-{
-    let mut accepting = JoinSet::new();
-    for listener in listeners {
-        accepting.spawn(accept_loop::accept(Arc::clone(context), listener));
-    }
-    accepting
-}
-
-fn thread_runtime() -> io::Result<runtime::Runtime> {
-    // Under a flood a turn takes milliseconds: after a few, look for what else has come, from the
-    // network and from other threads.
-    let mut builder = runtime::Builder::new_current_thread();
-    builder.enable_all().event_interval(8).global_queue_interval(8).build()
 }
 
 impl<D> fmt::Debug for Server<D> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let settings = self.registry.settings();
         f.debug_struct("Server")
             .field("listeners", &self.listeners)
-            .field("limits", &self.limits)
-            .field("origins", &self.origins)
+            .field("limits", &settings.limits)
+            .field("origins", &settings.origins)
             .finish_non_exhaustive()
     }
 }
-
-impl fmt::Debug for ServerHandle {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ServerHandle").field("report", &self.report()).finish_non_exhaustive()
-    }
-}
-
-impl ServerHandle {
-    /// Starts draining, and returns at once. A server that does not serve yet drains as soon as it does.
-    pub fn drain(&self) {
-        self.registry.start_draining();
-    }
-
-    /// Drains without waiting: what is still open is dropped, as at the [deadline](Server::drain_within). Use it
-    /// for a second signal, for instance.
-    pub fn abort(&self) {
-        self.registry.start_ending();
-        // Where the future of `serve` was dropped, nobody else does it.
-        self.registry.abort();
-    }
-
-    /// How many connections there are, and how others have ended.
-    pub fn report(&self) -> Report {
-        self.registry.report()
-    }
-}
-
-/// How long tasks that were aborted are waited for. One that blocks its thread ends later, or never.
-const ABORT_WITHIN: Duration = Duration::from_millis(200);

@@ -11,6 +11,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
+use std::thread;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -19,7 +20,8 @@ use super::admission::{Admission, Context, Opened};
 use super::connection::{ReturnedSocket, ServerConnection};
 use super::listener::Accepted;
 use super::outcome::{Failure, HandlerOutcome};
-use super::registry::{End, Slot};
+use super::registry::Slot;
+use super::report::End;
 use super::trace::Trace;
 use crate::net::{Handle, close_frame};
 use crate::proto::{CloseCode, CloseFrame};
@@ -37,42 +39,13 @@ where
         let (admission, accepted) = *arrived;
         admission.open(&context, accepted).await.map(Session::begin)
     };
-    let Some((mut session, connection)) = Box::pin(opening).await else { return };
-    // A panic ends the handler, not the server. Boxed, because a pinned future is kept twice.
-    let start = || Box::pin(session.trace.within(|| (context.handler)(connection)));
-    let failure = match catch_unwind(AssertUnwindSafe(start)) {
-        Err(_) => Some(Failure::Panic),
-        Ok(mut handling) => {
-            let mut started = false;
-            let failure = poll_fn(|cx| {
-                // The socket is watched from the beginning: it leaves word once whom to wake.
-                if !started {
-                    started = true;
-                    session.poll_returned(cx);
-                }
-                let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
-                let poll = || handling.as_mut().poll(cx).map(failure);
-                match catch_unwind(AssertUnwindSafe(|| session.trace.within(poll))) {
-                    Ok(Poll::Pending) => {
-                        session.poll_beside(cx);
-                        Poll::Pending
-                    }
-                    Ok(Poll::Ready(failure)) => Poll::Ready(failure),
-                    Err(_) => Poll::Ready(Some(Failure::Panic)),
-                }
-            })
-            .await;
-            match catch_unwind(AssertUnwindSafe(|| drop(handling))) {
-                Ok(()) => failure,
-                Err(_) => Some(Failure::Panic),
-            }
-        }
-    };
-    session.finish(failure).await;
+    let Some((session, connection)) = Box::pin(opening).await else { return };
+    let handling = session.start(|| (context.handler)(connection));
+    session.run(handling).await;
 }
 
 /// An open connection.
-struct Session {
+pub(super) struct Session {
     slot: Slot,
     trace: Trace,
     handle: Handle,
@@ -99,7 +72,7 @@ enum Socket {
 
 impl Session {
     /// The connection is open: what its handler gets, and what stays with the server.
-    fn begin<D>(opened: Opened<D>) -> (Self, ServerConnection<D>) {
+    pub(super) fn begin<D>(opened: Opened<D>) -> (Self, ServerConnection<D>) {
         let Opened { mut slot, trace, peer, mut socket, data } = opened;
         let handle = socket.handle();
         trace.opened(&handle);
@@ -107,6 +80,53 @@ impl Session {
         let (give_back, returned) = oneshot::channel();
         let connection = ServerConnection::new(data, slot.id(), peer, socket, give_back);
         (Self { slot, trace, handle, socket: Socket::Lent(returned) }, connection)
+    }
+
+    /// Calls the handler. A panic ends the handler, not the server. What it gives is boxed, because a pinned
+    /// future is kept twice.
+    pub(super) fn start<F>(&self, handler: impl FnOnce() -> F) -> thread::Result<Pin<Box<F>>> {
+        catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler))))
+    }
+
+    /// Runs the handler to its end, and closes the connection.
+    pub(super) async fn run<F>(mut self, handling: thread::Result<Pin<Box<F>>>)
+    where
+        F: Future<Output: HandlerOutcome>,
+    {
+        let failure = match handling {
+            Err(_) => Some(Failure::Panic),
+            Ok(handling) => self.handle(handling).await,
+        };
+        self.finish(failure).await;
+    }
+
+    async fn handle<F>(&mut self, mut handling: Pin<Box<F>>) -> Option<Failure>
+    where
+        F: Future<Output: HandlerOutcome>,
+    {
+        let mut started = false;
+        let failure = poll_fn(|cx| {
+            // The socket is watched from the beginning: it leaves word once whom to wake.
+            if !started {
+                started = true;
+                self.poll_returned(cx);
+            }
+            let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
+            let poll = || handling.as_mut().poll(cx).map(failure);
+            match catch_unwind(AssertUnwindSafe(|| self.trace.within(poll))) {
+                Ok(Poll::Pending) => {
+                    self.poll_beside(cx);
+                    Poll::Pending
+                }
+                Ok(Poll::Ready(failure)) => Poll::Ready(failure),
+                Err(_) => Poll::Ready(Some(Failure::Panic)),
+            }
+        })
+        .await;
+        match catch_unwind(AssertUnwindSafe(|| drop(handling))) {
+            Ok(()) => failure,
+            Err(_) => Some(Failure::Panic),
+        }
     }
 
     /// Takes the socket if the handler has given it back. If not, the task is woken when it does.

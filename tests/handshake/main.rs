@@ -7,6 +7,7 @@ use bowstring::handshake::*;
 use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Version};
 use std::time::{Duration, Instant};
 
+mod client_request;
 mod extensions;
 mod head;
 mod origin;

@@ -1,6 +1,7 @@
 //! The server layer, over real sockets: what its hook may say, whom it lets in, how it closes, drains
 //! and fans out.
 
+mod adopt;
 mod beside;
 mod blame;
 mod drain;

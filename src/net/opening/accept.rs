@@ -11,7 +11,6 @@ use crate::handshake::{
     Agreed, Head, RequestError, Upgrade, check_request, wants_upgrade, write_accept, write_refusal,
     write_response_head,
 };
-use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
@@ -182,8 +181,7 @@ where
     /// if the client did not offer the subprotocol, or a header field is the handshake's own.
     pub fn check(&self, protocol: Option<&str>, headers: &HeaderMap) -> Result<Acceptance, Error> {
         let upgrade = self.upgrade.as_ref().map_err(Clone::clone)?;
-        let answer = compression::answer(self.config.deflate, upgrade.extensions());
-        let (deflate, extension) = answer.unzip();
+        let (deflate, extension) = self.config.answer_deflate(upgrade.extensions()).unzip();
         let agreed = Agreed { protocol: protocol.map(str::to_owned), deflate };
         let head = write_accept(upgrade, protocol, extension.as_ref(), headers)?;
         Ok(Acceptance(Box::new(Checked { head, agreed, config: self.config.clone() })))

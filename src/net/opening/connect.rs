@@ -10,8 +10,8 @@ use super::resolve::tcp;
 use super::transport::Transport;
 use super::{roots, tls};
 use crate::handshake::{
-    Agreed, BodyLength, Chunks, ClientRequest, Head, HeadError, ResponseError, Uri, body_length,
-    check_response,
+    Agreed, BodyLength, Chunks, ClientRequest, Head, HeadError, IntoClientRequest, ResponseError,
+    body_length, check_response,
 };
 use crate::net::compression;
 use crate::net::config::Config;
@@ -27,6 +27,8 @@ const MAX_BODY: usize = 16 << 10;
 const MAX_READ: usize = 8 * MAX_BODY;
 
 /// Connects to a `ws://` or `wss://` address, with the defaults of [`Config`].
+///
+/// The address is a text, a URI, or a request of the crate `http`: see [`IntoClientRequest`].
 ///
 /// Gives the connection and the server's answer. Redirects are not followed: see [`Error::Status`].
 ///
@@ -52,9 +54,10 @@ const MAX_READ: usize = 8 * MAX_BODY;
 /// [`Uri`](Error::Uri), [`NoSuchHost`](Error::NoSuchHost), [`Response`](Error::Response), [`Status`](Error::Status),
 /// [`HandshakeTimeout`](Error::HandshakeTimeout), or how the transport failed. For `wss://` also `Tls`, or
 /// [`NeedsTls`](Error::NeedsTls) in a build without TLS.
-pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), Error> {
-    let uri: Uri = uri.parse()?;
-    connect_with(&ClientRequest::new(uri), &Config::default()).await
+pub async fn connect(
+    request: impl IntoClientRequest,
+) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    connect_with(request, &Config::default()).await
 }
 
 /// Connects with a request of yours (header fields, subprotocols) and a configuration of yours.
@@ -78,9 +81,10 @@ pub async fn connect(uri: &str) -> Result<(WebSocket<Transport>, Response<()>), 
 ///
 /// As for [`connect`], and [`Build`](Error::Build) if the request is not legal. Nothing was sent then.
 pub async fn connect_with(
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    let request = &request.into_client_request()?;
     if request.uri().secure() {
         let tls = within(config.handshake_timeout, roots::default_config()).await?;
         return connect_secure(request, config, tls).await;
@@ -127,12 +131,13 @@ pub(super) async fn connect_secure(
 /// As for [`connect_with`].
 pub async fn connect_over<S>(
     stream: S,
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
 ) -> Result<(WebSocket<S>, Response<()>), Error>
 where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
+    let request = &request.into_client_request()?;
     within(config.handshake_timeout, open(stream, request, config)).await?.read(config).await
 }
 

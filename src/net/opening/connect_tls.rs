@@ -7,7 +7,7 @@ use tokio_rustls::rustls;
 
 use super::connect::connect_secure;
 use super::transport::Transport;
-use crate::handshake::ClientRequest;
+use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::socket::websocket::WebSocket;
@@ -39,10 +39,11 @@ use crate::net::tls_error::TlsError;
 /// As for [`connect_with`](crate::net::connect_with). For a `ws://` address it is
 /// [`Scheme`](crate::net::TlsError::Scheme), and nothing was sent.
 pub async fn connect_tls(
-    request: &ClientRequest,
+    request: impl IntoClientRequest,
     config: &Config,
     tls: Arc<rustls::ClientConfig>,
 ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
+    let request = &request.into_client_request()?;
     if !request.uri().secure() {
         return Err(TlsError::Scheme.into());
     }
