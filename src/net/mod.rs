@@ -4,6 +4,7 @@
 //! |---|---|
 //! | to connect to a server | [`connect`], [`connect_with`] |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
+//! | a client that comes back | [`ReconnectingWebSocket`] |
 //! | to receive and send in one task | [`WebSocket`] |
 //! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
 //! | to close, ping or watch a connection from elsewhere | [`Handle`] |
@@ -39,11 +40,14 @@ mod buffers;
 mod compression;
 mod config;
 mod error;
+#[cfg(feature = "tracing")]
+pub(crate) mod escape;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
 mod opening;
 mod overflow;
+mod reconnect;
 mod retry_after;
 mod socket;
 mod split;
@@ -68,6 +72,12 @@ pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
 pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};
 pub use overflow::{Outcome, Overflow};
+pub use reconnect::client::{ReconnectingWebSocket, Undelivered};
+pub use reconnect::config::{ReconnectConfig, Unsent};
+pub use reconnect::disconnect::{AttemptError, Disconnect, ReconnectError, Retry};
+pub use reconnect::engine::{Attempt, ReconnectEvent};
+pub use reconnect::handle::ReconnectHandle;
+pub use reconnect::shared::ReconnectState;
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;
 pub use socket::handle::{CloseInfo, Handle, Ping};

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-/// When a [`ReconnectingWebSocket`](super::ReconnectingWebSocket) comes back, how often, and what it keeps.
+/// When a [`ReconnectingWebSocket`](super::client::ReconnectingWebSocket) comes back, how often, and what it keeps.
 ///
 /// ```
 /// use std::time::Duration;
@@ -63,7 +63,7 @@ pub enum Unsent {
     /// [`max_kept_bytes`](ReconnectConfig::max_kept_bytes). Without room, the sender waits.
     #[default]
     Keep,
-    /// They are dropped and [counted](super::ReconnectingWebSocket::dropped): what is old is of no use.
+    /// They are dropped and [counted](super::client::ReconnectingWebSocket::dropped): what is old is of no use.
     Drop,
 }
 

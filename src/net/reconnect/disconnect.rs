@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::config::ReconnectConfig;
 use crate::net::error::Error;
-use crate::proto::{CloseCode, CloseFrame, Misuse};
+use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
 
 /// Why there is no connection: it has ended, or an attempt to make one has failed.
 #[derive(Debug)]
@@ -76,6 +76,8 @@ pub enum ReconnectError {
     TooLong(Arc<Disconnect>),
     /// The client has ended, or is closing: no message is taken any more.
     Ended,
+    /// There is no room for the message. Here it is.
+    Full(Message),
     /// The message is not legal. It was not taken.
     Misuse(Misuse),
 }
@@ -91,7 +93,7 @@ impl Disconnect {
     }
 
     /// Whether another attempt may succeed, as far as this crate knows. Your
-    /// [policy](super::ReconnectingWebSocket::policy) may say something else.
+    /// [policy](super::client::ReconnectingWebSocket::policy) may say something else.
     ///
     /// It may succeed if the close code or the error is transient: see [`CloseCode::is_transient`] and
     /// [`Error::is_transient`].
@@ -156,7 +158,7 @@ impl ReconnectError {
     pub fn disconnect(&self) -> Option<&Disconnect> {
         match self {
             Self::Permanent(last) | Self::TooManyAttempts(last) | Self::TooLong(last) => Some(last),
-            Self::Ended | Self::Misuse(_) => None,
+            Self::Ended | Self::Full(_) | Self::Misuse(_) => None,
         }
     }
 }
@@ -226,6 +228,7 @@ impl fmt::Display for ReconnectError {
             Self::TooManyAttempts(last) => write!(f, "too many attempts have failed: {last}"),
             Self::TooLong(last) => write!(f, "there was no connection for too long: {last}"),
             Self::Ended => f.write_str("the client has ended: it takes no message any more"),
+            Self::Full(_) => f.write_str("there is no room for the message"),
             Self::Misuse(misuse) => misuse.fmt(f),
         }
     }
@@ -236,7 +239,7 @@ impl StdError for ReconnectError {
         match self {
             Self::Permanent(last) => last.source(),
             Self::TooManyAttempts(last) | Self::TooLong(last) => Some(&**last),
-            Self::Ended | Self::Misuse(_) => None,
+            Self::Ended | Self::Full(_) | Self::Misuse(_) => None,
         }
     }
 }

@@ -23,11 +23,12 @@ use super::config::ReconnectConfig;
 use super::disconnect::{AttemptError, Disconnect, ReconnectError, Retry};
 use super::shared::{LinkState, ReconnectState, Shared};
 use super::trace;
+use crate::net::error::Error;
 use crate::net::opening::transport::Transport;
 use crate::net::socket::driver::ReadMode;
 use crate::net::socket::handle::Handle;
 use crate::net::socket::websocket::WebSocket;
-use crate::proto::{CloseCode, CloseFrame, Message};
+use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
 
 /// What an attempt gives, in the end.
 pub(super) type Attempting =
@@ -62,8 +63,10 @@ pub enum ReconnectEvent {
         cause: Arc<Disconnect>,
         /// Messages of which nobody knows whether they have arrived, in their order. They were framed, and no pong
         /// has come that proves that the peer got them. They are not sent again.
+        ///
+        /// If this is the end, [`take_undelivered`](super::client::ReconnectingWebSocket::take_undelivered) has them.
         in_doubt: Vec<Message>,
-        /// When the next attempt begins. `None`: there is none.
+        /// When the next attempt begins. `None`: this is the end.
         retry_at: Option<Instant>,
     },
 }
@@ -340,6 +343,16 @@ impl Engine {
         self.shared.lock().dropped += excess as u64;
     }
 
+    /// Whether there is something to be received.
+    pub(super) fn has_event(&self) -> bool {
+        !self.changes.is_empty() || self.received.is_some() || self.is_ended()
+    }
+
+    /// Drops a message that was received. Whether there was one.
+    pub(super) fn drop_message(&mut self) -> bool {
+        self.received.take().is_some()
+    }
+
     /// What there is to be received.
     pub(super) fn take_event(&mut self) -> Option<ReconnectEvent> {
         match self.changes.pop_front() {
@@ -348,7 +361,7 @@ impl Engine {
                 // After the end they are with what else was not delivered.
                 let in_doubt = match retry_at {
                     Some(_) => std::mem::take(&mut self.in_doubt),
-                    None => self.in_doubt.clone(),
+                    None => Vec::new(),
                 };
                 return Some(ReconnectEvent::Disconnected { cause, in_doubt, retry_at });
             }
@@ -403,7 +416,9 @@ impl Open {
         let mut made_room = false;
         loop {
             made_room |= self.forget_arrived(shared);
-            self.write(cx, shared);
+            if let Err(misuse) = self.write(cx, shared) {
+                return (Poll::Ready(Disconnect::Failed(misuse.into())), made_room);
+            }
             if received.is_some() {
                 return (Poll::Pending, made_room);
             }
@@ -429,41 +444,51 @@ impl Open {
     }
 
     /// Frames and writes what there is.
-    fn write(&mut self, cx: &mut Context<'_>, shared: &Shared) {
-        if self.writing == Writing::Failed {
-            return;
+    ///
+    /// # Errors
+    ///
+    /// The hook has left the connection with a message that is not finished: nothing can be sent.
+    fn write(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Result<(), Misuse> {
+        let written = match self.writing {
+            Writing::Failed => return Ok(()),
+            Writing::Going => self.feed(cx, shared),
+            Writing::Closed(_) => Ok(()),
+        };
+        let flushed = written.and_then(|()| match self.ws.poll_flushed(cx) {
+            Poll::Ready(flushed) => flushed,
+            Poll::Pending => Ok(()),
+        });
+        match flushed {
+            Err(Error::Misuse(misuse)) => return Err(misuse),
+            // The task that receives learns why, after what the peer has said before.
+            Err(_) if self.writing == Writing::Going => self.writing = Writing::Failed,
+            _ => {}
         }
-        if self.writing == Writing::Going && self.feed(cx, shared).is_err() {
-            // The task that receives learns why.
-            self.writing = Writing::Failed;
-            return;
-        }
-        if let Poll::Ready(Err(_)) = self.ws.poll_flushed(cx)
-            && self.writing == Writing::Going
-        {
-            self.writing = Writing::Failed;
-        }
+        Ok(())
     }
 
     /// Frames messages as far as there is room, then the close frame, if the client is to end.
-    fn feed(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Result<(), crate::net::Error> {
-        let mut slot = shared.lock();
-        while let Some(message) = slot.window.unsent() {
-            if self.ws.poll_feed(cx, message)?.is_pending() {
+    fn feed(&mut self, cx: &mut Context<'_>, shared: &Shared) -> Result<(), Error> {
+        let unsent = || shared.lock().window.unsent().cloned();
+        // Others only add at the end, so it is still the next after it was framed.
+        while let Some(message) = unsent() {
+            if self.ws.poll_feed(cx, &message)?.is_pending() {
                 return Ok(());
             }
-            slot.window.note_framed(self.handle.proof());
+            shared.lock().window.note_framed(self.handle.proof());
         }
-        if slot.window.wants_proof() {
+        let (wants_proof, close) = {
+            let slot = shared.lock();
+            (slot.window.wants_proof(), slot.close.clone())
+        };
+        if wants_proof {
             self.handle.ping_if_idle();
         }
-        if let Some(CloseFrame { code, reason }) = &slot.close {
-            let close = crate::proto::Close { code: *code, reason };
-            if self.ws.poll_feed(cx, &close)?.is_ready() {
-                self.writing = Writing::Closed(*code);
-                drop(slot);
-                shared.set_state(ReconnectState::Closing);
-            }
+        if let Some(close) = close
+            && self.ws.poll_feed(cx, &close.as_close())?.is_ready()
+        {
+            self.writing = Writing::Closed(close.code);
+            shared.set_state(ReconnectState::Closing);
         }
         Ok(())
     }

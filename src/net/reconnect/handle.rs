@@ -6,10 +6,9 @@ use tokio::sync::watch;
 
 use super::disconnect::ReconnectError;
 use super::shared::{ReconnectState, Shared, Taken};
-use crate::net::error::TrySendError;
 use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
 
-/// Access to a [`ReconnectingWebSocket`](super::ReconnectingWebSocket) for other tasks: they send, close it, and
+/// Access to a [`ReconnectingWebSocket`](super::client::ReconnectingWebSocket) for other tasks: they send, close it, and
 /// watch its state. Clones are cheap.
 ///
 /// ```no_run
@@ -30,7 +29,7 @@ pub struct ReconnectHandle(pub(super) Arc<Shared>);
 
 impl ReconnectHandle {
     /// Gives the client a message to send. It waits only if there is no room: see
-    /// [`ReconnectingWebSocket::send`](super::ReconnectingWebSocket::send).
+    /// [`ReconnectingWebSocket::send`](super::client::ReconnectingWebSocket::send).
     ///
     /// The task that receives writes it.
     ///
@@ -58,13 +57,12 @@ impl ReconnectHandle {
     ///
     /// # Errors
     ///
-    /// [`Full`](TrySendError::Full) if there is no room, with the message. Else as for [`send`](Self::send), with
-    /// no message.
-    pub fn try_send(&self, message: impl Into<Message>) -> Result<Option<Message>, ReconnectError> {
-        Ok(match self.0.offer(message.into())? {
-            Taken::Yes => None,
-            Taken::Full(back) => Some(back),
-        })
+    /// [`Full`](ReconnectError::Full) if there is no room, with the message. Else as for [`send`](Self::send).
+    pub fn try_send(&self, message: impl Into<Message>) -> Result<(), ReconnectError> {
+        match self.0.offer(message.into())? {
+            Taken::Yes => Ok(()),
+            Taken::Full(message) => Err(ReconnectError::Full(message)),
+        }
     }
 
     /// Closes the connection for good (§7.1.2), after what was sent. Returns at once.

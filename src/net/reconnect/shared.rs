@@ -1,7 +1,7 @@
 //! What the client shares with its handles: the messages, what is asked for, the state.
 
 use std::sync::Arc;
-use std::task::Waker;
+use std::task::{Poll, Waker};
 
 use tokio::sync::{Notify, watch};
 use tokio::time::Instant;
@@ -9,8 +9,9 @@ use tokio::time::Instant;
 use super::config::{ReconnectConfig, Unsent};
 use super::disconnect::{Disconnect, ReconnectError};
 use super::window::Window;
+use crate::net::socket::handle::close_frame;
 use crate::net::sync::{Mutex, MutexGuard, lock, wake};
-use crate::proto::{CloseFrame, Message};
+use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
 
 /// How a client that comes back is connected.
 #[derive(Clone, Debug)]
@@ -113,7 +114,8 @@ impl Shared {
         match message {
             // Nothing may follow it (§5.5.1), so it is the end.
             Message::Close(close) => {
-                slot.close = Some(close.unwrap_or_else(|| crate::net::close_frame(crate::proto::CloseCode::NORMAL, "")));
+                let normal = || close_frame(CloseCode::NORMAL, "");
+                slot.close = Some(close.unwrap_or_else(normal));
             }
             _ if slot.link == LinkState::Down && slot.unsent == Unsent::Drop => {
                 slot.dropped += 1;
@@ -122,22 +124,22 @@ impl Shared {
             message if !slot.window.has_room() => return Ok(Taken::Full(message)),
             message => slot.window.push(message),
         }
-        slot.wake();
+        wake_driver(slot);
         Ok(Taken::Yes)
     }
 
-    /// Asks for the end.
+    /// Asks for the end. The first frame counts.
     pub(super) fn close(&self, close: CloseFrame) {
         let mut slot = self.lock();
         slot.close.get_or_insert(close);
-        slot.wake();
+        wake_driver(slot);
     }
 
     /// Asks for an attempt now.
     pub(super) fn retry_now(&self) {
         let mut slot = self.lock();
         slot.retry_now = true;
-        slot.wake();
+        wake_driver(slot);
     }
 
     pub(super) fn set_state(&self, state: ReconnectState) {
@@ -151,9 +153,15 @@ impl Slot {
         self.driver.get_or_insert_with(|| waker.clone()).clone_from(waker);
     }
 
-    fn wake(&mut self) {
-        if let Some(waker) = self.driver.take() {
-            wake(waker);
+    /// Whether a message can be taken.
+    pub(super) fn poll_room(&self) -> Poll<Result<(), ReconnectError>> {
+        if self.link == LinkState::Ended || self.close.is_some() {
+            return Poll::Ready(Err(ReconnectError::Ended));
+        }
+        let drops = self.link == LinkState::Down && self.unsent == Unsent::Drop;
+        match drops || self.window.has_room() {
+            true => Poll::Ready(Ok(())),
+            false => Poll::Pending,
         }
     }
 
@@ -165,11 +173,17 @@ impl Slot {
     }
 }
 
+/// Wakes the task that drives the client, for what it was asked for.
+fn wake_driver(mut slot: MutexGuard<'_, Slot>) {
+    let driver = slot.driver.take();
+    drop(slot);
+    driver.into_iter().for_each(wake);
+}
+
 /// Control frames have limits that are known without a connection (§5.5, §7.4).
 fn check(message: &Message) -> Result<(), ReconnectError> {
-    use crate::proto::Misuse;
     match message {
-        Message::Ping(payload) | Message::Pong(payload) if payload.len() > 125 => {
+        Message::Ping(payload) | Message::Pong(payload) if payload.len() > MAX_CONTROL => {
             Err(Misuse::LongControl { len: payload.len() }.into())
         }
         Message::Close(Some(CloseFrame { code, reason })) => {
@@ -179,3 +193,6 @@ fn check(message: &Message) -> Result<(), ReconnectError> {
         _ => Ok(()),
     }
 }
+
+/// §5.5.
+const MAX_CONTROL: usize = 125;

@@ -261,6 +261,27 @@ impl Handle {
         Traffic::of(&self.0.received, &self.0.sent)
     }
 
+    /// How many pings were answered, wrapping.
+    pub(in crate::net) fn answered(&self) -> u32 {
+        self.lock().answered
+    }
+
+    /// How many pings must have been answered to prove that what was framed last has arrived: its peer answers
+    /// a ping after what came before it. The pong of one that was sent already proves nothing.
+    pub(in crate::net) fn proof(&self) -> u32 {
+        let slot = self.lock();
+        let sent = matches!(slot.ping, PingState::Sent(_));
+        slot.answered.wrapping_add(1 + u32::from(sent))
+    }
+
+    /// Sends a ping, unless one was asked for or waits for its pong.
+    pub(in crate::net) fn ping_if_idle(&self) {
+        let idle = matches!(self.lock().ping, PingState::Idle);
+        if idle {
+            drop(self.ping());
+        }
+    }
+
     pub(in crate::net) fn received(&self) -> &Seen {
         &self.0.received
     }
