@@ -133,7 +133,7 @@ pub mod proto;
 pub mod server;
 
 #[cfg(feature = "tokio")]
-pub use net::{Config, Error, WebSocket, accept, connect};
+pub use net::{Config, Connector, Error, WebSocket, accept, connect};
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
 
 /// The crate of [`Bytes`](bytes::Bytes), the data of a [`Message`].

@@ -115,6 +115,8 @@ pub enum BuildError {
     Host,
     /// `Host` is given more than once.
     RepeatedHost,
+    /// The resource name, or the whole head, is too long for the types of HTTP/2.
+    Target,
     /// A subprotocol is not a token.
     Protocol {
         /// Which of the subprotocols, counted from 0.
@@ -203,6 +205,7 @@ impl BuildError {
                 "RFC 6455 §4.1"
             }
             Self::Host | Self::RepeatedHost => "RFC 9112 §3.2",
+            Self::Target => "RFC 9113 §8.3.1",
             Self::UnofferedProtocol(_) => "RFC 6455 §4.2.2",
             Self::Extension { .. } => "RFC 6455 §9.1",
             Self::WindowBits(_) => "RFC 7692 §7.1.2",
@@ -290,6 +293,7 @@ impl fmt::Display for BuildError {
             Self::OwnedHeader(name) => write!(f, "{} is the handshake's to set", short(name)),
             Self::Host => f.write_str("Host is not host[:port]"),
             Self::RepeatedHost => f.write_str("Host is given more than once"),
+            Self::Target => f.write_str("the resource name or the head is too long"),
             Self::Protocol { protocol, at } => {
                 write!(f, "subprotocol {protocol} is no token at byte {at}")
             }

@@ -52,6 +52,7 @@ mod headers;
 mod into_client_request;
 mod key;
 mod origin;
+mod over_http2;
 mod protocols;
 mod request;
 mod response;
@@ -71,6 +72,7 @@ pub use headers::{has_token, is_token, list};
 pub use into_client_request::IntoClientRequest;
 pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
+pub use over_http2::{check_connect_response, connect_request};
 pub use protocols::Protocols;
 pub use request::{Upgrade, check_request, wants_upgrade};
 pub use response::{

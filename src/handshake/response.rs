@@ -202,6 +202,14 @@ pub fn check_response(
     if accept != accept_key(encode_nonce(nonce).as_bytes()) {
         return Err(ResponseError::WrongAccept);
     }
+    agreed(headers, request)
+}
+
+/// What an answer agrees to, over whichever version of HTTP it comes.
+pub(super) fn agreed(
+    headers: &HeaderMap,
+    request: &ClientRequest,
+) -> Result<Agreed, ResponseError> {
     let deflate = agreed_deflate(headers, request)?;
     Ok(Agreed { protocol: agreed_protocol(headers, request)?, deflate })
 }

@@ -10,7 +10,7 @@ use tokio::time::{Sleep, sleep};
 
 use super::upgraded::into_transport;
 use crate::handshake::Agreed;
-use crate::net::{Config, Error, Transport, WebSocket};
+use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
 use crate::proto::Role;
 
 /// A WebSocket that is there once hyper has sent the answer of [`Upgrading::accept`](super::Upgrading::accept).
@@ -67,7 +67,7 @@ impl Future for Pending {
             let limit = this.config.handshake_timeout;
             let deadline = this.deadline.get_or_insert_with(|| Box::pin(sleep(limit)));
             ready!(deadline.as_mut().poll(cx));
-            return Poll::Ready(Err(Error::HandshakeTimeout));
+            return Poll::Ready(Err(Error::HandshakeTimeout(OpeningStep::Handshake)));
         };
         Poll::Ready(match upgraded {
             Ok(upgraded) => {

@@ -6,6 +6,9 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 
+use super::connect_error::{ConnectError, OpeningStep};
+use super::http2_error::Http2Error;
+use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
@@ -78,8 +81,12 @@ pub enum Error {
     /// All calls that send get it from then on, in other tasks too, until the peer has answered. After that
     /// the error is [`Closed`](Self::Closed).
     Overflow,
-    /// The opening handshake took longer than [`handshake_timeout`](super::Config::handshake_timeout).
-    HandshakeTimeout,
+    /// This step of opening the connection did not end in time.
+    ///
+    /// If it is connecting, the error is [`Connect`](Self::Connect), which knows the addresses that were tried.
+    HandshakeTimeout(OpeningStep),
+    /// The transport failed or ended in this step of opening the connection.
+    Opening(OpeningStep, io::Error),
     /// The address is a `wss://` URI, and this build trusts no certificates: it lacks the features
     /// `rustls-tls-native-roots` and `rustls-tls-webpki-roots`.
     ///
@@ -88,21 +95,28 @@ pub enum Error {
     NeedsTls,
     /// The TLS connection could not be made. Nothing else was sent.
     Tls(TlsError),
+    /// No connection came about through a forward proxy. The server has seen nothing.
+    Proxy(ProxyError),
     /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
     /// The system's resolver says that the host of this name does not exist, or has no IP address.
     ///
-    /// If the resolver does not answer, the error is [`Io`](Self::Io). Some systems, macOS among them, say that no
-    /// host exists while they have no network.
+    /// If the resolver does not answer, the error is [`Opening`](Self::Opening) with
+    /// [`Resolve`](OpeningStep::Resolve). Some systems, macOS among them, say that no host exists while they have no
+    /// network.
     NoSuchHost(Box<str>),
+    /// None of the host's addresses could be connected to: refused, unreachable, or without an answer in time.
+    Connect(ConnectError),
     /// The request or the answer to be sent is not legal; nothing was sent.
     Build(BuildError),
     /// A client's request was not a legal opening handshake; it was refused (§4.2.1).
     Request(RequestError),
     /// A server's answer was not a legal opening handshake (§4.1).
     Response(ResponseError),
-    /// A server answered with another status than 101. This is its response, with at most 16 KiB of the
-    /// body.
+    /// The WebSocket could not be opened over HTTP/2 (feature `http2`).
+    Http2(Http2Error),
+    /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
+    /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
 }
 
@@ -131,8 +145,15 @@ impl Error {
     ///   429, 500, 502 to 504, 520 to 524, 529, 530 or 598.
     pub fn is_transient(&self) -> bool {
         match self {
-            Self::Io(_) | Self::Timeout(_) | Self::Lost | Self::HandshakeTimeout => true,
+            Self::Io(_)
+            | Self::Timeout(_)
+            | Self::Lost
+            | Self::HandshakeTimeout(_)
+            | Self::Opening(..)
+            | Self::Connect(_) => true,
             Self::Closed(close) => close.code.is_transient(),
+            Self::Http2(error) => error.is_transient(),
+            Self::Proxy(error) => error.is_transient(),
             // The peer was closing the connection, and only its code says nothing.
             Self::Violation(violation) => matches!(violation, Violation::InvalidCloseCode(_)),
             Self::Status(response) => matches!(
@@ -163,6 +184,34 @@ impl Error {
         }
     }
 
+    /// The step of opening a connection that failed. `None` if the connection was open, or nothing was begun.
+    ///
+    /// ```
+    /// use bowstring::{Error, net::OpeningStep};
+    ///
+    /// let error = Error::NoSuchHost("exmaple.com".into());
+    /// assert_eq!(error.step(), Some(OpeningStep::Resolve));
+    /// ```
+    pub const fn step(&self) -> Option<OpeningStep> {
+        match self {
+            Self::HandshakeTimeout(step) | Self::Opening(step, _) => Some(*step),
+            Self::NoSuchHost(_) => Some(OpeningStep::Resolve),
+            Self::Connect(_) => Some(OpeningStep::Connect),
+            Self::Tls(_) => Some(OpeningStep::Tls),
+            Self::Request(_) | Self::Response(_) | Self::Status(_) => Some(OpeningStep::Handshake),
+            _ => None,
+        }
+    }
+
+    /// Whether a deadline ended it: one of opening the connection, or one of an open connection.
+    pub const fn is_timeout(&self) -> bool {
+        match self {
+            Self::HandshakeTimeout(_) | Self::Timeout(_) => true,
+            Self::Connect(error) => error.is_timeout(),
+            _ => false,
+        }
+    }
+
     /// The error of a connection that has ended in an unknown way.
     pub(super) fn closed_abnormally() -> Self {
         Self::Closed(CloseFrame { code: CloseCode::ABNORMAL, reason: Default::default() })
@@ -183,7 +232,7 @@ impl Error {
 
 impl Error {
     /// How long to wait before the next try, if the server says so: `Retry-After` of a [`Status`](Self::Status)
-    /// (RFC 9110 §10.2.3). `None` if the field is missing or malformed.
+    /// (RFC 9110 §10.2.3), or of the answer of a proxy. `None` if the field is missing or malformed.
     ///
     /// A date counts from now by the system's clock. The server may ask for any time, so limit it.
     ///
@@ -196,7 +245,11 @@ impl Error {
     /// assert_eq!(error.retry_after(), Some(Duration::from_secs(120)));
     /// ```
     pub fn retry_after(&self) -> Option<Duration> {
-        let Self::Status(response) = self else { return None };
+        let response = match self {
+            Self::Status(response) => response,
+            Self::Proxy(error) => return error.retry_after(),
+            _ => return None,
+        };
         let value = response.headers().get(http::header::RETRY_AFTER)?;
         retry_after::parse(value.to_str().ok()?, SystemTime::now())
     }
@@ -217,23 +270,28 @@ impl fmt::Display for Error {
                 if reason.is_empty() { Ok(()) } else { write!(f, ": {reason}") }
             }
             Self::Overflow => f.write_str("the peer takes messages more slowly than they are sent"),
-            Self::HandshakeTimeout => f.write_str("the opening handshake took too long"),
+            Self::HandshakeTimeout(step) => write!(f, "{step} took too long"),
+            Self::Opening(step, error) => write!(f, "{step} failed: {error}"),
             Self::NeedsTls => f.write_str(
                 "a wss:// address, and this build trusts no certificates: it lacks the features \
                  rustls-tls-native-roots and rustls-tls-webpki-roots",
             ),
             Self::Tls(error) => error.fmt(f),
+            Self::Proxy(error) => error.fmt(f),
             Self::Uri(error) => error.fmt(f),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
+            Self::Connect(error) => error.fmt(f),
             Self::Build(error) => error.fmt(f),
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
+            Self::Http2(error) => error.fmt(f),
             Self::Status(response) => {
-                write!(
-                    f,
-                    "the server answered {} instead of 101 (RFC 6455 §4.1)",
-                    response.status()
-                )
+                let (accepted, section) = match response.version() {
+                    http::Version::HTTP_2 => (200, "RFC 8441 §5"),
+                    _ => (101, "RFC 6455 §4.1"),
+                };
+                let status = response.status();
+                write!(f, "the server answered {status} instead of {accepted} ({section})")
             }
         }
     }
@@ -242,7 +300,10 @@ impl fmt::Display for Error {
 impl std::error::Error for Error {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
-            Self::Io(error) => Some(error),
+            Self::Io(error) | Self::Opening(_, error) => Some(error),
+            // They are shown as those errors are, so their sources are those of these.
+            Self::Connect(error) => error.source(),
+            Self::Proxy(error) => error.source(),
             _ => None,
         }
     }
@@ -260,7 +321,8 @@ macro_rules! from {
 
 from! {
     Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
-    Tls(TlsError), Uri(UriError), Request(RequestError), Response(ResponseError),
+    Connect(ConnectError), Proxy(ProxyError), Http2(Http2Error), Tls(TlsError), Uri(UriError),
+    Request(RequestError), Response(ResponseError),
 }
 
 impl From<BuildError> for Error {

@@ -2,7 +2,8 @@
 //!
 //! | you want | use |
 //! |---|---|
-//! | to connect to a server | [`connect`], [`connect_with`] |
+//! | to connect to a server | [`connect`], [`Connector`] |
+//! | to go through a forward proxy | [`Proxies`], [`tunnel`](fn@tunnel) |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
 //! | a client that comes back | [`ReconnectingWebSocket`] |
 //! | to receive and send in one task | [`WebSocket`] |
@@ -39,14 +40,19 @@ mod buffers;
 #[cfg_attr(not(feature = "deflate"), path = "compression_off.rs")]
 mod compression;
 mod config;
+mod connect_error;
 mod error;
 #[cfg(feature = "tracing")]
 pub(crate) mod escape;
+#[cfg(feature = "http2")]
+pub mod http2;
+mod http2_error;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
 mod opening;
 mod overflow;
+mod proxy_error;
 mod reconnect;
 mod retry_after;
 mod socket;
@@ -61,17 +67,24 @@ mod unix;
 pub use buffers::traffic::Traffic;
 pub use compression::{Deflate, Memory};
 pub use config::Config;
+pub use connect_error::{ConnectAttempt, ConnectError, OpeningStep};
 pub use error::{Error, TrySendError};
+pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
 #[cfg(feature = "rustls-tls")]
 pub use opening::connect_tls::connect_tls;
+pub use opening::connector::{ConnectTimeouts, Connector};
+pub use opening::proxy::address::{Proxy, ProxyProtocol};
+pub use opening::proxy::proxies::Proxies;
 #[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
 pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};
+pub use opening::tunnel::tunnel;
 pub use overflow::{Outcome, Overflow};
+pub use proxy_error::{ProxyError, ProxyStep, ProxyUriError, SocksReply};
 pub use reconnect::client::{ReconnectingWebSocket, Undelivered};
 pub use reconnect::config::{ReconnectConfig, Unsent};
 pub use reconnect::disconnect::{AttemptError, Disconnect, ReconnectError, Retry};

@@ -20,7 +20,7 @@ use super::settings::Settings;
 use super::task::Session;
 use super::trace::Trace;
 use super::unless::unless;
-use crate::net::{Config, Error, Transport, WebSocket};
+use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
 
 /// A place among the connections of a server, for one that another HTTP server has accepted: from
 /// [`ServerHandle::admit`].
@@ -197,7 +197,7 @@ impl<D> Permit<D> {
                 return None;
             }
             Err(_late) => {
-                trace.failed(&Error::HandshakeTimeout, true);
+                trace.failed(&Error::HandshakeTimeout(OpeningStep::Handshake), true);
                 return None;
             }
         };

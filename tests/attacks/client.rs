@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use bowstring::handshake::ClientRequest;
-use bowstring::net::{Transport, connect_with};
+use bowstring::net::{OpeningStep, Transport, connect_with};
 use bowstring::{Config, Error, Event, Message, WebSocket};
 use sha1::{Digest, Sha1};
 use tokio::net::TcpStream as Stream;
@@ -313,7 +313,7 @@ fn s25_every_part_of_the_answer_is_checked() {
     }
     // This one only goes before an answer, and none came.
     let seen = answered(line("HTTP/1.1", "HTTP/1.1 100 Continue\r\n")).err().unwrap();
-    assert!(matches!(seen, Error::Io(_)), "{seen:?}");
+    assert!(matches!(seen, Error::Opening(OpeningStep::Handshake, _)), "{seen:?}");
 }
 
 #[test]
@@ -356,7 +356,7 @@ fn s23_a_server_that_never_answers() {
         },
         async |port| connect_to(port).await,
     );
-    assert!(matches!(seen, Err(Error::HandshakeTimeout)), "{seen:?}");
+    assert!(matches!(seen, Err(Error::HandshakeTimeout(_))), "{seen:?}");
     let took = start.elapsed();
     assert!(took >= HANDSHAKE && took < HANDSHAKE + Duration::from_secs(2), "{took:?}");
 }
@@ -454,7 +454,10 @@ fn s28_a_server_that_ends_or_resets_at_every_byte() {
                 },
             );
             // It never looks like a connection that was closed as it should be.
-            assert!(matches!(seen, Err(Error::Io(_) | Error::Lost)), "{end}, {reset}: {seen:?}");
+            assert!(
+                matches!(seen, Err(Error::Opening(..) | Error::Lost)),
+                "{end}, {reset}: {seen:?}"
+            );
         }
     }
 }

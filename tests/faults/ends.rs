@@ -148,7 +148,7 @@ fn sweep(name: &str, fault: At, step: usize, named: Named) {
 /// How a connection that was reset may end.
 fn reset(error: &Error) -> Option<&'static str> {
     match error {
-        Error::Io(error) => match error.kind() {
+        Error::Io(error) | Error::Opening(_, error) => match error.kind() {
             ErrorKind::ConnectionReset => Some("reset"),
             ErrorKind::BrokenPipe => Some("broken pipe"),
             _ => None,
@@ -163,7 +163,9 @@ fn reset(error: &Error) -> Option<&'static str> {
 /// How one may end whose peer's direction has.
 fn ended(error: &Error) -> Option<&'static str> {
     match error {
-        Error::Io(error) if error.kind() == ErrorKind::UnexpectedEof => Some("in the handshake"),
+        Error::Io(error) | Error::Opening(_, error) if error.kind() == ErrorKind::UnexpectedEof => {
+            Some("in the handshake")
+        }
         _ => reset(error),
     }
 }
@@ -171,7 +173,7 @@ fn ended(error: &Error) -> Option<&'static str> {
 /// How one may end whose peer has fallen silent.
 fn expired(error: &Error) -> Option<&'static str> {
     match error {
-        Error::HandshakeTimeout => Some("handshake"),
+        Error::HandshakeTimeout(_) => Some("handshake"),
         Error::Timeout(Expired::Pong) => Some("pong"),
         Error::Timeout(Expired::Write) => Some("write"),
         Error::Timeout(Expired::Close) => Some("close"),
@@ -330,7 +332,7 @@ fn s23_s34_s35_a_line_that_only_drips() {
         let [up, down] = whole.passed;
         let drip = |n, ms| Fault::Drip(n, Duration::from_millis(ms));
         type Wanted = fn(&Error) -> bool;
-        let handshake: Wanted = |error| matches!(error, Error::HandshakeTimeout);
+        let handshake: Wanted = |error| matches!(error, Error::HandshakeTimeout(_));
         let pong: Wanted = |error| matches!(error, Error::Timeout(Expired::Pong));
         let close: Wanted = |error| matches!(error, Error::Timeout(Expired::Close));
         let lines = [

@@ -28,7 +28,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
         let (stream, peer) = scripted();
         let reading = async {
             let error = Incoming::read(stream, &Config::default()).await.unwrap_err();
-            assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+            assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
         };
         let talking = async {
             for byte in REQUEST.bytes().take_while(|_| trickle) {
@@ -47,7 +47,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
         peer.room(room);
         let took = seconds(async {
             let error = connect_over(stream, &request(), &Config::default()).await.unwrap_err();
-            assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+            assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
         });
         is_about(took.await, 10.0);
     }
@@ -57,7 +57,7 @@ async fn s23_the_opening_handshake_has_ten_seconds() {
     peer.room(10);
     let took = seconds(async {
         let error = bowstring::accept(stream).await.unwrap_err();
-        assert!(matches!(error, Error::HandshakeTimeout), "{error}");
+        assert!(matches!(error, Error::HandshakeTimeout(_)), "{error}");
     });
     is_about(took.await, 10.0);
 }

@@ -8,7 +8,7 @@ use bowstring::handshake::{
     ClientRequest, HeadError, HeadLimits, RequestError, ResponseError, accept_key,
     parse_request_head,
 };
-use bowstring::net::{Incoming, Transport, connect_over, connect_with};
+use bowstring::net::{Incoming, OpeningStep, Transport, connect_over, connect_with};
 use bowstring::proto::{CloseFrame, Expired, Violation};
 use bowstring::{Config, Error, Message, WebSocket, accept, connect};
 use http::{HeaderMap, HeaderValue, Response, StatusCode};
@@ -164,7 +164,7 @@ async fn s28_the_transport_ends_at_every_byte_of_the_handshake() {
             })
             .await;
             let error = opened.unwrap_err();
-            assert!(matches!(error, Error::Io(_)), "{cut}: {error}");
+            assert!(matches!(error, Error::Opening(OpeningStep::Handshake, _)), "{cut}: {error}");
             assert!(peer.is_alone());
         }
     }
@@ -441,7 +441,8 @@ fn what_may_go_well_at_another_time() {
     };
     let lost = std::io::Error::from(std::io::ErrorKind::ConnectionRefused);
     let closed = |code: u16| Error::Closed(CloseFrame { code: code.into(), reason: "".into() });
-    let passing = [Error::Lost, Error::HandshakeTimeout, lost.into(), Expired::Pong.into()];
+    let slow = Error::HandshakeTimeout(OpeningStep::Tls);
+    let passing = [Error::Lost, slow, lost.into(), Expired::Pong.into()];
     let codes = [408, 425, 429, 500, 502, 503, 504, 520, 521, 522, 523, 524, 529, 530, 598];
     // The peer was closing the connection, with a code that nobody may send.
     let illegal = [0, 1005, 1006, 1015, 5000].map(|code| Violation::InvalidCloseCode(code).into());
@@ -490,7 +491,8 @@ async fn names_and_addresses_are_connected_to() {
     }
     serving.await.unwrap();
     let error = connect(&format!("ws://127.0.0.1:{port}/")).await.unwrap_err();
-    assert!(matches!(error, Error::Io(_)) && error.is_transient(), "{error:?}");
+    assert!(matches!(&error, Error::Connect(tried) if tried.is_refused()), "{error:?}");
+    assert!(error.is_transient());
 }
 
 /// A transport that has always more to read: this once, and that for ever. It does not take part in

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::Response;
 use tokio_rustls::rustls;
 
-use super::connect::connect_secure;
+use super::connector::Connector;
 use super::transport::Transport;
 use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
@@ -47,5 +47,5 @@ pub async fn connect_tls(
     if !request.uri().secure() {
         return Err(TlsError::Scheme.into());
     }
-    connect_secure(request, config, tls).await
+    Connector::new().config(config.clone()).tls_config(tls).connect(request).await
 }

@@ -12,6 +12,7 @@ use tokio::net::TcpStream;
 
 use crate::handshake::{Head, HeadError, HeadLimits, HeadScanner};
 use crate::net::buffers::pool;
+use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
 
 /// How much is read at a time, so that not much piles up after a head.
@@ -27,7 +28,7 @@ pub(in crate::net) async fn within<T>(
 ) -> Result<T, Error> {
     match tokio::time::timeout(limit, step).await {
         Ok(done) => done,
-        Err(_) => Err(Error::HandshakeTimeout),
+        Err(_) => Err(Error::HandshakeTimeout(OpeningStep::Handshake)),
     }
 }
 

@@ -3,26 +3,36 @@
 //! ```text
 //!        connect_tls   a client that says whom it trusts
 //!             │
-//! accept   connect     a server's side, a client's side
-//!     │      ├─────┐
-//!     │      │   roots   whom clients trust
-//!     │      ├─────┘
-//!     │     tls        encryption by rustls
-//!     ├──────┤
-//!     │   resolve      the client's TCP connection
-//!     ├──────┘
-//!     transport        what a connection goes over: TCP, Unix, TLS
-//!     session          what TLS keeps of it
-//!       head           reads a head, writes a last answer
+//! accept   connect     a server's side · the short forms of a client's
+//!     │      │
+//!     │   connector    a client's settings, and its steps
+//!     │      ├──────┬──────┬──────┬──────┐
+//!     │   client  resolve  dial   │   tunnel   the request and its answer · addresses · the first that answers · proxies
+//!     │      │      │      │      │      │
+//!     │      │      │    clock    │      │     the deadlines of all steps
+//!     │      │      │      │      │      │
+//!     │      │      │      │   roots     │     whom clients trust
+//!     │      │      │     tls ────┘      │     encryption by rustls
+//!     ├──────┴──────┤      │             │
+//!     │         transport ─┘             │     what a connection goes over: TCP, Unix, TLS
+//!     │          session                 │     what TLS keeps of it
+//!     ├───────────────── body ───────────┤     what follows a refusal
+//!     └──────────────── head ────────────┘     reads a head, writes a last answer
 //! ```
 //!
 //! The files named `…_off.rs` stand in for others in builds without their feature.
 
 pub(in crate::net) mod accept;
+mod body;
+mod client;
+mod clock;
 pub(in crate::net) mod connect;
 #[cfg(feature = "rustls-tls")]
 pub(in crate::net) mod connect_tls;
+pub(in crate::net) mod connector;
+mod dial;
 pub(in crate::net) mod head;
+pub(in crate::net) mod proxy;
 mod resolve;
 #[cfg_attr(
     not(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")),
@@ -34,3 +44,4 @@ mod session;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 pub(in crate::net) mod tls;
 pub(in crate::net) mod transport;
+pub(in crate::net) mod tunnel;

@@ -1,32 +1,61 @@
-//! From the host of a URI to a TCP connection.
+//! From the host of a URI to addresses.
 //!
 //! The system's resolver is asked, in a thread of its own because it blocks. `std` tells every failure of
 //! it by a text alone. Here a name that does not exist is told apart, because trying it again is of no
 //! use.
 
+use std::fmt;
+use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
 
 use dns_lookup::{AddrInfoHints, LookupError, LookupErrorKind, SockType, getaddrinfo};
-use tokio::net::TcpStream;
 
-use super::head::no_delay;
-use super::transport::Transport;
-use crate::handshake::Uri;
 use crate::net::error::Error;
 
-/// Connects to the host of a URI, to its addresses in turn.
-pub(super) async fn tcp(uri: &Uri) -> Result<Transport, Error> {
-    let stream = match uri.host().parse::<IpAddr>() {
-        Ok(address) => TcpStream::connect((address, uri.port())).await?,
-        Err(_) => TcpStream::connect(&*resolve(uri.host(), uri.port()).await?).await?,
-    };
-    no_delay(&stream);
-    Ok(stream.into())
+pub(super) type Resolving = Pin<Box<dyn Future<Output = io::Result<Vec<SocketAddr>>> + Send>>;
+
+/// Who is asked for the addresses of a name.
+#[derive(Clone)]
+pub(super) enum Resolver {
+    System,
+    /// As the caller does it.
+    Own(Arc<dyn Fn(String, u16) -> Resolving + Send + Sync>),
 }
 
-/// The addresses of a name, in the system's order.
-async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+impl Resolver {
+    /// The addresses of a host, in the order in which they are to be tried. There is one at least.
+    pub(super) async fn resolve(&self, host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
+        if let Ok(address) = host.parse::<IpAddr>() {
+            return Ok(vec![SocketAddr::new(address, port)]);
+        }
+        let addresses = match self {
+            Self::System => system(host, port).await?,
+            Self::Own(resolve) => match resolve(host.to_owned(), port).await {
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+                found => found?,
+            },
+        };
+        if addresses.is_empty() {
+            return Err(Error::NoSuchHost(host.into()));
+        }
+        Ok(addresses)
+    }
+}
+
+impl fmt::Debug for Resolver {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::System => "System",
+            Self::Own(_) => "Own",
+        })
+    }
+}
+
+/// The addresses of a name, in the system's order (RFC 6724).
+async fn system(host: &str, port: u16) -> Result<Vec<SocketAddr>, Error> {
     let name = host.to_owned();
     let looking = tokio::task::spawn_blocking(move || {
         let hints = AddrInfoHints { socktype: SockType::Stream.into(), ..AddrInfoHints::default() };

@@ -51,22 +51,40 @@ impl Transport {
     }
 }
 
-/// What a server's certificate must be for, and what is asked for: §4.1 wants SNI, RFC 6066 §3 wants
-/// none for an IP address, and rustls does so.
-pub(in crate::net) fn name(host: &str) -> Result<ServerName<'static>, TlsError> {
-    ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host)
-}
-
-/// Makes a client's TLS handshake over a transport.
-pub(in crate::net) async fn secure(
-    stream: Transport,
+/// A client's TLS handshake that is to be made.
+pub(in crate::net) struct Client {
     name: ServerName<'static>,
     config: Arc<ClientConfig>,
-) -> Result<Transport, Error> {
-    let stream = TlsConnector::from(config).connect(name, stream).await.map_err(explain)?;
-    match stream.get_ref().1.alpn_protocol() {
-        None | Some(HTTP) => Ok(Transport::Tls(TlsStream::new(Box::new(stream.into())))),
-        Some(_) => Err(TlsError::Protocol.into()),
+    /// Whether only HTTP/1.1 may be agreed on.
+    only_http: bool,
+}
+
+impl Client {
+    /// For a host, whose certificate must be for this name. It is asked for, too: §4.1 wants SNI, RFC 6066 §3
+    /// wants none for an IP address, and rustls does so.
+    pub(in crate::net) fn new(
+        host: &str,
+        mut config: Arc<ClientConfig>,
+        protocols: Option<&[&[u8]]>,
+    ) -> Result<Self, TlsError> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| TlsError::Host)?;
+        let only_http = protocols.is_none();
+        if let Some(protocols) = protocols {
+            // A copy shares what sessions are resumed from.
+            let offered = protocols.iter().map(|&name| name.to_owned()).collect();
+            Arc::make_mut(&mut config).alpn_protocols = offered;
+        }
+        Ok(Self { name, config, only_http })
+    }
+
+    /// Makes it over a transport.
+    pub(in crate::net) async fn secure(self, stream: Transport) -> Result<Transport, Error> {
+        let Self { name, config, only_http } = self;
+        let stream = TlsConnector::from(config).connect(name, stream).await?;
+        match stream.get_ref().1.alpn_protocol() {
+            Some(other) if only_http && other != HTTP => Err(TlsError::Protocol.into()),
+            _ => Ok(Transport::Tls(TlsStream::new(Box::new(stream.into())))),
+        }
     }
 }
 

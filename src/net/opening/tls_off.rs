@@ -10,6 +10,7 @@ use crate::net::error::Error;
 pub enum TlsInfo {}
 
 /// There is none.
+#[derive(Clone, Debug)]
 pub(in crate::net) enum ClientConfig {}
 
 impl Transport {
@@ -19,19 +20,22 @@ impl Transport {
     }
 }
 
-/// Stands in for the name of a TLS server. There is none.
-pub(in crate::net) struct ServerName;
+/// Stands in for a TLS handshake that is to be made. There is none.
+pub(in crate::net) enum Client {}
 
-pub(in crate::net) fn name(_: &str) -> Result<ServerName, Error> {
-    Err(Error::NeedsTls)
-}
+impl Client {
+    pub(in crate::net) fn new(
+        _: &str,
+        config: Arc<ClientConfig>,
+        _: Option<&[&[u8]]>,
+    ) -> Result<Self, Error> {
+        match *config {}
+    }
 
-pub(in crate::net) async fn secure(
-    _: Transport,
-    _: ServerName,
-    config: Arc<ClientConfig>,
-) -> Result<Transport, Error> {
-    match *config {}
+    #[expect(clippy::unused_async)]
+    pub(in crate::net) async fn secure(self, _: Transport) -> Result<Transport, Error> {
+        match self {}
+    }
 }
 
 pub(in crate::net) fn explain(error: Error) -> Error {

@@ -34,12 +34,16 @@ impl BackOff {
         config: &ReconnectConfig,
         random: f64,
     ) -> Option<Duration> {
-        let random = random.clamp(0.0, 1.0);
+        let part = |of: Duration| {
+            // What is no number from 0 to 1 counts as one of the two.
+            let part = of.as_secs_f64() * if random > 0.0 { random.min(1.0) } else { 0.0 };
+            Duration::try_from_secs_f64(part).unwrap_or(of).min(of)
+        };
         // The first attempt after a connection that lasted, and the second after the first, wait for up to `base`.
         let doublings = self.attempts.saturating_sub(1);
         let factor = 2_u32.checked_pow(doublings).unwrap_or(u32::MAX);
         let most = config.base.saturating_mul(factor).min(config.cap);
-        let jitter = most.mul_f64(random);
+        let jitter = part(most);
         Some(match retry {
             Retry::Never => return None,
             Retry::BackOff => jitter,
@@ -49,7 +53,7 @@ impl BackOff {
                 let least = least.min(config.max_retry_after);
                 let spread = most.min(config.max_retry_after).saturating_sub(least);
                 // If it goes on failing, the back-off is longer than what was asked for.
-                (least + spread.mul_f64(random)).max(jitter)
+                (least + part(spread)).max(jitter)
             }
         })
     }
@@ -82,6 +86,24 @@ mod tests {
     }
 
     #[test]
+    fn no_setting_is_too_large() {
+        let config = ReconnectConfig {
+            base: Duration::MAX,
+            cap: Duration::MAX,
+            max_retry_after: Duration::MAX,
+            ..ReconnectConfig::default()
+        };
+        for retry in [
+            Retry::BackOff,
+            Retry::After(Duration::MAX),
+            Retry::Between(Duration::ZERO, Duration::MAX),
+            Retry::Between(Duration::MAX, Duration::ZERO),
+        ] {
+            assert_eq!(BackOff { attempts: 5 }.pause(retry, &config, 1.0), Some(Duration::MAX));
+        }
+    }
+
+    #[test]
     fn what_the_server_asks_for_is_kept_up_to_a_limit() {
         let config = ReconnectConfig::default();
         let back_off = BackOff { attempts: 1 };
@@ -99,6 +121,7 @@ mod tests {
             (Retry::BackOff, 7.0, Some(secs(1))),
             (Retry::BackOff, -1.0, Some(Duration::ZERO)),
             (Retry::BackOff, f64::NAN, Some(Duration::ZERO)),
+            (Retry::BackOff, f64::INFINITY, Some(secs(1))),
         ] {
             assert_eq!(back_off.pause(retry, &config, random), pause, "{retry:?} {random}");
         }

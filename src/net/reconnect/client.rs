@@ -15,10 +15,10 @@ use super::engine::{Attempt, Engine, ReconnectEvent};
 use super::handle::ReconnectHandle;
 use super::shared::{ReconnectState, Taken};
 use crate::handshake::IntoClientRequest;
-use crate::net::config::Config;
 use crate::net::error::Error;
-use crate::net::opening::connect::connect_with;
+use crate::net::opening::connector::Connector;
 use crate::net::opening::transport::Transport;
+use crate::net::socket::handle::close_frame;
 use crate::net::socket::waker_pair::{Side, WakerPair};
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
@@ -107,7 +107,7 @@ impl Undelivered {
 }
 
 impl ReconnectingWebSocket {
-    /// A client for this address, with the defaults of [`Config`] and of [`ReconnectConfig`].
+    /// A client for this address, with the defaults of a [`Connector`] and of [`ReconnectConfig`].
     ///
     /// The address is a text, a URI, or a request with header fields: see
     /// [`IntoClientRequest`].
@@ -116,11 +116,38 @@ impl ReconnectingWebSocket {
     ///
     /// The address or the request is not legal.
     pub fn new(request: impl IntoClientRequest) -> Result<Self, Error> {
+        Self::with_connector(Connector::new(), request)
+    }
+
+    /// A client that connects with this: with a proxy, TLS roots, a [`Config`](crate::Config) of yours.
+    ///
+    /// ```no_run
+    /// use std::time::Duration;
+    /// use bowstring::{Config, Connector, net::ReconnectingWebSocket};
+    ///
+    /// # fn example() -> Result<(), bowstring::Error> {
+    /// let mut config = Config::default();
+    /// // A dead server is found after 10 s at most: 5 s of silence, and 5 s for the answer to a ping.
+    /// config.timeouts.keep_alive = Some(Duration::from_secs(5));
+    /// config.timeouts.pong = Duration::from_secs(5);
+    /// let connector = Connector::new().config(config);
+    /// let client = ReconnectingWebSocket::with_connector(connector, "ws://127.0.0.1:9001/")?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// The address or the request is not legal.
+    pub fn with_connector(
+        connector: Connector,
+        request: impl IntoClientRequest,
+    ) -> Result<Self, Error> {
         let request = request.into_client_request()?;
         request.check()?;
         Ok(Self::from_fn(move |_| {
-            let request = request.clone();
-            async move { Ok(connect_with(request, &Config::default()).await?.0) }
+            let (connector, request) = (connector.clone(), request.clone());
+            async move { Ok(connector.connect(request).await?.0) }
         }))
     }
 
@@ -407,10 +434,7 @@ impl ReconnectingWebSocket {
         }
     }
 
-    fn poll_message(
-        &mut self,
-        cx: &Context<'_>,
-    ) -> Poll<Result<Option<Message>, ReconnectError>> {
+    fn poll_message(&mut self, cx: &Context<'_>) -> Poll<Result<Option<Message>, ReconnectError>> {
         loop {
             match ready!(self.poll_event(cx))? {
                 Some(ReconnectEvent::Message(message)) => return Poll::Ready(Ok(Some(message))),
@@ -468,13 +492,15 @@ impl Sink<Message> for ReconnectingWebSocket {
         if this.engine.is_ended() {
             return Poll::Ready(Ok(()));
         }
-        this.engine.shared.close(crate::net::close_frame(CloseCode::NORMAL, ""));
+        this.engine.shared.close(close_frame(CloseCode::NORMAL, ""));
         this.poll_end(Side::Sink, cx).map(Ok)
     }
 }
 
 impl fmt::Debug for ReconnectingWebSocket {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("ReconnectingWebSocket").field("state", &self.state()).finish_non_exhaustive()
+        f.debug_struct("ReconnectingWebSocket")
+            .field("state", &self.state())
+            .finish_non_exhaustive()
     }
 }

@@ -107,7 +107,10 @@ impl Disconnect {
 
     /// Whether the peer is done with the connection, and nothing went wrong: it closed with 1000, or without a code.
     pub(super) fn is_normal(&self) -> bool {
-        matches!(self, Self::Closed(CloseFrame { code: CloseCode::NORMAL | CloseCode::NO_STATUS, .. }))
+        matches!(
+            self,
+            Self::Closed(CloseFrame { code: CloseCode::NORMAL | CloseCode::NO_STATUS, .. })
+        )
     }
 
     /// Whether and when to come back, if the application has no policy of its own.

@@ -15,6 +15,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
@@ -102,7 +103,11 @@ enum Change {
 enum Phase {
     Start,
     /// Until the deadline. `hook`: it has connected, and the hook runs.
-    Connecting { attempting: Attempting, deadline: Pin<Box<Sleep>>, hook: bool },
+    Connecting {
+        attempting: Attempting,
+        deadline: Pin<Box<Sleep>>,
+        hook: bool,
+    },
     Waiting(Pin<Box<Sleep>>),
     Open(Box<Open>),
     Ended(End),
@@ -200,8 +205,7 @@ impl Engine {
         self.shared.set_state(ReconnectState::Connecting { attempt: number });
         trace::connecting(number);
         let cause = self.cause.clone();
-        let attempting =
-            (self.connect)(Attempt { number, connections: self.connections, cause });
+        let attempting = (self.connect)(Attempt { number, connections: self.connections, cause });
         let deadline = Box::pin(sleep(self.config.attempt_timeout));
         self.phase = Phase::Connecting { attempting, deadline, hook: false };
     }
@@ -289,14 +293,13 @@ impl Engine {
             None => Some(ReconnectError::Permanent),
             Some(_) if spent => Some(ReconnectError::TooManyAttempts),
             Some(pause) => {
-                let until = now.checked_add(pause);
+                // No clock goes on for ever.
+                let until = now + pause.min(YEAR);
                 let limit = self.config.max_time.and_then(|time| since.checked_add(time));
-                match until {
-                    Some(until) if limit.is_none_or(|limit| until <= limit) => {
-                        return self.wait(cause, until);
-                    }
-                    _ => Some(ReconnectError::TooLong),
+                if limit.is_none_or(|limit| until <= limit) {
+                    return self.wait(cause, until);
                 }
+                Some(ReconnectError::TooLong)
             }
         };
         let error = why.map(|why| why(Arc::clone(&cause)));
@@ -388,7 +391,10 @@ impl Engine {
     }
 
     /// Writes everything that was given to the client. Without a connection it waits for one.
-    pub(super) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), ReconnectError>> {
+    pub(super) fn poll_flushed(
+        &mut self,
+        cx: &mut Context<'_>,
+    ) -> Poll<Result<(), ReconnectError>> {
         self.poll(cx);
         let unsent = self.shared.lock().window.unsent().is_some();
         match &mut self.phase {
@@ -399,6 +405,8 @@ impl Engine {
         }
     }
 }
+
+const YEAR: Duration = Duration::from_secs(365 * 24 * 3600);
 
 /// Whether it is no answer of the peer's.
 fn is_failure(disconnect: &Disconnect) -> bool {
@@ -510,6 +518,8 @@ impl Open {
 
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Engine").field("state", &*self.shared.state.borrow()).finish_non_exhaustive()
+        f.debug_struct("Engine")
+            .field("state", &*self.shared.state.borrow())
+            .finish_non_exhaustive()
     }
 }

@@ -43,8 +43,7 @@ impl Window {
 
     /// One message may go beyond the limit in bytes, so that a large one can be sent at all.
     pub(super) fn has_room(&self) -> bool {
-        self.kept.is_empty()
-            || self.kept.len() < self.max_messages && self.bytes < self.max_bytes
+        self.kept.is_empty() || self.kept.len() < self.max_messages && self.bytes < self.max_bytes
     }
 
     pub(super) fn push(&mut self, message: Message) {
