@@ -90,6 +90,7 @@
 //! | `rustls-tls` | TLS in both roles; clients need a configuration of yours |
 //! | `hyper` | requests that hyper has read become WebSockets |
 //! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
+//! | `url` | addresses as people write them, read as browsers do: see [`handshake::Uri`] |
 //! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server |
 //!
@@ -142,6 +143,9 @@ pub use bytes;
 pub use bytestring::ByteString;
 /// The crate of requests, responses, header fields and status codes.
 pub use http;
+/// The crate of URLs as browsers read them.
+#[cfg(feature = "url")]
+pub use url;
 
 /// The README's examples, compiled.
 #[cfg(all(doctest, feature = "server"))]

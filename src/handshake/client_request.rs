@@ -6,8 +6,11 @@ use super::extensions::format_extensions;
 use super::headers::{is_owned, is_token, not_token_at, not_value_at, trim, write_field};
 use super::key::encode_nonce;
 use super::uri::{Authority, Uri};
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
+use std::fmt::Display;
 
 /// A client's request: the URI, header fields, subprotocols.
 ///
@@ -59,6 +62,90 @@ impl ClientRequest {
     /// Adds all of these header fields.
     pub fn append_headers(self, headers: &HeaderMap) -> Self {
         headers.iter().fold(self, |request, (name, value)| request.header(name, value))
+    }
+
+    /// With a user name and a password (RFC 7617). It replaces an `Authorization` that was there.
+    ///
+    /// ```
+    /// use bowstring::handshake::IntoClientRequest;
+    ///
+    /// let request = "wss://example.com/".into_client_request()?.basic_auth("Aladdin", "open sesame");
+    /// assert_eq!(request.headers()["authorization"], "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ==");
+    /// # Ok::<(), bowstring::handshake::BuildError>(())
+    /// ```
+    ///
+    /// A user name with a colon is an error when the request is written: no server could tell where the password
+    /// begins.
+    pub fn basic_auth(mut self, user: impl AsRef<[u8]>, password: impl AsRef<[u8]>) -> Self {
+        let (user, password) = (user.as_ref(), password.as_ref());
+        if let Some(at) = user.iter().position(|&byte| byte == b':') {
+            self.fault.get_or_insert(BuildError::UserName { at });
+            return self;
+        }
+        let pair = BASE64_STANDARD.encode([user, b":", password].concat());
+        self.authorization("Basic", pair.as_bytes())
+    }
+
+    /// With a bearer token (RFC 6750 §2.1). It replaces an `Authorization` that was there.
+    pub fn bearer_auth(self, token: impl AsRef<[u8]>) -> Self {
+        self.authorization("Bearer", token.as_ref())
+    }
+
+    fn authorization(mut self, scheme: &str, credentials: &[u8]) -> Self {
+        self.headers.remove(AUTHORIZATION);
+        self.header(AUTHORIZATION, [scheme.as_bytes(), b" ", credentials].concat())
+    }
+
+    /// Adds a cookie. All cookies stand in one field (RFC 6265 §5.4).
+    ///
+    /// ```
+    /// use bowstring::handshake::IntoClientRequest;
+    ///
+    /// let request = "wss://example.com/".into_client_request()?;
+    /// let request = request.cookie("session", "4f3c").cookie("theme", "dark");
+    /// assert_eq!(request.headers()["cookie"], "session=4f3c; theme=dark");
+    /// # Ok::<(), bowstring::handshake::BuildError>(())
+    /// ```
+    ///
+    /// It is an error when the request is written, if the name is not a token, or the value has a semicolon or a
+    /// control character.
+    pub fn cookie(mut self, name: impl AsRef<str>, value: impl AsRef<str>) -> Self {
+        let (name, value) = (name.as_ref(), value.as_ref());
+        let end = not_value_at(value.as_bytes()).into_iter().chain(value.find(';')).min();
+        let fault = match (is_token(name.as_bytes()), end) {
+            (true, None) => None,
+            (true, Some(at)) => Some(name.len() + 1 + at),
+            (false, _) => Some(not_token_at(name.as_bytes()).unwrap_or(0)),
+        };
+        if let Some(at) = fault {
+            self.fault.get_or_insert(BuildError::Cookie { at });
+            return self;
+        }
+        let mut all = Vec::new();
+        for before in self.headers.get_all(COOKIE) {
+            all.extend_from_slice(before.as_bytes());
+            all.extend_from_slice(b"; ");
+        }
+        self.headers.remove(COOKIE);
+        all.extend_from_slice(name.as_bytes());
+        all.push(b'=');
+        all.extend_from_slice(value.as_bytes());
+        self.header(COOKIE, all)
+    }
+
+    /// Adds a parameter to the query of the URI. What needs it is escaped: `a b&c` becomes `a%20b%26c`.
+    ///
+    /// ```
+    /// use bowstring::handshake::IntoClientRequest;
+    ///
+    /// let request = "wss://example.com/feed?v=2".into_client_request()?;
+    /// let request = request.query("room", "red & blue").query("since", 17);
+    /// assert_eq!(request.uri().resource(), "/feed?v=2&room=red%20%26%20blue&since=17");
+    /// # Ok::<(), bowstring::handshake::BuildError>(())
+    /// ```
+    pub fn query(mut self, name: impl AsRef<str>, value: impl Display) -> Self {
+        self.uri.push_query(name.as_ref(), &value.to_string());
+        self
     }
 
     /// Offers one more subprotocol. The first is the most preferred (§4.1 item 10).

@@ -109,6 +109,16 @@ pub enum BuildError {
         /// The first offending byte of the value.
         at: usize,
     },
+    /// A user name for Basic authentication has a colon at this byte.
+    UserName {
+        /// The offset of the colon.
+        at: usize,
+    },
+    /// A cookie, as `name=value`, has a byte that ends it or is a control.
+    Cookie {
+        /// The first offending byte; 0 if the name is empty.
+        at: usize,
+    },
     /// The handshake writes this header itself, and what is given says something else.
     OwnedHeader(String),
     /// The `Host` given is not `host[:port]`.
@@ -200,6 +210,8 @@ impl BuildError {
             Self::Method(_) | Self::Version(_) => "RFC 6455 §4.1",
             Self::TooManyHeaders => "RFC 9110 §5.4",
             Self::HeaderName { .. } => "RFC 9110 §5.1",
+            Self::UserName { .. } => "RFC 7617 §2",
+            Self::Cookie { .. } => "RFC 6265 §4.2.1",
             Self::HeaderValue { .. } => "RFC 9110 §5.5",
             Self::OwnedHeader(_) | Self::Protocol { .. } | Self::RepeatedProtocol(_) => {
                 "RFC 6455 §4.1"
@@ -290,6 +302,8 @@ impl fmt::Display for BuildError {
             Self::HeaderValue { name, at } => {
                 write!(f, "the value of {} has a control at byte {at}", short(name))
             }
+            Self::UserName { at } => write!(f, "the user name has a colon at byte {at}"),
+            Self::Cookie { at } => write!(f, "the cookie cannot be sent: see its byte {at}"),
             Self::OwnedHeader(name) => write!(f, "{} is the handshake's to set", short(name)),
             Self::Host => f.write_str("Host is not host[:port]"),
             Self::RepeatedHost => f.write_str("Host is given more than once"),

@@ -7,6 +7,7 @@ use super::extensions::parse_extensions;
 use super::headers::{is_owned, list, single};
 use super::key::is_key;
 use super::uri::Uri;
+use super::whatwg;
 use http::header::{
     CONNECTION, CONTENT_LENGTH, SEC_WEBSOCKET_EXTENSIONS, SEC_WEBSOCKET_KEY,
     SEC_WEBSOCKET_PROTOCOL, SEC_WEBSOCKET_VERSION, UPGRADE,
@@ -34,6 +35,9 @@ use http::{HeaderMap, HeaderName, Method, Request, Version};
 /// assert!(request.protocols().eq(["chat.v2", "chat"]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// A user name and a password in an address (`wss://user:password@example.com`) become an `Authorization` field with the
+/// feature `url`. Without it they are an error: see [`Uri`].
 ///
 /// # Fields of the handshake
 ///
@@ -83,7 +87,12 @@ impl IntoClientRequest for &Uri {
 
 impl IntoClientRequest for &str {
     fn into_client_request(self) -> Result<ClientRequest, BuildError> {
-        Ok(ClientRequest::new(self.parse::<Uri>()?))
+        let (uri, userinfo) = whatwg::read(self)?;
+        let request = ClientRequest::new(uri);
+        Ok(match userinfo {
+            Some(userinfo) => request.basic_auth(userinfo.user(), userinfo.password()),
+            None => request,
+        })
     }
 }
 

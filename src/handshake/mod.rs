@@ -57,6 +57,10 @@ mod protocols;
 mod request;
 mod response;
 mod uri;
+#[cfg(feature = "url")]
+mod url_request;
+#[cfg_attr(not(feature = "url"), path = "whatwg_off.rs")]
+mod whatwg;
 
 pub use answer::{accept_response, refusal};
 pub use body::{BodyLength, ChunkError, Chunks, body_length};

@@ -4,12 +4,13 @@
 //! ws://host[:port][/path][?query]      the resource name is path and query, "/" if the path is empty
 //! ```
 //!
-//! It is strict, because everything here ends up in a request line or a `Host` field. A byte that RFC 3986 does
-//! not allow is refused, and the error says where it is; nothing is escaped by guess. The server reads `Host`
-//! by the same [`Authority`]. No error repeats the text of the URI, which may hold a secret.
+//! [`Uri::strict`] takes what RFC 3986 allows: everything here ends up in a request line or a `Host` field, so a
+//! byte is refused rather than escaped by guess, and the error says where it is. How `parse` reads is in `whatwg.rs`.
+//! The server reads `Host` by the same [`Authority`]. No error repeats the text of the URI, which may hold a
+//! secret.
 
+use std::borrow::Cow;
 use std::fmt;
-use std::str::FromStr;
 
 /// A valid WebSocket URI (§3).
 ///
@@ -25,14 +26,34 @@ use std::str::FromStr;
 ///
 /// The scheme and the host are in lower case, a default port is left out, and the resource name is never empty.
 /// So URIs that mean the same are mostly equal. `Display` gives that form, and it parses back.
+///
+/// # How a text is read
+///
+/// [`Uri::strict`] takes what RFC 6455 §3 and RFC 3986 allow, and nothing else. `parse` does the same, unless the
+/// feature `url` is on. With it, `parse` reads what people write, as browsers do (the URL standard of the WHATWG):
+///
+/// | text | `strict` | `parse` with the feature `url` |
+/// |---|---|---|
+/// | `ws://h/?filter[id]=3`, `ws://h/a\|b` | an error | taken as it is |
+/// | `ws://h/a b`, `ws://h/é` | an error | `/a%20b`, `/%C3%A9` |
+/// | `ws://bücher.example/` | an error | `xn--bcher-kva.example` (IDNA) |
+/// | `ws://[fe80::1%25eth0]/`, `ws://[fe80::1%eth0]/` | an error | [`zone`](Self::zone) is `eth0`; `Host` is without it |
+/// | `https://h/` | an error | `wss://h/`, as `new WebSocket` does |
+/// | `ws://user:password@h/` | an error | an error here; [`IntoClientRequest`](super::IntoClientRequest) makes a header of it |
+/// | `ws://h/#part` | an error (§3) | an error, as in browsers |
+///
+/// A fragment is an error in both: §3 says that it must not be used, and `new WebSocket` throws. If it were cut off, a
+/// `#` in a password or name would silently lose what follows it. Write such a `#` as `%23`.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Uri {
     secure: bool,
     /// Without brackets; an IPv6 address if it has a colon.
     host: String,
+    /// Not empty; only of an IPv6 address.
+    zone: Option<String>,
     /// Not zero.
     port: u16,
-    /// Begins with `/`.
+    /// Begins with `/`, and is visible ASCII.
     resource: String,
 }
 
@@ -50,6 +71,9 @@ pub enum UriError {
     Userinfo,
     /// There is no host, or RFC 3986 §3.2.2 does not allow it, from this byte on.
     Host(usize),
+    /// The zone of the IPv6 address that begins at this byte is empty, or has other characters than RFC 6874 §2
+    /// allows.
+    Zone(usize),
     /// The port that begins at this byte is not in 1–65535.
     Port(usize),
     /// A fragment begins at this byte.
@@ -59,42 +83,19 @@ pub enum UriError {
 }
 
 impl Uri {
-    /// The host to connect to: a name, an IPv4 address, or an IPv6 address without its brackets.
-    pub fn host(&self) -> &str {
-        &self.host
-    }
-
-    /// The port to connect to: 80 for `ws` and 443 for `wss` unless the URI says otherwise (§3).
-    pub fn port(&self) -> u16 {
-        self.port
-    }
-
-    /// Whether the scheme is `wss`, and TLS comes first (§3, §4.1).
-    pub fn secure(&self) -> bool {
-        self.secure
-    }
-
-    /// The resource name: the path and query that the request line asks for (§3). It begins with `/`.
-    pub fn resource(&self) -> &str {
-        &self.resource
-    }
-
-    /// The value of `Host`: an IPv6 address in brackets, no default port (§4.1 item 4).
-    pub fn host_header(&self) -> String {
-        let Self { host, port, .. } = self;
-        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
-        if *port == default_port(self.secure) {
-            format!("{open}{host}{close}")
-        } else {
-            format!("{open}{host}{close}:{port}")
-        }
-    }
-}
-
-impl FromStr for Uri {
-    type Err = UriError;
-
-    fn from_str(text: &str) -> Result<Self, UriError> {
+    /// Reads a text that is a WebSocket URI by RFC 6455 §3 and RFC 3986. Nothing is escaped or left out.
+    ///
+    /// ```
+    /// use bowstring::handshake::{Uri, UriError};
+    ///
+    /// assert!(Uri::strict("wss://example.com/chat?room=7").is_ok());
+    /// assert_eq!(Uri::strict("wss://example.com/a b"), Err(UriError::Byte(19)));
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// What is wrong, and at which byte.
+    pub fn strict(text: &str) -> Result<Self, UriError> {
         if let Some(at) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
             return Err(UriError::Byte(at));
         }
@@ -124,15 +125,86 @@ impl FromStr for Uri {
             return Err(UriError::Byte(text.len() - resource.len() + at));
         }
         let (path, query) = resource.split_once('?').unwrap_or((resource, ""));
+        Ok(Self::new(secure, authority, None, path, query))
+    }
+
+    /// The question mark belongs to the resource name only with a query after it (§3).
+    pub(super) fn new(
+        secure: bool,
+        authority: Authority<'_>,
+        zone: Option<String>,
+        path: &str,
+        query: &str,
+    ) -> Self {
         let path = if path.is_empty() { "/" } else { path };
-        // The question mark belongs to the resource name only with a query after it (§3).
         let mark = if query.is_empty() { "" } else { "?" };
-        Ok(Self {
+        Self {
             secure,
             host: authority.host.to_ascii_lowercase(),
+            zone,
             port: authority.port.unwrap_or(default_port(secure)),
             resource: format!("{path}{mark}{query}"),
-        })
+        }
+    }
+
+    /// Adds a parameter to the query. All but unreserved characters are escaped (RFC 3986 §2.3), spaces and plus
+    /// signs too: so it is read alike as a URI and as a form.
+    pub(super) fn push_query(&mut self, name: &str, value: &str) {
+        self.resource.push(if self.resource.contains('?') { '&' } else { '?' });
+        push_escaped(&mut self.resource, name.as_bytes());
+        self.resource.push('=');
+        push_escaped(&mut self.resource, value.as_bytes());
+    }
+
+    /// The host to connect to: a name, an IPv4 address, or an IPv6 address without its brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The zone of an IPv6 address: the interface that the address is on (RFC 4007 §11), such as `eth0` or `2`.
+    ///
+    /// A link-local address needs it. Only the feature `url` reads it. It means something on this machine alone, so
+    /// it is not sent (RFC 6874 §4).
+    pub fn zone(&self) -> Option<&str> {
+        self.zone.as_deref()
+    }
+
+    /// The host with its zone, as resolvers read it: `fe80::1%eth0`.
+    pub(crate) fn scoped_host(&self) -> Cow<'_, str> {
+        match &self.zone {
+            Some(zone) => format!("{}%{zone}", self.host).into(),
+            None => (&*self.host).into(),
+        }
+    }
+
+    /// The port to connect to: 80 for `ws` and 443 for `wss` unless the URI says otherwise (§3).
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Whether the scheme is `wss`, and TLS comes first (§3, §4.1).
+    pub fn secure(&self) -> bool {
+        self.secure
+    }
+
+    /// The resource name: the path and query that the request line asks for (§3). It begins with `/`.
+    pub fn resource(&self) -> &str {
+        &self.resource
+    }
+
+    /// The value of `Host`: an IPv6 address in brackets, no default port (§4.1 item 4).
+    pub fn host_header(&self) -> String {
+        self.host_with("")
+    }
+
+    fn host_with(&self, zone: &str) -> String {
+        let Self { host, port, .. } = self;
+        let (open, close) = if host.contains(':') { ("[", "]") } else { ("", "") };
+        if *port == default_port(self.secure) {
+            format!("{open}{host}{zone}{close}")
+        } else {
+            format!("{open}{host}{zone}{close}:{port}")
+        }
     }
 }
 
@@ -147,7 +219,13 @@ impl TryFrom<&str> for Uri {
 impl fmt::Display for Uri {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let scheme = if self.secure { "wss" } else { "ws" };
-        write!(f, "{scheme}://{}{}", self.host_header(), self.resource)
+        let mut zone = String::new();
+        if let Some(name) = &self.zone {
+            // RFC 6874 §2.
+            zone.push_str("%25");
+            push_escaped(&mut zone, name.as_bytes());
+        }
+        write!(f, "{scheme}://{}{}", self.host_with(&zone), self.resource)
     }
 }
 
@@ -156,6 +234,7 @@ impl UriError {
     pub fn section(&self) -> &'static str {
         match self {
             Self::Host(_) => "RFC 3986 §3.2.2",
+            Self::Zone(_) => "RFC 6874 §2",
             Self::Port(_) => "RFC 3986 §3.2.3",
             Self::Byte(_) => "RFC 3986 §2",
             _ => "RFC 6455 §3",
@@ -170,14 +249,18 @@ impl fmt::Display for UriError {
             Self::HttpScheme => f.write_str("the scheme is http or https: write ws or wss instead"),
             Self::NoAuthority => f.write_str("the URI has no // before a host"),
             Self::Userinfo => f.write_str(
-                "the URI has a user name or password: send them in an Authorization header",
+                "the URI has a user name or password: send them with ClientRequest::basic_auth",
             ),
             Self::Host(at) => write!(f, "the URI has no valid host at byte {at}"),
+            Self::Zone(at) => write!(f, "the address has no valid zone at byte {at}"),
             Self::Port(at) => write!(f, "the URI's port at byte {at} is not in 1-65535"),
             Self::Fragment(at) => {
                 write!(f, "the URI has a fragment at byte {at}: a # that is none is written %23")
             }
-            Self::Byte(at) => write!(f, "the URI has an unescaped or misescaped byte at {at}"),
+            Self::Byte(at) => write!(
+                f,
+                "the URI has an unescaped or misescaped byte at {at}: the feature url escapes as browsers do"
+            ),
         }?;
         write!(f, " ({})", self.section())
     }
@@ -287,6 +370,40 @@ fn not_resource_at(resource: &[u8]) -> Option<usize> {
         ),
         _ => !is_host_byte(byte) && !b"/?:@".contains(&byte),
     })
+}
+
+fn push_escaped(out: &mut String, bytes: &[u8]) {
+    for &byte in bytes {
+        match byte {
+            b'-' | b'.' | b'_' | b'~' => out.push(char::from(byte)),
+            _ if byte.is_ascii_alphanumeric() => out.push(char::from(byte)),
+            _ => {
+                let digit = |value: u8| char::from(b"0123456789ABCDEF"[usize::from(value)]);
+                out.extend(['%', digit(byte >> 4), digit(byte & 15)]);
+            }
+        }
+    }
+}
+
+/// The bytes that a text stands for (RFC 3986 §2.1). What is no percent-encoding stays as it is.
+pub(super) fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        let escaped = (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?)).flatten();
+        match escaped.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
 }
 
 fn default_port(secure: bool) -> u16 {

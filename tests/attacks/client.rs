@@ -482,8 +482,8 @@ fn s29_nothing_is_smuggled_into_the_request() {
                 let seen = connect_with(&request, &config()).await.map(drop);
                 assert!(matches!(seen, Err(Error::Build(_))), "{text:?}: {seen:?}");
             }
-            let uri = format!("ws://127.0.0.1:{port}/{text}").parse::<bowstring::handshake::Uri>();
-            assert!(uri.is_err(), "{text:?}");
+            let uri = format!("ws://127.0.0.1:{port}/{text}");
+            assert!(bowstring::handshake::Uri::strict(&uri).is_err(), "{text:?}");
         }
         for name in [
             "Sec-WebSocket-Key",

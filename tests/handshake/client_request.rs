@@ -155,3 +155,60 @@ fn credentials_are_not_shown() {
     let shown = format!("{request:?}");
     assert!(!shown.contains("secret") && shown.contains("shown"), "{shown}");
 }
+
+#[test]
+fn rfc_7617_and_6750_credentials() {
+    for (user, password, field) in [
+        // RFC 7617 §2 and §2.1.
+        ("Aladdin", "open sesame", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="),
+        ("test", "123\u{a3}", "Basic dGVzdDoxMjPCow=="),
+        ("", "", "Basic Og=="),
+        ("a", "b:c", "Basic YTpiOmM="),
+    ] {
+        let request = ask().header("Authorization", "old").basic_auth(user, password);
+        let all: Vec<_> = request.headers().get_all("authorization").iter().collect();
+        assert_eq!(all, [field]);
+        assert!(all[0].is_sensitive());
+    }
+    let request = ask().basic_auth("a", "b").bearer_auth("mF_9.B5f-4.1JqM");
+    assert!(written(&request).unwrap().contains("\r\nAuthorization: Bearer mF_9.B5f-4.1JqM\r\n"));
+
+    let error = ask().basic_auth("a:b", "c").write(NONCE).unwrap_err();
+    assert_eq!(error, BuildError::UserName { at: 1 });
+    assert!(error.to_string().contains("colon at byte 1 (RFC 7617 §2)"), "{error}");
+    // A token read from a file, with its end of line.
+    let error = ask().bearer_auth("token\n").write(NONCE).unwrap_err();
+    assert_eq!(error, BuildError::HeaderValue { name: "Authorization".to_owned(), at: 12 });
+}
+
+#[test]
+fn rfc_6265_cookies_stand_in_one_field() {
+    let request = ask().header("Cookie", "a=1").header("Cookie", "b=\"2\"").cookie("c", "3, 4");
+    let all: Vec<_> = request.headers().get_all("cookie").iter().collect();
+    assert_eq!(all, ["a=1; b=\"2\"; c=3, 4"]);
+    for (name, value, at) in
+        [("", "x", 0), ("a=b", "x", 1), ("a", "x;b=y", 3), ("a", "x\r\nX: y", 3), ("a", "\0;", 2)]
+    {
+        let error = ask().cookie(name, value).write(NONCE).unwrap_err();
+        assert_eq!(error, BuildError::Cookie { at }, "{name:?} {value:?}");
+        assert!(error.to_string().contains(error.section()), "{error}");
+    }
+}
+
+#[test]
+fn section_3_query_parameters_are_escaped() {
+    for (uri, name, value, resource) in [
+        ("ws://h", "a", "b", "/?a=b"),
+        ("ws://h/p?", "a", "b", "/p?a=b"),
+        ("ws://h/p?x", "a", "", "/p?x&a="),
+        ("ws://h/?a=b", "a", "b", "/?a=b&a=b"),
+        ("ws://h/", "filter[id]", "3", "/?filter%5Bid%5D=3"),
+        ("ws://h/", "\u{e9}", "a b+c&d=e#f%?/", "/?%C3%A9=a%20b%2Bc%26d%3De%23f%25%3F%2F"),
+        ("ws://h/", "-._~", "\r\n\0", "/?-._~=%0D%0A%00"),
+    ] {
+        let request = Uri::strict(uri).unwrap().into_client_request().unwrap().query(name, value);
+        assert_eq!(request.uri().resource(), resource);
+        assert_eq!(Uri::strict(&request.uri().to_string()).as_ref(), Ok(request.uri()));
+    }
+    assert_eq!(ask().query("n", 7).uri().resource(), "/chat?a=b&n=7");
+}

@@ -270,7 +270,7 @@ impl Connector {
         protocols: Option<&[&[u8]]>,
     ) -> Result<Transport, Error> {
         let secure = self.secure(clock, uri, protocols).await?;
-        let stream = self.dial(clock, uri.host(), uri.port()).await?;
+        let stream = self.dial(clock, &uri.scoped_host(), uri.port()).await?;
         self.encrypt(clock, stream, secure).await
     }
 

@@ -33,6 +33,8 @@ impl Resolver {
         }
         let addresses = match self {
             Self::System => system(host, port).await?,
+            // No name, but an address with a zone: only the system knows its interfaces.
+            Self::Own(_) if host.contains('%') => system(host, port).await?,
             Self::Own(resolve) => match resolve(host.to_owned(), port).await {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
                 found => found?,
