@@ -146,6 +146,18 @@ impl Upgrading {
         self.origins.allow(&self.head, self.tls)
     }
 
+    /// What the origin check looks at: a request with the URI, `Host` and `Origin` alone.
+    ///
+    /// A server that [admits](crate::server::Permit::check_origin) the connection checks it by its own list.
+    pub fn head(&self) -> &Request<()> {
+        &self.head
+    }
+
+    /// Whether the client connected over TLS, as far as this is known: see [TLS](Self#tls).
+    pub fn is_tls(&self) -> bool {
+        self.tls
+    }
+
     /// Adds header fields to the answer, such as cookies.
     ///
     /// `Upgrade`, `Connection`, `Content-Length`, `Transfer-Encoding` and `Sec-WebSocket-*` are the handshake's own:

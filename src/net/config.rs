@@ -47,7 +47,7 @@ pub struct Config {
     /// What happens to a message for which there is no room. Default: its sender waits.
     pub overflow: Overflow,
     /// Whether the application receives pings and pongs. Pings are answered either way (§5.5.2). Default
-    /// `false`.
+    /// `false`. What answers a ping of the connection itself, such as the keep-alive's, is never received.
     pub report_pings: bool,
     /// Whether and how messages are compressed, if the peer agrees (RFC 7692). Default:
     /// [`Memory::Shared`](super::Memory), level 3, from 128 bytes on. Without the feature `deflate` it is always

@@ -59,8 +59,8 @@ enum PingState {
     Idle,
     /// It was sent with this payload, which its pong has too (§5.5.3).
     Sent([u8; 4]),
-    /// Its pong has come.
-    Answered,
+    /// Its pong has come, with this payload.
+    Answered([u8; 4]),
 }
 
 /// Why nothing more is read.
@@ -303,14 +303,23 @@ impl Receiver {
     pub const fn awaited_pong(&self) -> Option<[u8; 4]> {
         match self.ping {
             PingState::Sent(payload) => Some(payload),
-            PingState::Idle | PingState::Answered => None,
+            PingState::Idle | PingState::Answered(_) => None,
+        }
+    }
+
+    /// The payload of [the ping](super::Lifecycle::note_ping) whose pong has not come or was not
+    /// [taken](Self::take_pong): what has the same payload is no pong for the application.
+    pub(crate) const fn own_ping(&self) -> Option<[u8; 4]> {
+        match self.ping {
+            PingState::Sent(payload) | PingState::Answered(payload) => Some(payload),
+            PingState::Idle => None,
         }
     }
 
     /// Whether the pong has arrived that [a ping](super::Lifecycle::note_ping) waits for: one with the
     /// same payload (§5.5.3). It is told once.
     pub const fn take_pong(&mut self) -> bool {
-        let answered = matches!(self.ping, PingState::Answered);
+        let answered = matches!(self.ping, PingState::Answered(_));
         if answered {
             self.ping = PingState::Idle;
         }
@@ -487,8 +496,10 @@ impl Receiver {
                 Event::Ping(payload)
             }
             Opcode::Pong => {
-                if matches!(&self.ping, PingState::Sent(sent) if *sent == *payload) {
-                    self.ping = PingState::Answered;
+                if let PingState::Sent(sent) = self.ping
+                    && sent == *payload
+                {
+                    self.ping = PingState::Answered(sent);
                 }
                 Event::Pong(payload)
             }

@@ -128,6 +128,50 @@ async fn s34_a_quiet_peer_is_pinged_and_a_dead_one_given_up() {
     }
 }
 
+/// An application that receives pongs gets those that it has asked for, and those that nobody has asked for. The
+/// keep-alive's are not its business: with them a program would get something after 20 s of silence.
+#[tokio::test(start_paused = true)]
+async fn pongs_that_answer_the_keep_alive_are_not_received() {
+    for way in ["recv", "batch", "split", "handle"] {
+        let mut config = Config::default();
+        config.report_pings = true;
+        let (mut ws, peer) = server(&config);
+        let _handle = (way == "handle").then(|| ws.handle());
+        let answering = async {
+            sleep(secs(21)).await;
+            let [ping] = &peer.frames()[..] else { panic!("no ping") };
+            assert_eq!((ping.opcode, ping.payload.len()), (PING, 4), "{way}");
+            peer.send(bowstring_testing::frames::client_frame(0x80 | PONG, &ping.payload));
+            sleep(secs(1)).await;
+            peer.send([said(PONG, ""), said(TEXT, "t")].concat());
+            std::future::pending::<()>().await;
+        };
+        let receiving = async {
+            let mut got = Vec::new();
+            if way == "split" {
+                let (mut reader, _writer) = ws.split();
+                while got.len() < 2 {
+                    got.extend(reader.recv().await.unwrap());
+                }
+                return got;
+            }
+            while got.len() < 2 {
+                if way == "batch" {
+                    let (mut events, _) = ws.batch().await.unwrap().unwrap();
+                    while let Some(event) = events.next() {
+                        got.push(Message::from(event));
+                    }
+                } else {
+                    got.extend(ws.recv().await.unwrap());
+                }
+            }
+            got
+        };
+        let got = tokio::select!(got = in_time(receiving) => got, () = answering => unreachable!());
+        assert_eq!(got, [Message::Pong("".into()), Message::text("t")], "{way}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn any_byte_is_life() {
     for split in [false, true] {

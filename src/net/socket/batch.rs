@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::driver::Driver;
+use super::driver::{Driver, is_own_pong};
 use super::link::OwnedLink;
 use super::websocket::WebSocket;
 use crate::net::buffers::read_buffer::ReadBuffer;
@@ -59,6 +59,8 @@ pub struct Events<'a> {
     receiver: &'a mut Receiver,
     input: &'a mut ReadBuffer,
     report_pings: bool,
+    /// What the pong has that is not reported: nobody but the connection has asked for it.
+    own_ping: Option<[u8; 4]>,
     received: &'a mut Count,
     /// A pong is owed, and goes first: the next batch has the rest.
     pinged: bool,
@@ -76,7 +78,8 @@ impl<'a> Events<'a> {
         report_pings: bool,
         received: &'a mut Count,
     ) -> Self {
-        Self { receiver, input, report_pings, received, pinged: false }
+        let own_ping = receiver.own_ping();
+        Self { receiver, input, report_pings, own_ping, received, pinged: false }
     }
 }
 
@@ -85,7 +88,7 @@ impl Events<'_> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        let Self { receiver, input, report_pings, received, pinged } = self;
+        let Self { receiver, input, report_pings, own_ping, received, pinged } = self;
         if *pinged {
             return None;
         }
@@ -95,7 +98,7 @@ impl Events<'_> {
         if !event.is_control() {
             received.message();
         }
-        (*report_pings || !*pinged).then_some(event)
+        (!*pinged || *report_pings && !is_own_pong(&event, *own_ping)).then_some(event)
     }
 
     /// The next piece of a message as it arrived, or a control frame. `None` at the end of the batch.
@@ -103,7 +106,7 @@ impl Events<'_> {
     /// So a long message passes without being joined in memory. The limits on its length still apply. Receive
     /// a message either whole or in parts: see [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
     pub fn next_part(&mut self) -> Option<Part<'_>> {
-        let Self { receiver, input, report_pings, received, pinged } = self;
+        let Self { receiver, input, report_pings, own_ping, received, pinged } = self;
         if *pinged {
             return None;
         }
@@ -112,7 +115,7 @@ impl Events<'_> {
         if part.fin && !part.event.is_control() {
             received.message();
         }
-        (*report_pings || !*pinged).then_some(part)
+        (!*pinged || *report_pings && !is_own_pong(&part.event, *own_ping)).then_some(part)
     }
 }
 

@@ -300,10 +300,16 @@ impl<L: Link> Driver<L> {
             if !message.as_event().is_control() {
                 self.received.message();
             }
-            if self.report_pings || !message.is_ping_or_pong() {
+            if !message.is_ping_or_pong() || self.is_reported(&message) {
                 return Poll::Ready(Ok(Some(message)));
             }
         }
+    }
+
+    /// Whether the application receives this ping or pong.
+    #[cold]
+    fn is_reported(&self, message: &Message) -> bool {
+        self.report_pings && !is_own_pong(&message.as_event(), self.lifecycle.receiver().own_ping())
     }
 
     /// Receives until the end, drops it all, and reports how it ended.
@@ -590,16 +596,20 @@ impl<L: Link> Driver<L> {
         Poll::Ready(Ok(()))
     }
 
-    /// Frames a ping. Where another task may ask how long the peer took to answer, it has a payload that
-    /// the peer cannot guess.
+    /// Frames a ping. Its pong is told from others by a payload, which the peer cannot guess. That is for tasks that
+    /// ask how long the peer took to answer, and for applications that receive pongs, but not this one.
     fn send_ping(&mut self, asked: bool) {
-        let Some(handle) = &self.handle else { return self.link.frame(Event::Ping(&[])) };
+        if self.handle.is_none() && !self.report_pings {
+            return self.link.frame(Event::Ping(&[]));
+        }
         let present = now();
         let receiver = self.lifecycle.receiver();
         let payload = receiver.awaited_pong().unwrap_or_else(masking_key);
         self.link.frame(Event::Ping(&payload));
         self.lifecycle.note_ping(payload, present);
-        handle.note_ping(present, asked);
+        if let Some(handle) = &self.handle {
+            handle.note_ping(present, asked);
+        }
     }
 
     /// Ends the connection; `error` is how the transport failed, if it did and nothing failed before.
@@ -618,6 +628,11 @@ impl<L: Link> Driver<L> {
         self.tell_ending();
         self.link.abandon();
     }
+}
+
+/// Whether this is the answer to a ping of the connection itself, which had this payload.
+pub(in crate::net) fn is_own_pong(event: &Event<'_>, own_ping: Option<[u8; 4]>) -> bool {
+    matches!((event, own_ping), (Event::Pong(payload), Some(own)) if **payload == own)
 }
 
 /// The same error, for two who have to know it.
