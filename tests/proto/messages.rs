@@ -106,8 +106,13 @@ fn nothing_is_copied_between_text_and_bytes() {
 #[test]
 fn text_is_used_like_a_str() {
     let text = Utf8Bytes::from_static("text");
-    assert!(text == "text" && text == *"text" && "text" == text && text == String::from("text"));
-    assert!(String::from("text") == text && Cow::from("text") == text);
+    let owned = String::from("text");
+    assert_eq!(text, "text");
+    assert_eq!(text, *"text");
+    assert_eq!("text", text);
+    assert_eq!(text, owned);
+    assert_eq!(owned, text);
+    assert_eq!(Cow::from("text"), text);
     assert!(text != "texts" && text < Utf8Bytes::from("texts"));
     assert_eq!((text.len(), text.as_str(), &text[1..]), (4, "text", "ext"));
     assert_eq!(format!("{text} {text:?}"), "text \"text\"");
