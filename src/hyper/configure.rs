@@ -14,10 +14,10 @@ use crate::net::Config;
 /// | HTTP/2 | set to | why |
 /// |---|---|---|
 /// | extended CONNECT | on | without it no client asks for a WebSocket (RFC 8441 §3) |
-/// | window of a stream | 1,600 KiB | a message of 1 MiB is on its way at once |
-/// | window of a connection | 8 MiB | five sockets that do not read leave room for others |
+/// | window of a stream | 1.5 MiB | a message of 1 MiB is on its way at once |
+/// | window of a connection | 4.5 MiB | two sockets that do not read leave room for others |
 /// | streams at a time | 100 | what a connection can make the server hold is bounded |
-/// | buffer for sending | 16 KiB a stream | the same |
+/// | buffer for sending | 8 KiB a stream | the same |
 /// | fields of a request | [`Config::head`] bytes | the same |
 /// | resets | 20 | a client that opens and resets streams is sent away |
 /// | ping | after 20 s, answered in 20 s | a connection whose peer has gone ends |

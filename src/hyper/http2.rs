@@ -34,17 +34,18 @@ pub(super) fn configure<E>(builder: &mut Builder<E>, config: &Config) {
 
 /// How much a client may send to a socket that does not read. h2 tells the client of new room once a third of the
 /// window is free, so a message of 1 MiB is always on its way at once.
-const STREAM_WINDOW: u32 = 1600 << 10;
+const STREAM_WINDOW: u32 = 3 << 19;
 
-/// So that five sockets that do not read leave room for the others.
-const CONNECTION_WINDOW: u32 = 8 << 20;
+/// So that two sockets that do not read leave room for the others. More would hold more than 16 MiB: DATA frames of 256
+/// bytes cost h2 half as much again, and half of this window may come as frames of one byte, of which each costs 120.
+const CONNECTION_WINDOW: u32 = 3 * STREAM_WINDOW;
 
 /// How many sockets one connection may have. Each may hold 32 KiB that were read ahead, 24 KiB in front of h2, and
-/// [`SEND_BUFFER`]: with the window of the connection that is less than 16 MiB.
+/// [`SEND_BUFFER`].
 const STREAMS: u32 = 100;
 
 /// What h2 may hold for a socket whose peer does not read.
-const SEND_BUFFER: usize = 16 << 10;
+const SEND_BUFFER: usize = 8 << 10;
 
 /// How many streams may be reset before the application has seen them, or for their faults.
 const RESETS: usize = 20;
