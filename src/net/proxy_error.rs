@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::Response;
 
+use super::connect_error::ConnectError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::HeadError;
@@ -41,6 +42,8 @@ pub enum ProxyError {
     Target,
     /// The system's resolver says that the proxy's host does not exist, or has no IP address.
     NoSuchHost(Box<str>),
+    /// None of the proxy's addresses could be connected to.
+    Connect(ConnectError),
     /// The TLS connection to an `https://` proxy could not be made.
     Tls(TlsError),
     /// The transport failed at this step.
@@ -138,7 +141,7 @@ impl ProxyError {
     pub fn is_transient(&self) -> bool {
         use SocksReply as Reply;
         match self {
-            Self::Io(..) | Self::Closed(_) => true,
+            Self::Io(..) | Self::Closed(_) | Self::Connect(_) => true,
             Self::Status(response) => {
                 matches!(response.status().as_u16(), 408 | 425 | 429 | 500 | 502..=504)
             }
@@ -211,6 +214,7 @@ impl fmt::Display for ProxyError {
             }
             Self::Target => f.write_str("the server's host is no name and no IP address"),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}, of the proxy"),
+            Self::Connect(error) => write!(f, "no connection to the proxy: {error}"),
             Self::Tls(error) => write!(f, "no TLS connection to the proxy: {error}"),
             Self::Io(step, error) => write!(f, "the proxy failed {step}: {error}"),
             Self::Closed(step) => write!(f, "the proxy closed the connection {step}"),
@@ -243,6 +247,7 @@ impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(_, error) => Some(error),
+            Self::Connect(error) => error.source(),
             Self::Tls(error) => Some(error),
             Self::Head(error) => Some(error),
             Self::Variable(_, error) => Some(error),
