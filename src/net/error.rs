@@ -213,7 +213,8 @@ impl Error {
     pub const fn is_timeout(&self) -> bool {
         match self {
             Self::HandshakeTimeout(_) | Self::Timeout(_) => true,
-            Self::Connect(error) | Self::Proxy(ProxyError::Connect(error)) => error.is_timeout(),
+            Self::Connect(error) => error.is_timeout(),
+            Self::Proxy(error) => error.is_timeout(),
             _ => false,
         }
     }

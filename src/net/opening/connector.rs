@@ -59,7 +59,7 @@ pub struct ConnectTimeouts {
     pub resolve: Option<Duration>,
     /// Connecting to one of the addresses of a name: all attempts together.
     pub connect: Option<Duration>,
-    /// Asking a proxy for a tunnel.
+    /// Asking a proxy for a tunnel, once there is a connection to it.
     pub proxy: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
@@ -81,6 +81,8 @@ pub(super) struct Settings {
     pub(super) attempt_delay: Duration,
     /// `None`: the roots that the features say.
     pub(super) tls: Option<Arc<tls::ClientConfig>>,
+    /// `None`: as `tls`.
+    pub(super) proxy_tls: Option<Arc<tls::ClientConfig>>,
 }
 
 impl Connector {
@@ -96,6 +98,7 @@ impl Connector {
             redirects: 0,
             attempt_delay: ATTEMPT_DELAY,
             tls: None,
+            proxy_tls: None,
         }))
     }
 
@@ -208,27 +211,26 @@ impl Connector {
         self
     }
 
-    /// Connects through these forward proxies. Default: none.
+    /// Goes through a forward proxy, for the addresses that these rules say. By default there is none.
     ///
-    /// What the environment says is used only if you ask for it, with
-    /// [`Proxies::from_environment`]. A library that reads it unasked would lead connections elsewhere that the
-    /// program did not mean to be led.
+    /// What the environment says counts only if you ask for it, with [`Proxies::from_environment`]. If a library
+    /// reads it unasked, a variable that was meant for another program leads connections elsewhere.
     ///
-    /// ```no_run
-    /// use bowstring::{Connector, net::Proxies};
+    /// ```
+    /// use bowstring::{Connector, net::{Proxies, Proxy}};
     ///
-    /// # async fn hello() -> Result<(), Box<dyn std::error::Error>> {
+    /// // As the environment says: HTTPS_PROXY, NO_PROXY …
     /// let connector = Connector::new().proxies(Proxies::from_environment());
-    /// let (mut ws, _response) = connector.connect("wss://example.com/").await?;
-    /// let given = Connector::new().proxies(Proxies::all("socks5h://127.0.0.1:1080".parse()?));
-    /// # Ok(())
-    /// # }
+    /// // This one, always.
+    /// let proxy: Proxy = "socks5h://127.0.0.1:9050".parse()?;
+    /// let connector = Connector::new().proxies(proxy);
+    /// # Ok::<(), bowstring::net::ProxyUriError>(())
     /// ```
     ///
-    /// The proxy's name is resolved, and its addresses are dialled, in the same way as a server's. An `https` proxy
-    /// must have a certificate that the TLS settings trust.
-    pub fn proxies(mut self, proxies: Proxies) -> Self {
-        self.settings().proxies = proxies;
+    /// Resolver, dialer, local address and TLS configuration count for the proxy then. With `socks5://` the
+    /// resolver is asked for the server's addresses, too. If the proxy cannot reach one of them, the next is tried.
+    pub fn proxies(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.settings().proxies = proxies.into();
         self
     }
 
@@ -269,6 +271,11 @@ impl Connector {
         }
     }
 
+    pub(super) fn proxy_tls_config(mut self, tls: Arc<tls::ClientConfig>) -> Self {
+        self.settings().proxy_tls = Some(tls);
+        self
+    }
+
     pub(super) fn tls_config(mut self, tls: Arc<tls::ClientConfig>) -> Self {
         self.settings().tls = Some(tls);
         self
@@ -301,6 +308,7 @@ impl Connector {
     /// | before all of them | [`Uri`](Error::Uri), [`Build`](Error::Build), [`NeedsTls`](Error::NeedsTls): nothing was sent |
     /// | resolve | [`NoSuchHost`](Error::NoSuchHost) |
     /// | connect | [`Connect`](Error::Connect), with every address that was tried |
+    /// | proxy | [`Proxy`](Error::Proxy), with a step of its own; the server has seen nothing |
     /// | TLS | [`Tls`](Error::Tls) |
     /// | handshake | [`Status`](Error::Status), [`Response`](Error::Response) |
     /// | any | [`HandshakeTimeout`](Error::HandshakeTimeout), [`Opening`](Error::Opening) |

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 
 use http::Response;
-use tokio::io::AsyncReadExt;
+use tokio::io::{AsyncReadExt, join};
 
 use super::client::{Answer, ask};
 use super::clock::Clock;
@@ -14,12 +14,12 @@ use super::dial::connect_first;
 use super::head::no_delay;
 use super::proxy::address::{Proxy, ProxyProtocol};
 use super::transport::Transport;
-use super::tunnel::tunnel;
+use super::tunnel::{of_proxy, tunnel_before};
 use super::{roots, tls};
 use crate::handshake::{ClientRequest, RedirectError, Uri, follow_redirect, is_redirect};
 use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
-use crate::net::proxy_error::ProxyError;
+use crate::net::proxy_error::{ProxyError, SocksReply};
 use crate::net::socket::websocket::WebSocket;
 use crate::net::unix;
 
@@ -123,7 +123,7 @@ impl Connector {
         Ok(stream)
     }
 
-    /// A tunnel to the host of a URI.
+    /// Connects to a host through a forward proxy.
     async fn dial_through(
         &self,
         clock: &Clock,
@@ -131,53 +131,61 @@ impl Connector {
         uri: &Uri,
     ) -> Result<Transport, Error> {
         if proxy.protocol().resolves_names() {
-            return self.dial_tunnel(clock, proxy, uri.host(), uri.port()).await;
+            return self.tunnel(clock, proxy, uri.host(), uri.port()).await;
         }
-        // The proxy tries one address. What it cannot reach may have others.
-        let addresses = self.resolve(clock, &uri.scoped_host(), uri.port()).await?;
-        let mut addresses = addresses.into_iter();
-        loop {
-            let address = addresses.next().ok_or(ProxyError::Target)?;
+        let host = uri.scoped_host();
+        let addresses = self.resolve(clock, &host, uri.port()).await?;
+        let mut unreachable = None;
+        for address in addresses {
             let host = address.ip().to_string();
-            match self.dial_tunnel(clock, proxy, &host, address.port()).await {
-                Err(Error::Proxy(ProxyError::Socks(_))) if addresses.len() > 0 => {}
-                tunnel => return tunnel,
+            match self.tunnel(clock, proxy, &host, address.port()).await {
+                Err(Error::Proxy(ProxyError::Socks(reply))) if reply.is_unreachable() => {
+                    unreachable = Some(reply);
+                }
+                done => return done,
             }
         }
+        // The resolver gives an address at least.
+        let reply = unreachable.unwrap_or(SocksReply::HostUnreachable);
+        Err(ProxyError::Socks(reply).into())
     }
 
-    async fn dial_tunnel(
+    /// Connects to a forward proxy and asks it for a tunnel.
+    async fn tunnel(
         &self,
         clock: &Clock,
         proxy: &Proxy,
         host: &str,
         port: u16,
     ) -> Result<Transport, Error> {
-        let stream = self.dial_proxy(clock, proxy).await.map_err(of_proxy)?;
-        let asking = async { Ok(tunnel(stream, proxy, host, port).await?) };
-        let (stream, early) = clock.step(OpeningStep::Proxy, self.0.timeouts.proxy, asking).await?;
+        let secure = match proxy.protocol() {
+            ProxyProtocol::Https => Some(self.tls_to_proxy(clock, proxy).await.map_err(of_proxy)?),
+            _ => None,
+        };
+        let addresses = self.resolve(clock, proxy.host(), proxy.port()).await.map_err(of_proxy)?;
+        let stream = self.dial(clock, addresses).await.map_err(of_proxy)?;
+        let stream = self.encrypt(clock, stream, secure).await.map_err(of_proxy)?;
+        let end = clock.end_of(self.0.timeouts.proxy);
+        let tunnel = tunnel_before(end, stream, proxy, host, port);
+        let (stream, early) = tunnel.await.map_err(Error::Proxy).map_err(of_proxy)?;
         if early.is_empty() {
             return Ok(stream);
         }
         let (reading, writing) = tokio::io::split(stream);
-        Ok(Transport::boxed(tokio::io::join(Cursor::new(early).chain(reading), writing)))
+        Ok(Transport::boxed(join(Cursor::new(early).chain(reading), writing)))
     }
 
-    async fn dial_proxy(&self, clock: &Clock, proxy: &Proxy) -> Result<Transport, Error> {
-        let secure = match proxy.protocol() {
-            ProxyProtocol::Https => {
-                let http: &[&[u8]] = &[b"http/1.1"];
-                Some(tls::Client::new(proxy.host(), self.tls_or_default(clock).await?, Some(http))?)
-            }
-            _ => None,
-        };
-        let addresses = self.resolve(clock, proxy.host(), proxy.port()).await?;
-        let stream = self.dial(clock, addresses).await?;
-        self.encrypt(clock, stream, secure).await
+    async fn tls_to_proxy(&self, clock: &Clock, proxy: &Proxy) -> Result<tls::Client, Error> {
+        let config = self.tls_or_default(clock, self.0.proxy_tls.as_ref()).await?;
+        Ok(tls::Client::new(proxy.host(), config, Some(&[b"http/1.1"]))?)
     }
 
-    async fn tls_or_default(&self, clock: &Clock) -> Result<Arc<tls::ClientConfig>, Error> {
-        match &self.0.tls {
+    async fn tls_or_default(
+        &self,
+        clock: &Clock,
+        own: Option<&Arc<tls::ClientConfig>>,
+    ) -> Result<Arc<tls::ClientConfig>, Error> {
+        match own.or(self.0.tls.as_ref()) {
             Some(config) => Ok(Arc::clone(config)),
             None => clock.step(OpeningStep::Tls, None, roots::default_config()).await,
         }
@@ -193,7 +201,7 @@ impl Connector {
         if !uri.secure() {
             return Ok(None);
         }
-        Ok(Some(tls::Client::new(uri.host(), self.tls_or_default(clock).await?, protocols)?))
+        Ok(Some(tls::Client::new(uri.host(), self.tls_or_default(clock, None).await?, protocols)?))
     }
 
     async fn encrypt(
@@ -214,17 +222,5 @@ impl Connector {
     ) -> Result<Answer<Transport>, Error> {
         let Settings { config, timeouts, .. } = &*self.0;
         clock.step(OpeningStep::Handshake, timeouts.handshake, ask(stream, request, config)).await
-    }
-}
-
-/// How a proxy could not be reached: no step towards the server has begun.
-fn of_proxy(error: Error) -> Error {
-    match error {
-        Error::NoSuchHost(host) => ProxyError::NoSuchHost(host).into(),
-        Error::Connect(error) => ProxyError::Connect(error).into(),
-        Error::Tls(error) => ProxyError::Tls(error).into(),
-        Error::HandshakeTimeout(_) => Error::HandshakeTimeout(OpeningStep::Proxy),
-        Error::Opening(_, error) => Error::Opening(OpeningStep::Proxy, error),
-        other => other,
     }
 }
