@@ -37,7 +37,8 @@ pub(super) fn configure<E>(builder: &mut Builder<E>, config: &Config) {
 const STREAM_WINDOW: u32 = 3 << 19;
 
 /// So that two sockets that do not read leave room for the others. More would hold more than 16 MiB: DATA frames of 256
-/// bytes cost h2 half as much again, and half of this window may come as frames of one byte, of which each costs 120.
+/// bytes cost h2 half as much again. h2 takes frames of one byte, too, one for each 512 bytes of this window, and each costs
+/// 120 bytes.
 const CONNECTION_WINDOW: u32 = 3 * STREAM_WINDOW;
 
 /// How many sockets one connection may have. Each may hold 32 KiB that were read ahead, 24 KiB in front of h2, and
