@@ -5,6 +5,7 @@
 //! | to connect to a server | [`connect`], [`Connector`] |
 //! | to go through a forward proxy | [`Proxies`], [`tunnel`](fn@tunnel) |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
+//! | a client that comes back | [`ReconnectingWebSocket`] |
 //! | to receive and send in one task | [`WebSocket`] |
 //! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
 //! | to close, ping or watch a connection from elsewhere | [`Handle`] |
@@ -41,6 +42,8 @@ mod compression;
 mod config;
 mod connect_error;
 mod error;
+#[cfg(feature = "tracing")]
+pub(crate) mod escape;
 #[cfg(feature = "http2")]
 pub mod http2;
 mod http2_error;
@@ -50,6 +53,7 @@ mod never;
 mod opening;
 mod overflow;
 mod proxy_error;
+mod reconnect;
 mod retry_after;
 mod socket;
 mod split;
@@ -69,8 +73,6 @@ pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
-#[cfg(feature = "rustls-tls")]
-pub use opening::connect_tls::connect_tls;
 pub use opening::connector::{ConnectTimeouts, Connector};
 pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
@@ -79,8 +81,16 @@ pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
 pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};
 pub use opening::tunnel::tunnel;
+#[cfg(feature = "rustls-tls")]
+pub use opening::{client_tls::ClientTls, connect_tls::connect_tls};
 pub use overflow::{Outcome, Overflow};
 pub use proxy_error::{ProxyError, ProxyStep, ProxyUriError, SocksReply};
+pub use reconnect::client::{ReconnectingWebSocket, Undelivered};
+pub use reconnect::config::{ReconnectConfig, Unsent};
+pub use reconnect::disconnect::{AttemptError, Disconnect, ReconnectError, Retry};
+pub use reconnect::engine::{Attempt, ReconnectEvent};
+pub use reconnect::handle::ReconnectHandle;
+pub use reconnect::shared::ReconnectState;
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;
 pub use socket::handle::{CloseInfo, Handle, Ping};
