@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
 # Puts bowstring through the Autobahn|Testsuite, as a server, as a client, or both.
 #
-#   autobahn/run.sh [server|client|all] [--cases 'PATTERN …']
+#   autobahn/run.sh [server|client|all] [--http2] [--cases 'PATTERN …']
+#
+# With --http2 all WebSockets of a role are streams of one connection of HTTP/2 (RFC 8441). wstest speaks HTTP/1.1, so a
+# relay stands between: it passes on what follows the opening handshake as it comes.
 #
 # Environment:
 #   WSTEST           a wstest to use instead of installing one
 #   ECHO_SERVER      a server to test instead of target/release/echo-server
 #   AUTOBAHN_CLIENT  a client to test instead of target/release/examples/autobahn-client
+#   AUTOBAHN_HTTP2   a program for both roles over HTTP/2 instead of target/release/examples/autobahn-http2
 #   SLICES           how many wstest processes share the cases (5)
 #   TIME_LIMIT       seconds after which a role is stopped (2400)
 #
@@ -25,7 +29,7 @@ say() { printf 'autobahn: %s\n' "$*" >&2; }
 die() { say "$@"; exit 1; }
 
 usage() {
-    sed -n '2,12s/^# \{0,1\}//p' autobahn/run.sh
+    sed -n '2,16s/^# \{0,1\}//p' autobahn/run.sh
     exit "$1"
 }
 
@@ -101,10 +105,10 @@ cases_of() { python3 autobahn/report.py slice "$1" "$slices" "${patterns[@]}"; }
 # --- bowstring as the server -----------------------------------------------------------------
 
 run_server() {
-    local dir=$work/runs/server url server n
-    say "server: $server_program against $slices slices"
+    local dir=$work/runs/server$over url server n
+    say "server: ${server_program[*]} against $slices slices"
     rm -rf "$dir" && mkdir -p "$dir"
-    (limited "$time_limit" "$server_program" 127.0.0.1:0) >"$dir/server.out" 2>"$dir/server.err" &
+    (limited "$time_limit" "${server_program[@]}" 127.0.0.1:0) >"$dir/server.out" 2>"$dir/server.err" &
     server=$!
     pids+=("$server")
     wait_for "$dir/server.out" '^listening on ws://' "$server" || {
@@ -165,15 +169,15 @@ start_fuzzer() {
 }
 
 run_client() {
-    local dir=$work/runs/client port fuzzer n tries
+    local dir=$work/runs/client$over port fuzzer n tries
     local fuzzers=() clients=()
-    say "client: $client_program against $slices slices"
+    say "client: ${client_program[*]} against $slices slices"
     rm -rf "$dir" && mkdir -p "$dir"
     for ((n = 0; n < slices; n++)); do
         mkdir "$dir/$n"
         start_fuzzer "$n" "$dir/$n"
         fuzzers+=("$fuzzer")
-        (limited "$time_limit" "$client_program" "ws://127.0.0.1:$port") >"$dir/$n/client.log" 2>&1 &
+        (limited "$time_limit" "${client_program[@]}" "ws://127.0.0.1:$port") >"$dir/$n/client.log" 2>&1 &
         clients+=($!)
         pids+=($!)
     done
@@ -198,11 +202,13 @@ run_client() {
 # --- what was asked for ----------------------------------------------------------------------
 
 roles=(server client)
+over=
 patterns=()
 while (($#)); do
     case $1 in
         server | client) roles=("$1") ;;
         all) roles=(server client) ;;
+        --http2) over=-http2 ;;
         --cases)
             (($# > 1)) || usage 2
             read -ra patterns <<<"$2"
@@ -220,18 +226,24 @@ count=$(python3 autobahn/report.py count "${patterns[@]}")
 ((slices <= count)) || slices=$count
 
 target=${CARGO_TARGET_DIR:-target}
-server_program=${ECHO_SERVER:-$target/release/echo-server}
-client_program=${AUTOBAHN_CLIENT:-$target/release/examples/autobahn-client}
+server_program=("${ECHO_SERVER:-$target/release/echo-server}")
+client_program=("${AUTOBAHN_CLIENT:-$target/release/examples/autobahn-client}")
 build=()
-for role in "${roles[@]}"; do
-    case $role in
-        server) [[ -n ${ECHO_SERVER:-} ]] || build+=(--bin echo-server) ;;
-        client) [[ -n ${AUTOBAHN_CLIENT:-} ]] || build+=(--example autobahn-client) ;;
-    esac
-done
+if [[ -n $over ]]; then
+    program=${AUTOBAHN_HTTP2:-$target/release/examples/autobahn-http2}
+    server_program=("$program" server) client_program=("$program" client)
+    [[ -n ${AUTOBAHN_HTTP2:-} ]] || build+=(-p bowstring --features hyper,http2,deflate --example autobahn-http2)
+else
+    for role in "${roles[@]}"; do
+        case $role in
+            server) [[ -n ${ECHO_SERVER:-} ]] || build+=(--bin echo-server) ;;
+            client) [[ -n ${AUTOBAHN_CLIENT:-} ]] || build+=(--example autobahn-client) ;;
+        esac
+    done
+fi
 
 mkdir -p "$work"
 find_wstest
 ((${#build[@]} == 0)) || cargo build --release "${build[@]}"
 for role in "${roles[@]}"; do "run_$role"; done
-python3 autobahn/report.py check "${roles[@]}" --cases "${patterns[@]}"
+python3 autobahn/report.py check "${roles[@]/%/$over}" --cases "${patterns[@]}"

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # What .ci/run has no time for: tests/full.sh [STEP…], all by default:
 #
-#   autobahn   all 517 cases in both roles                           a quarter of an hour
+#   autobahn   all 517 cases in both roles, over HTTP/1.1 and HTTP/2  half an hour
 #   miri       the core's tests and the handshake's, by Miri          half an hour
 #   mutants    mutants of proto that no test notices                  hours; SHARD=K/N does a part of them
 #   fuzz       every fuzz target for FUZZ_SECONDS (300) each          an hour
@@ -20,7 +20,10 @@ nightly() {
     done
 }
 
-run_autobahn() { autobahn/run.sh all; }
+run_autobahn() {
+    autobahn/run.sh all
+    autobahn/run.sh all --http2
+}
 
 # Properties look for a file of earlier failures, and take as many cases as they are told. What is long, or
 # looks at the clock, the tests leave out by themselves.

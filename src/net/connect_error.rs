@@ -10,9 +10,10 @@ use std::net::SocketAddr;
 pub enum OpeningStep {
     /// Looking up the host's name.
     Resolve,
-    /// Connecting to one of its addresses, or of a proxy's.
+    /// Connecting to one of its addresses.
     Connect,
-    /// Asking a proxy for a tunnel.
+    /// Connecting to a forward proxy and asking it for a tunnel: [`ProxyError::step`](super::ProxyError::step) is
+    /// more exact.
     Proxy,
     /// The TLS handshake.
     Tls,
@@ -95,7 +96,7 @@ impl fmt::Display for OpeningStep {
         f.write_str(match self {
             Self::Resolve => "looking up the host",
             Self::Connect => "connecting to the host",
-            Self::Proxy => "asking the proxy for a tunnel",
+            Self::Proxy => "going through the proxy",
             Self::Tls => "the TLS handshake",
             Self::Handshake => "the opening handshake",
         })

@@ -198,6 +198,7 @@ impl Error {
             Self::NoSuchHost(_) => Some(OpeningStep::Resolve),
             Self::Connect(_) => Some(OpeningStep::Connect),
             Self::Tls(_) => Some(OpeningStep::Tls),
+            Self::Proxy(_) => Some(OpeningStep::Proxy),
             Self::Request(_) | Self::Response(_) | Self::Status(_) => Some(OpeningStep::Handshake),
             _ => None,
         }
@@ -208,6 +209,7 @@ impl Error {
         match self {
             Self::HandshakeTimeout(_) | Self::Timeout(_) => true,
             Self::Connect(error) => error.is_timeout(),
+            Self::Proxy(error) => error.is_timeout(),
             _ => false,
         }
     }

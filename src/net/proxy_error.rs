@@ -7,6 +7,7 @@ use std::time::{Duration, SystemTime};
 use bytes::Bytes;
 use http::Response;
 
+use super::connect_error::ConnectError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::HeadError;
@@ -41,12 +42,18 @@ pub enum ProxyError {
     Target,
     /// The system's resolver says that the proxy's host does not exist, or has no IP address.
     NoSuchHost(Box<str>),
+    /// None of the proxy's addresses could be connected to.
+    Connect(ConnectError),
     /// The TLS connection to an `https://` proxy could not be made.
     Tls(TlsError),
     /// The transport failed at this step.
     Io(ProxyStep, io::Error),
     /// The proxy closed or reset the connection at this step, instead of an answer.
     Closed(ProxyStep),
+    /// This step did not end in time.
+    ///
+    /// If it is connecting, the error is [`Connect`](Self::Connect), which knows the addresses that were tried.
+    Timeout(ProxyStep),
     /// The proxy's answer to CONNECT is no HTTP/1, or its head is larger than 8 KiB.
     Head(HeadError),
     /// The proxy wants other credentials than it got, or any: 407.
@@ -57,8 +64,8 @@ pub enum ProxyError {
     /// The proxy answered CONNECT with another status that is not 2xx. This is its response, with at most
     /// 16 KiB of the body.
     Status(Box<Response<Bytes>>),
-    /// The proxy does not speak SOCKS5: this is the version that it named.
-    SocksVersion(u8),
+    /// The proxy does not speak SOCKS5: this is the version that it named at this step.
+    SocksVersion(ProxyStep, u8),
     /// The SOCKS5 proxy takes none of the methods to log in that were offered (RFC 1928 §3). If no password was
     /// given, it probably wants one.
     SocksMethod,
@@ -72,10 +79,16 @@ pub enum ProxyError {
     SocksAddressType(u8),
 }
 
-/// A step of what is said to a forward proxy, once there is a connection to it.
+/// A step on the way through a forward proxy.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum ProxyStep {
+    /// The proxy's name is looked up.
+    Resolve,
+    /// A connection to the proxy is made.
+    Connect,
+    /// TLS with an `https://` proxy.
+    Tls,
     /// The request to an HTTP proxy (`CONNECT`) and its answer.
     HttpConnect,
     /// What a SOCKS5 proxy and its client agree on: the method to log in.
@@ -138,7 +151,7 @@ impl ProxyError {
     pub fn is_transient(&self) -> bool {
         use SocksReply as Reply;
         match self {
-            Self::Io(..) | Self::Closed(_) => true,
+            Self::Connect(_) | Self::Io(..) | Self::Closed(_) | Self::Timeout(_) => true,
             Self::Status(response) => {
                 matches!(response.status().as_u16(), 408 | 425 | 429 | 500 | 502..=504)
             }
@@ -152,6 +165,35 @@ impl ProxyError {
             ),
             _ => false,
         }
+    }
+
+    /// Whether a deadline ended it.
+    pub const fn is_timeout(&self) -> bool {
+        match self {
+            Self::Timeout(_) => true,
+            Self::Connect(error) => error.is_timeout(),
+            _ => false,
+        }
+    }
+
+    /// The step that failed. `None` if nothing was begun.
+    pub const fn step(&self) -> Option<ProxyStep> {
+        Some(match self {
+            Self::Variable(..) | Self::TooLong(_) | Self::Target => return None,
+            Self::NoSuchHost(_) => ProxyStep::Resolve,
+            Self::Connect(_) => ProxyStep::Connect,
+            Self::Tls(_) => ProxyStep::Tls,
+            Self::Io(step, _)
+            | Self::Closed(step)
+            | Self::Timeout(step)
+            | Self::SocksVersion(step, _) => *step,
+            Self::Head(_) | Self::AuthenticationRequired(_) | Self::Status(_) => {
+                ProxyStep::HttpConnect
+            }
+            Self::SocksMethod | Self::SocksUnoffered(_) => ProxyStep::SocksMethod,
+            Self::SocksCredentials => ProxyStep::SocksLogin,
+            Self::Socks(_) | Self::SocksAddressType(_) => ProxyStep::SocksConnect,
+        })
     }
 
     /// The proxy's response, if it answered `CONNECT` with a status that opens no tunnel.
@@ -183,6 +225,19 @@ impl ProxyError {
 }
 
 impl SocksReply {
+    /// Whether another address of the server may do.
+    pub(in crate::net) const fn is_unreachable(self) -> bool {
+        matches!(
+            self,
+            Self::GeneralFailure
+                | Self::NetworkUnreachable
+                | Self::HostUnreachable
+                | Self::ConnectionRefused
+                | Self::TtlExpired
+                | Self::AddressTypeNotSupported
+        )
+    }
+
     /// What a byte of a proxy's answer means. `None` is success.
     pub(in crate::net) const fn from_byte(byte: u8) -> Option<Self> {
         Some(match byte {
@@ -211,15 +266,17 @@ impl fmt::Display for ProxyError {
             }
             Self::Target => f.write_str("the server's host is no name and no IP address"),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}, of the proxy"),
+            Self::Connect(error) => write!(f, "no connection to the proxy: {error}"),
             Self::Tls(error) => write!(f, "no TLS connection to the proxy: {error}"),
             Self::Io(step, error) => write!(f, "the proxy failed {step}: {error}"),
             Self::Closed(step) => write!(f, "the proxy closed the connection {step}"),
+            Self::Timeout(step) => write!(f, "the proxy took too long {step}"),
             Self::Head(error) => write!(f, "the proxy's answer to CONNECT is malformed: {error}"),
             Self::AuthenticationRequired(response) => {
                 write!(f, "the proxy wants a password: it answered {}", response.status())
             }
             Self::Status(response) => write!(f, "the proxy answered {}", response.status()),
-            Self::SocksVersion(version) => {
+            Self::SocksVersion(_, version) => {
                 write!(f, "the proxy answered with version {version} of SOCKS instead of 5")
             }
             Self::SocksMethod => {
@@ -243,6 +300,7 @@ impl std::error::Error for ProxyError {
     fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
         match self {
             Self::Io(_, error) => Some(error),
+            Self::Connect(error) => error.source(),
             Self::Tls(error) => Some(error),
             Self::Head(error) => Some(error),
             Self::Variable(_, error) => Some(error),
@@ -254,6 +312,9 @@ impl std::error::Error for ProxyError {
 impl fmt::Display for ProxyStep {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
+            Self::Resolve => "while its name was looked up",
+            Self::Connect => "while it was connected to",
+            Self::Tls => "in its TLS handshake",
             Self::HttpConnect => "before it had answered CONNECT",
             Self::SocksMethod => "before it had chosen a way to log in",
             Self::SocksLogin => "before it had taken the password",

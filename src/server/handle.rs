@@ -4,9 +4,11 @@ use std::fmt;
 use std::future::{Future, pending};
 use std::sync::Arc;
 
+use super::connections::Connections;
 use super::registry::Registry;
 use super::report::Report;
 use super::supervise::{Adopted, supervise};
+use crate::net::Handle;
 
 /// A handle to a server: to drain it, to see how it does, and to bring it connections. Clones are the same handle.
 ///
@@ -75,6 +77,33 @@ impl ServerHandle {
         self.registry.start_ending();
         // Where the future of `serve` was dropped, nobody else does it.
         self.registry.abort();
+    }
+
+    /// The list of connections with data of this type, for handlers to add theirs and for others to find them. All
+    /// handles of a server give the same list.
+    pub fn connections<D: Send + Sync + 'static>(&self) -> Connections<D> {
+        self.registry.list_of::<Connections<D>>()
+    }
+
+    /// The open connections: the [number](super::ServerConnection::id) of each, and a [`Handle`] that closes or pings
+    /// it. These are all, whether their handlers have put them into a list or not.
+    ///
+    /// They are collected, so it takes time and memory for each. They are in no order.
+    pub fn open_connections(&self) -> Vec<(u64, Handle)> {
+        self.registry.open()
+    }
+
+    /// The handle of the open connection with this [number](super::ServerConnection::id).
+    ///
+    /// ```
+    /// # fn kick(server: &bowstring::server::ServerHandle, id: u64) {
+    /// if let Some(connection) = server.connection(id) {
+    ///     connection.close(1008, "you were asked to leave").unwrap();
+    /// }
+    /// # }
+    /// ```
+    pub fn connection(&self, id: u64) -> Option<Handle> {
+        self.registry.handle_of(id)
     }
 
     /// How many connections there are, and how others have ended.

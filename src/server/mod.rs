@@ -25,6 +25,8 @@
 //! | to listen at several addresses, at Unix sockets | [`Listener`] |
 //! | to bound how many come | [`ServerLimits`] |
 //! | one message to many | [`Topic`] |
+//! | to list connections, find one, send to it, close it | [`Connections`], [`ServerHandle::connections`] |
+//! | these limits and this end for sockets of hyper or axum | [`ServerHandle::admit`], [`Permit`] |
 //! | to end without losing messages | [`Server::drain_on`], [`ServerHandle`] |
 //! | to see how it does | [`ServerHandle::report`], [`Report`] |
 //!
@@ -39,6 +41,7 @@ mod admit_error;
 mod adopt;
 mod auth;
 mod connection;
+mod connections;
 mod handle;
 mod in_memory;
 mod listener;
@@ -67,6 +70,7 @@ pub use admit_error::AdmitError;
 pub use adopt::Permit;
 pub use auth::{Basic, Cookies, same_secret};
 pub use connection::{ServerConnection, ServerReader};
+pub use connections::{Connections, ListedConnection, Listing};
 pub use handle::ServerHandle;
 pub use listener::{Listener, Peer};
 pub use outcome::HandlerOutcome;

@@ -1,5 +1,6 @@
 //! The connections of a server: how many there may be, which are open, and how they ended.
 
+use std::any::Any;
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
@@ -29,6 +30,8 @@ pub(super) struct Registry {
     phase: watch::Sender<Phase>,
     /// Since when it drains.
     draining_since: OnceLock<Instant>,
+    /// What handlers keep of their connections, by its type. Most servers have none.
+    lists: Mutex<Vec<Box<dyn Any + Send>>>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -58,6 +61,7 @@ impl Registry {
             plain_requests: none(),
             phase: watch::Sender::new(Phase::Serving),
             draining_since: OnceLock::new(),
+            lists: Mutex::default(),
         })
     }
 
@@ -221,6 +225,26 @@ impl Registry {
         let mut table = self.table();
         let ids: Vec<_> = table.entries.keys().copied().collect();
         ids.into_iter().for_each(|id| table.end(id, None));
+    }
+
+    /// The one list of this type.
+    pub(super) fn list_of<L: Clone + Default + Send + 'static>(&self) -> L {
+        let mut lists = self.lists.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(list) = lists.iter().find_map(|list| list.downcast_ref::<L>()) {
+            return list.clone();
+        }
+        let list = L::default();
+        lists.push(Box::new(list.clone()));
+        list
+    }
+
+    /// The open connections.
+    pub(super) fn open(&self) -> Vec<(u64, Handle)> {
+        self.table().open().map(|(id, handle)| (id, handle.clone())).collect()
+    }
+
+    pub(super) fn handle_of(&self, id: u64) -> Option<Handle> {
+        self.table().entries.get(&id).and_then(Entry::handle).cloned()
     }
 
     fn table(&self) -> MutexGuard<'_, Table> {

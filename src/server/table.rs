@@ -40,18 +40,29 @@ pub(super) enum Stage {
     Ended,
 }
 
+impl Entry {
+    /// The handle of a connection that is open.
+    pub(super) fn handle(&self) -> Option<&Handle> {
+        match &self.stage {
+            Stage::Open(handle) => Some(handle),
+            _ => None,
+        }
+    }
+}
+
 impl Table {
     pub(super) fn is_full_for(&self, ip: IpAddr, limit: Option<usize>) -> bool {
         let here = self.addresses.get(&ip).copied().unwrap_or_default();
         limit.is_some_and(|limit| here >= limit)
     }
 
+    /// The handles of those that are open.
     pub(super) fn handles(&self) -> Vec<Handle> {
-        let handle = |entry: &Entry| match &entry.stage {
-            Stage::Open(handle) => Some(handle.clone()),
-            _ => None,
-        };
-        self.entries.values().filter_map(handle).collect()
+        self.open().map(|(_, handle)| handle.clone()).collect()
+    }
+
+    pub(super) fn open(&self) -> impl Iterator<Item = (u64, &Handle)> {
+        self.entries.iter().filter_map(|(id, entry)| Some((*id, entry.handle()?)))
     }
 
     fn leave_address(&mut self, id: u64) {

@@ -5,5 +5,7 @@
 mod support;
 
 mod address;
+mod connector;
 mod http_connect;
+mod rules;
 mod socks5;

@@ -109,14 +109,14 @@ fn answers_that_are_no_socks5() {
     let mut seen = 0;
     for (answer, expected) in [
         // A proxy of version 4, and one that speaks HTTP.
-        (&[0, 0x5b][..], "SocksVersion(0)"),
-        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "SocksVersion(72)"),
+        (&[0, 0x5b][..], "SocksVersion(SocksMethod, 0)"),
+        (b"HTTP/1.1 400 Bad Request\r\n\r\n", "SocksVersion(SocksMethod, 72)"),
         // It takes nothing that was offered; it takes what was not offered.
         (&[5, 0xff], "SocksMethod"),
         (&[5, 1], "SocksUnoffered(1)"),
         (&[5, 2], "SocksUnoffered(2)"),
         (&[5, 0x80], "SocksUnoffered(128)"),
-        (&[5, 0, 4, 0], "SocksVersion(4)"),
+        (&[5, 0, 4, 0], "SocksVersion(SocksConnect, 4)"),
         (&[5, 0, 5, 0, 0, 0, 0], "SocksAddressType(0)"),
         (&[5, 0, 5, 0, 0, 2, 0], "SocksAddressType(2)"),
         (&[5, 0, 5, 0, 0, 5, 0], "SocksAddressType(5)"),
@@ -132,7 +132,7 @@ fn answers_that_are_no_socks5() {
         (&[5, 2, 1, 1], "SocksCredentials"),
         (&[5, 2, 1, 255], "SocksCredentials"),
         (&[5, 2, 5, 1], "SocksCredentials"),
-        (&[5, 2, 0, 0], "SocksVersion(0)"),
+        (&[5, 2, 0, 0], "SocksVersion(SocksLogin, 0)"),
     ] {
         let error = ask("socks5h://a:b@proxy", "a", answer).result.unwrap_err();
         assert_eq!(format!("{error:?}"), expected, "{answer:?}");

@@ -7,15 +7,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use bowstring::handshake::{ClientRequest, Origins};
 use bowstring::net::{Incoming, Transport, connect_over};
-use bowstring::server::{
-    AdmitError, Permit, Report, Server, ServerConnection, ServerHandle, ServerLimits,
-};
+use bowstring::server::{AdmitError, Permit, Server, ServerConnection, ServerHandle, ServerLimits};
 use bowstring::{Config, Error, WebSocket};
 use http::Response;
 use tokio::io::duplex;
 
 use super::running::{local, start};
-use super::{close_of, echo, soon};
+use super::{close_of, drained, echo, soon};
 
 fn peer() -> SocketAddr {
     "192.0.2.1:4000".parse().unwrap()
@@ -50,11 +48,6 @@ fn of(limits: impl FnOnce(&mut ServerLimits)) -> ServerHandle {
     let mut chosen = ServerLimits::default();
     limits(&mut chosen);
     Server::new().limits(chosen).handle()
-}
-
-async fn drained(server: &ServerHandle) -> Report {
-    server.drain();
-    soon("the end", server.drained()).await
 }
 
 #[tokio::test(start_paused = true)]

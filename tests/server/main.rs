@@ -4,6 +4,7 @@
 mod adopt;
 mod beside;
 mod blame;
+mod connections;
 mod drain;
 mod handlers;
 mod hook;
@@ -17,7 +18,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bowstring::net::Transport;
-use bowstring::server::{Accept, Report, Server, ServerConnection};
+use bowstring::server::{Accept, Report, Server, ServerConnection, ServerHandle};
 use bowstring::{Config, Error, Message, WebSocket};
 use bowstring_testing::io::wait::{LIMIT as PATIENCE, soon};
 use running::{Running, local, start};
@@ -138,4 +139,10 @@ async fn close_of(ws: &mut WebSocket<Transport>) -> (u16, String) {
         Ok(Some(Message::Close(Some(close)))) => (close.code.get(), close.reason.to_string()),
         other => panic!("{other:?}"),
     }
+}
+
+/// Drains a server that nobody serves.
+async fn drained(server: &ServerHandle) -> Report {
+    server.drain();
+    soon("the end", server.drained()).await
 }

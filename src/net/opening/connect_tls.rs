@@ -49,3 +49,10 @@ pub async fn connect_tls(
     }
     Connector::new().config(config.clone()).tls_config(tls).connect(request).await
 }
+
+impl Connector {
+    /// Makes TLS with an `https://` proxy by this configuration. By default it is that of the servers.
+    pub fn proxy_tls(self, tls: Arc<rustls::ClientConfig>) -> Self {
+        self.proxy_tls_config(tls)
+    }
+}

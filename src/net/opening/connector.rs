@@ -7,18 +7,23 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
+use tokio::io::{AsyncReadExt, join};
 
 use super::client::ask;
 use super::clock::Clock;
 use super::dial::{ATTEMPT_DELAY, Dialer, connect_first};
 use super::head::no_delay;
+use super::proxy::address::{Proxy, ProxyProtocol};
+use super::proxy::proxies::Proxies;
 use super::resolve::Resolver;
 use super::transport::Transport;
+use super::tunnel::{of_proxy, tunnel_before};
 use super::{roots, tls};
 use crate::handshake::{ClientRequest, IntoClientRequest, Uri};
 use crate::net::config::Config;
 use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
+use crate::net::proxy_error::{ProxyError, SocksReply};
 use crate::net::socket::websocket::WebSocket;
 
 /// Connects clients: looks up names, dials, makes TLS and the opening handshake, as it was told to.
@@ -58,7 +63,7 @@ pub struct ConnectTimeouts {
     pub resolve: Option<Duration>,
     /// Connecting to one of the addresses of a name: all attempts together.
     pub connect: Option<Duration>,
-    /// Asking a proxy for a tunnel.
+    /// Asking a proxy for a tunnel, once there is a connection to it.
     pub proxy: Option<Duration>,
     /// The TLS handshake.
     pub tls: Option<Duration>,
@@ -75,6 +80,9 @@ struct Settings {
     attempt_delay: Duration,
     /// `None`: the roots that the features say.
     tls: Option<Arc<tls::ClientConfig>>,
+    proxies: Proxies,
+    /// `None`: as `tls`.
+    proxy_tls: Option<Arc<tls::ClientConfig>>,
 }
 
 impl Connector {
@@ -87,6 +95,8 @@ impl Connector {
             dialer: Dialer::Tcp(Vec::new()),
             attempt_delay: ATTEMPT_DELAY,
             tls: None,
+            proxies: Proxies::none(),
+            proxy_tls: None,
         }))
     }
 
@@ -186,6 +196,31 @@ impl Connector {
         self
     }
 
+    /// Goes through a forward proxy, for the addresses that these rules say. By default there is none.
+    ///
+    /// ```
+    /// use bowstring::{Connector, net::{Proxies, Proxy}};
+    ///
+    /// // As the environment says: HTTPS_PROXY, NO_PROXY …
+    /// let connector = Connector::new().proxies(Proxies::from_environment());
+    /// // This one, always.
+    /// let proxy: Proxy = "socks5h://127.0.0.1:9050".parse()?;
+    /// let connector = Connector::new().proxies(proxy);
+    /// # Ok::<(), bowstring::net::ProxyUriError>(())
+    /// ```
+    ///
+    /// Resolver, dialer, local address and TLS configuration count for the proxy then. With `socks5://` the
+    /// resolver is asked for the server's addresses, too. If the proxy cannot reach one of them, the next is tried.
+    pub fn proxies(mut self, proxies: impl Into<Proxies>) -> Self {
+        self.settings().proxies = proxies.into();
+        self
+    }
+
+    pub(super) fn proxy_tls_config(mut self, tls: Arc<tls::ClientConfig>) -> Self {
+        self.settings().proxy_tls = Some(tls);
+        self
+    }
+
     pub(super) fn tls_config(mut self, tls: Arc<tls::ClientConfig>) -> Self {
         self.settings().tls = Some(tls);
         self
@@ -218,6 +253,7 @@ impl Connector {
     /// | before all of them | [`Uri`](Error::Uri), [`Build`](Error::Build), [`NeedsTls`](Error::NeedsTls): nothing was sent |
     /// | resolve | [`NoSuchHost`](Error::NoSuchHost) |
     /// | connect | [`Connect`](Error::Connect), with every address that was tried |
+    /// | proxy | [`Proxy`](Error::Proxy), with a step of its own; the server has seen nothing |
     /// | TLS | [`Tls`](Error::Tls) |
     /// | handshake | [`Status`](Error::Status), [`Response`](Error::Response) |
     /// | any | [`HandshakeTimeout`](Error::HandshakeTimeout), [`Opening`](Error::Opening) |
@@ -270,8 +306,69 @@ impl Connector {
         protocols: Option<&[&[u8]]>,
     ) -> Result<Transport, Error> {
         let secure = self.secure(clock, uri, protocols).await?;
-        let stream = self.dial(clock, &uri.scoped_host(), uri.port()).await?;
+        let stream = match self.0.proxies.for_uri(uri)? {
+            None => self.dial(clock, &uri.scoped_host(), uri.port()).await?,
+            Some(proxy) => self.dial_through(clock, proxy, uri).await?,
+        };
         self.encrypt(clock, stream, secure).await
+    }
+
+    /// Connects to a host through a forward proxy.
+    async fn dial_through(
+        &self,
+        clock: &Clock,
+        proxy: &Proxy,
+        uri: &Uri,
+    ) -> Result<Transport, Error> {
+        let Settings { timeouts, resolver, .. } = &*self.0;
+        if proxy.protocol().resolves_names() {
+            return self.tunnel(clock, proxy, uri.host(), uri.port()).await;
+        }
+        let host = uri.scoped_host();
+        let resolving = resolver.resolve(&host, uri.port());
+        let addresses = clock.step(OpeningStep::Resolve, timeouts.resolve, resolving).await?;
+        let mut unreachable = None;
+        for address in addresses {
+            let host = address.ip().to_string();
+            match self.tunnel(clock, proxy, &host, address.port()).await {
+                Err(Error::Proxy(ProxyError::Socks(reply))) if reply.is_unreachable() => {
+                    unreachable = Some(reply);
+                }
+                done => return done,
+            }
+        }
+        // The resolver gives an address at least.
+        let reply = unreachable.unwrap_or(SocksReply::HostUnreachable);
+        Err(ProxyError::Socks(reply).into())
+    }
+
+    /// Connects to a forward proxy and asks it for a tunnel.
+    async fn tunnel(
+        &self,
+        clock: &Clock,
+        proxy: &Proxy,
+        host: &str,
+        port: u16,
+    ) -> Result<Transport, Error> {
+        let secure = match proxy.protocol() {
+            ProxyProtocol::Https => Some(self.tls_to_proxy(clock, proxy).await.map_err(of_proxy)?),
+            _ => None,
+        };
+        let stream = self.dial(clock, proxy.host(), proxy.port()).await.map_err(of_proxy)?;
+        let stream = self.encrypt(clock, stream, secure).await.map_err(of_proxy)?;
+        let end = clock.end_of(self.0.timeouts.proxy);
+        let tunnel = tunnel_before(end, stream, proxy, host, port);
+        let (stream, early) = tunnel.await.map_err(Error::Proxy).map_err(of_proxy)?;
+        if early.is_empty() {
+            return Ok(stream);
+        }
+        let (reading, writing) = tokio::io::split(stream);
+        Ok(Transport::boxed(join(io::Cursor::new(early).chain(reading), writing)))
+    }
+
+    async fn tls_to_proxy(&self, clock: &Clock, proxy: &Proxy) -> Result<tls::Client, Error> {
+        let config = self.tls_or_default(clock, self.0.proxy_tls.as_ref()).await?;
+        Ok(tls::Client::new(proxy.host(), config, Some(&[b"http/1.1"]))?)
     }
 
     /// Connects to one of the addresses of a host.
@@ -297,11 +394,19 @@ impl Connector {
         if !uri.secure() {
             return Ok(None);
         }
-        let config = match &self.0.tls {
-            Some(config) => Arc::clone(config),
-            None => clock.step(OpeningStep::Tls, None, roots::default_config()).await?,
-        };
+        let config = self.tls_or_default(clock, None).await?;
         Ok(Some(tls::Client::new(uri.host(), config, protocols)?))
+    }
+
+    async fn tls_or_default(
+        &self,
+        clock: &Clock,
+        own: Option<&Arc<tls::ClientConfig>>,
+    ) -> Result<Arc<tls::ClientConfig>, Error> {
+        match own.or(self.0.tls.as_ref()) {
+            Some(config) => Ok(Arc::clone(config)),
+            None => clock.step(OpeningStep::Tls, None, roots::default_config()).await,
+        }
     }
 
     async fn encrypt(

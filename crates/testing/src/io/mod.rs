@@ -2,6 +2,8 @@
 //! servers as processes, and a peer for them.
 
 pub mod client;
+#[cfg(feature = "http2")]
+pub mod http2;
 pub mod poll;
 pub mod process;
 pub mod scripted;

@@ -143,6 +143,12 @@ impl Proxies {
     }
 }
 
+impl From<Proxy> for Proxies {
+    fn from(proxy: Proxy) -> Self {
+        Self::all(proxy)
+    }
+}
+
 const PLAIN: [&str; 6] =
     ["ws_proxy", "WS_PROXY", "http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"];
 

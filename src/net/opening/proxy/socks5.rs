@@ -7,7 +7,7 @@
 use std::net::IpAddr;
 
 use super::address::Credentials;
-use crate::net::proxy_error::{ProxyError, SocksReply};
+use crate::net::proxy_error::{ProxyError, ProxyStep, SocksReply};
 
 const VERSION: u8 = 5;
 
@@ -48,7 +48,7 @@ pub(in crate::net) fn method(
     has_password: bool,
 ) -> Result<Method, ProxyError> {
     if version != VERSION {
-        return Err(ProxyError::SocksVersion(version));
+        return Err(ProxyError::SocksVersion(ProxyStep::SocksMethod, version));
     }
     match method {
         NO_AUTHENTICATION => Ok(Method::NoAuthentication),
@@ -71,7 +71,7 @@ pub(in crate::net) fn login_reply([version, status]: [u8; 2]) -> Result<(), Prox
     match (version, status) {
         (LOGIN_VERSION | VERSION, 0) => Ok(()),
         (LOGIN_VERSION | VERSION, _) => Err(ProxyError::SocksCredentials),
-        _ => Err(ProxyError::SocksVersion(version)),
+        _ => Err(ProxyError::SocksVersion(ProxyStep::SocksLogin, version)),
     }
 }
 
@@ -102,7 +102,7 @@ pub(in crate::net) const REPLY: usize = 2;
 /// What they say. Some proxies send no more than these if they refuse.
 pub(in crate::net) fn reply([version, reply]: [u8; REPLY]) -> Result<(), ProxyError> {
     if version != VERSION {
-        return Err(ProxyError::SocksVersion(version));
+        return Err(ProxyError::SocksVersion(ProxyStep::SocksConnect, version));
     }
     SocksReply::from_byte(reply).map_or(Ok(()), |reply| Err(ProxyError::Socks(reply)))
 }
