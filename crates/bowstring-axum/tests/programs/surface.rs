@@ -36,10 +36,11 @@ pub(crate) fn texts() {
 }
 
 pub(crate) fn messages() -> Result<(), Error> {
+    let text = String::from("é");
     let made = [
         (Message::from("é"), Message::Text("é".into())),
         (Message::from(String::from("é")), Message::text("é")),
-        (Message::text(String::from("é")), Message::text(&String::from("é"))),
+        (Message::text(String::from("é")), Message::text(&text)),
         (Message::text(Utf8Bytes::from_static("é")), Message::text("é")),
         (Message::from(vec![1u8]), Message::Binary(Bytes::from_static(&[1]))),
         (Message::from(&[1u8][..]), Message::binary(vec![1u8])),
@@ -77,7 +78,18 @@ pub(crate) fn messages() -> Result<(), Error> {
 pub(crate) fn codes() -> [u16; 13] {
     use close_code::*;
     [
-        NORMAL, AWAY, PROTOCOL, UNSUPPORTED, STATUS, ABNORMAL, INVALID, POLICY, SIZE, EXTENSION, ERROR,
-        RESTART, AGAIN,
+        NORMAL,
+        AWAY,
+        PROTOCOL,
+        UNSUPPORTED,
+        STATUS,
+        ABNORMAL,
+        INVALID,
+        POLICY,
+        SIZE,
+        EXTENSION,
+        ERROR,
+        RESTART,
+        AGAIN,
     ]
 }

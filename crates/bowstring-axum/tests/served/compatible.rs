@@ -105,7 +105,9 @@ async fn the_ideas_of_axums_examples() {
         assert_eq!(text(&mut ws).await, "ONE");
         assert_eq!(text(&mut ws).await, "TWO");
 
-        for (offered, chosen) in [(&["wamp", "soap"][..], "soap"), (&["mqtt"], "none"), (&[], "none")] {
+        for (offered, chosen) in
+            [(&["wamp", "soap"][..], "soap"), (&["mqtt"], "none"), (&[], "none")]
+        {
             let (mut ws, _) = h1(address, "/protocols", offered).await.unwrap();
             assert_eq!(text(&mut ws).await, chosen);
             assert_eq!(ws.protocol(), (chosen != "none").then_some(chosen));
@@ -113,7 +115,9 @@ async fn the_ideas_of_axums_examples() {
         let (mut ws, _) = h2(address, "/chosen", &["b", "c", "a"]).await.unwrap();
         assert_eq!((&*text(&mut ws).await, ws.protocol()), ("c", Some("c")));
 
-        let page = raw(address, b"GET /either HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 9999).await;
+        let page =
+            raw(address, b"GET /either HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", 9999)
+                .await;
         assert!(page.ends_with(b"\r\n\r\na page"), "{}", page.escape_ascii());
         let (ws, _) = h1(address, "/either", &[]).await.unwrap();
         drop(ws);

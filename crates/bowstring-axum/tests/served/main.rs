@@ -4,6 +4,7 @@
 //! import. What they see and send must be the same, save where a test says why it is not.
 
 #![allow(missing_docs, reason = "a test binary has no outside")]
+#![allow(clippy::duplicate_mod, reason = "programs are compiled twice, on purpose")]
 
 mod compatible;
 mod extras;

@@ -44,16 +44,18 @@ async fn deflate_by_subprotocol_by_version() {
     let session = session(address).await;
     for (server, theirs) in ways() {
         for (client, ours) in ways() {
-            for (offered, chosen) in
-                [(&[][..], None), (&["v1"], Some("v1")), (&["v1", "v2"], Some("v2")), (&["v3"], None)]
-            {
+            for (offered, chosen) in [
+                (&[][..], None),
+                (&["v1"], Some("v1")),
+                (&["v1", "v2"], Some("v2")),
+                (&["v3"], None),
+            ] {
                 let mut config = Config::default();
                 config.deflate = ours;
                 let request = request(address, &format!("/{server}"), offered);
                 let what = format!("server {server}, client {client}, {offered:?}");
                 let compressed = theirs.is_some() && ours.is_some();
-                let (ws, response) =
-                    soon(&what, connect_with(&request, &config)).await.unwrap();
+                let (ws, response) = soon(&what, connect_with(&request, &config)).await.unwrap();
                 assert_eq!(response.status(), 101, "{what}");
                 check(ws, response.map(drop), chosen, compressed, &what).await;
                 let (ws, response) = soon(&what, session.open(&request, &config)).await.unwrap();

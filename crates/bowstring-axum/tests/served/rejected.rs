@@ -165,7 +165,8 @@ async fn requests_of_http_2() {
 /// Programs test their routes without a server. There hyper has no connection to give away.
 #[tokio::test]
 async fn a_request_that_no_server_has_read() {
-    let app: Router = Router::new().route("/", any(async |ws: WebSocketUpgrade| ws.on_upgrade(async |_| {})));
+    let app: Router =
+        Router::new().route("/", any(async |ws: WebSocketUpgrade| ws.on_upgrade(async |_| {})));
     let request = Request::builder()
         .uri("/")
         .header("host", "localhost")

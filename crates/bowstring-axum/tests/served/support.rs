@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 
 use axum::Router;
+use axum::serve::ListenerExt;
 use bowstring::handshake::ClientRequest;
 use bowstring::net::http2::{Http2Stream, Session};
 use bowstring::net::{Transport, connect_with};
@@ -17,8 +18,9 @@ pub(crate) async fn serve(app: Router) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
-        let app = app.into_make_service_with_connect_info::<SocketAddr>();
-        axum::serve(listener, app).await.unwrap();
+        // Over HTTP/1.1 the upgrade sets it; over HTTP/2 nobody else does.
+        let listener = listener.tap_io(|stream| stream.set_nodelay(true).unwrap());
+        axum::serve(listener, app.into_make_service()).await.unwrap();
     });
     address
 }
@@ -51,6 +53,7 @@ pub(crate) async fn h1(
 /// A connection of HTTP/2 by prior knowledge.
 pub(crate) async fn session(address: SocketAddr) -> Session {
     let stream = TcpStream::connect(address).await.unwrap();
+    stream.set_nodelay(true).unwrap();
     soon("HTTP/2", Session::over(stream, &Config::default())).await.unwrap()
 }
 
