@@ -135,12 +135,10 @@ pub mod server;
 
 #[cfg(feature = "tokio")]
 pub use net::{Config, Connector, Error, WebSocket, accept, connect};
-pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared};
+pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared, Utf8Bytes};
 
 /// The crate of [`Bytes`](bytes::Bytes), the data of a [`Message`].
 pub use bytes;
-/// The text of a [`Message`]: UTF-8 in shared bytes.
-pub use bytestring::ByteString;
 /// The crate of requests, responses, header fields and status codes.
 pub use http;
 /// The crate of URLs as browsers read them.

@@ -86,6 +86,11 @@ impl AsyncWrite for Transport {
         Poll::Ready(Ok(taken))
     }
 
+    /// As TCP does. What a transport gets that does not is in `tests/hyper/shape.rs`.
+    fn is_write_vectored(&self) -> bool {
+        true
+    }
+
     fn poll_flush(self: Pin<&mut Self>, _: &mut Context<'_>) -> Poll<io::Result<()>> {
         Poll::Ready(Ok(()))
     }

@@ -4,8 +4,8 @@
 //! ws://host[:port][/path][?query]      the resource name is path and query, "/" if the path is empty
 //! ```
 //!
-//! [`Uri::strict`] takes what RFC 3986 allows: everything here ends up in a request line or a `Host` field, so a
-//! byte is refused rather than escaped by guess, and the error says where it is. How `parse` reads is in `whatwg.rs`.
+//! [`Uri::strict`] takes what RFC 3986 allows. Everything here ends up in a request line or a `Host` field: so a
+//! byte is refused rather than escaped by guess. The error says where it is. How `parse` reads is in `whatwg.rs`.
 //! The server reads `Host` by the same [`Authority`]. No error repeats the text of the URI, which may hold a
 //! secret.
 

@@ -41,17 +41,20 @@
 //!
 //! - HTTP/1.1 needs `serve_connection_with_upgrades` of hyper-util's `auto::Builder`, or `with_upgrades` of hyper's
 //!   own connection.
-//! - HTTP/2 needs the feature `http2`, and `enable_connect_protocol()` on the builder.
+//! - HTTP/2 needs the feature `http2`, and a builder that [`configure`] has set up.
 //! - **A route must take any method.** Over HTTP/1.1 the method is GET, over HTTP/2 it is CONNECT. A route for GET alone
 //!   answers 405 over HTTP/2. Browsers speak HTTP/2 only over TLS, so this shows late.
 
+mod configure;
+#[cfg_attr(not(feature = "http2"), path = "http2_off.rs")]
+mod http2;
+mod http2_stream;
 mod pending;
-#[cfg_attr(not(feature = "http2"), path = "protocol_off.rs")]
-mod protocol;
 mod rejection;
 mod upgraded;
 mod upgrading;
 
+pub use configure::configure;
 pub use pending::Pending;
 pub use rejection::Rejection;
 pub use upgrading::{Upgrading, wants_websocket};

@@ -5,6 +5,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 
+use http::Version;
 use hyper::upgrade::OnUpgrade;
 use tokio::time::{Sleep, sleep};
 
@@ -24,13 +25,16 @@ use crate::proto::Role;
 ///
 /// # Errors
 ///
-/// - [`Error::Lost`] if the connection ended before the answer was sent, or another answer was sent.
+/// - [`Error::Lost`] if the connection ended before the answer was sent. Over HTTP/2 also if the service answered
+///   something else.
 /// - [`Error::HandshakeTimeout`] if hyper has not sent the answer within
-///   [`handshake_timeout`](Config::handshake_timeout), counted from the first poll.
+///   [`handshake_timeout`](Config::handshake_timeout), counted from the first poll. Over HTTP/1.1 also if the service
+///   answered something else.
 /// - [`Error::Io`] if hyper says something else.
 #[must_use = "the connection is dropped with it; spawn a task that awaits it"]
 pub struct Pending {
     on_upgrade: OnUpgrade,
+    version: Version,
     deadline: Option<Pin<Box<Sleep>>>,
     /// Taken when it is done.
     agreed: Option<Agreed>,
@@ -38,8 +42,13 @@ pub struct Pending {
 }
 
 impl Pending {
-    pub(super) fn new(on_upgrade: OnUpgrade, agreed: Agreed, config: Config) -> Self {
-        Self { on_upgrade, deadline: None, agreed: Some(agreed), config }
+    pub(super) fn new(
+        on_upgrade: OnUpgrade,
+        version: Version,
+        agreed: Agreed,
+        config: Config,
+    ) -> Self {
+        Self { on_upgrade, version, deadline: None, agreed: Some(agreed), config }
     }
 
     /// The settings of the WebSocket.
@@ -71,7 +80,7 @@ impl Future for Pending {
         };
         Poll::Ready(match upgraded {
             Ok(upgraded) => {
-                let (transport, early) = into_transport(upgraded);
+                let (transport, early) = into_transport(upgraded, this.version);
                 let agreed = this.agreed.take().unwrap_or_default();
                 Ok(WebSocket::from_agreed(transport, Role::Server, early, agreed, &this.config))
             }

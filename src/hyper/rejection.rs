@@ -2,7 +2,8 @@
 
 use std::fmt;
 
-use http::{Response, StatusCode, Version};
+use http::header::CONTENT_TYPE;
+use http::{HeaderValue, Response, StatusCode, Version};
 
 use crate::handshake::{BuildError, RequestError, refusal};
 
@@ -65,6 +66,10 @@ impl Rejection {
         };
         let mut response = Response::new(text);
         *response.status_mut() = status;
+        if !response.body().is_empty() {
+            let text = HeaderValue::from_static("text/plain; charset=utf-8");
+            response.headers_mut().insert(CONTENT_TYPE, text);
+        }
         response
     }
 }

@@ -4,15 +4,20 @@
 //! copy stand between the socket and the system.
 
 use bytes::Bytes;
+use http::Version;
 use hyper::upgrade::Upgraded;
 use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
+use super::http2_stream::Http2Stream;
 use crate::net::Transport;
 
 /// The transport, and what was read after the request.
-pub(super) fn into_transport(upgraded: Upgraded) -> (Transport, Bytes) {
+pub(super) fn into_transport(upgraded: Upgraded, version: Version) -> (Transport, Bytes) {
+    if version >= Version::HTTP_2 {
+        return (Transport::boxed(Http2Stream::new(upgraded)), Bytes::new());
+    }
     let tcp = |io: TokioIo<TcpStream>, early| {
         let tcp = io.into_inner();
         // Corking is ours. Only a socket that is gone already refuses, and that will show soon enough.

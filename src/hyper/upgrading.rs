@@ -5,8 +5,8 @@ use http::request::Parts;
 use http::{HeaderMap, Request, Response, Version};
 use hyper::upgrade::OnUpgrade;
 
+use super::http2;
 use super::pending::Pending;
-use super::protocol;
 use super::rejection::Rejection;
 use crate::handshake::{
     Agreed, Origins, RequestError, Upgrade, accept_response, check_connect, check_request,
@@ -19,7 +19,7 @@ use crate::net::Config;
 /// If it does so wrongly, [`Upgrading::from_request`] says what is wrong.
 pub fn wants_websocket<B>(request: &Request<B>) -> bool {
     if request.version() >= Version::HTTP_2 {
-        wants_connect(request, protocol::of(request.extensions()))
+        wants_connect(request, http2::protocol(request.extensions()))
     } else {
         wants_upgrade(request)
     }
@@ -42,6 +42,7 @@ pub fn wants_websocket<B>(request: &Request<B>) -> bool {
 pub struct Upgrading {
     upgrade: Upgrade,
     on_upgrade: OnUpgrade,
+    version: Version,
     /// What the origin check looks at.
     head: Request<()>,
     origins: Origins,
@@ -62,7 +63,7 @@ impl Upgrading {
     pub fn from_request<B>(request: &mut Request<B>) -> Result<Self, Rejection> {
         let version = request.version();
         let checked = if version >= Version::HTTP_2 {
-            check_connect(request, protocol::of(request.extensions()))
+            check_connect(request, http2::protocol(request.extensions()))
         } else {
             check_request(request)
         };
@@ -85,6 +86,7 @@ impl Upgrading {
         Ok(Self {
             upgrade,
             on_upgrade,
+            version,
             tls: version >= Version::HTTP_2 && request.uri().scheme_str() == Some("https"),
             head,
             origins: Origins::same_host(),
@@ -186,12 +188,12 @@ impl Upgrading {
         if !self.is_origin_allowed() {
             return Err(Rejection::Origin);
         }
-        let Self { upgrade, on_upgrade, protocol, headers, .. } = self;
+        let Self { upgrade, on_upgrade, version, protocol, headers, .. } = self;
         let (deflate, extension) = config.answer_deflate(upgrade.extensions()).unzip();
         let response =
             accept_response(&upgrade, protocol.as_deref(), extension.as_ref(), &headers)?;
         let mut agreed = Agreed::default();
         (agreed.protocol, agreed.deflate) = (protocol, deflate);
-        Ok((response, Pending::new(on_upgrade, agreed, config.clone())))
+        Ok((response, Pending::new(on_upgrade, version, agreed, config.clone())))
     }
 }

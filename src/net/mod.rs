@@ -5,6 +5,7 @@
 //! | to connect to a server | [`connect`], [`Connector`] |
 //! | to go through a forward proxy | [`Proxies`], [`tunnel`](fn@tunnel) |
 //! | to accept a connection | [`accept`](fn@accept), [`Incoming`], or the `Server` of the feature `server` |
+//! | a client that comes back | [`ReconnectingWebSocket`] |
 //! | to receive and send in one task | [`WebSocket`] |
 //! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
 //! | to close, ping or watch a connection from elsewhere | [`Handle`] |
@@ -41,6 +42,8 @@ mod compression;
 mod config;
 mod connect_error;
 mod error;
+#[cfg(feature = "tracing")]
+pub(crate) mod escape;
 #[cfg(feature = "http2")]
 pub mod http2;
 mod http2_error;
@@ -50,6 +53,7 @@ mod never;
 mod opening;
 mod overflow;
 mod proxy_error;
+mod reconnect;
 mod retry_after;
 mod socket;
 mod split;
@@ -81,6 +85,12 @@ pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, T
 pub use opening::tunnel::tunnel;
 pub use overflow::{Outcome, Overflow};
 pub use proxy_error::{ProxyError, ProxyStep, ProxyUriError, SocksReply};
+pub use reconnect::client::{ReconnectingWebSocket, Undelivered};
+pub use reconnect::config::{ReconnectConfig, Unsent};
+pub use reconnect::disconnect::{AttemptError, Disconnect, ReconnectError, Retry};
+pub use reconnect::engine::{Attempt, ReconnectEvent};
+pub use reconnect::handle::ReconnectHandle;
+pub use reconnect::shared::ReconnectState;
 pub use socket::batch::{Events, Outgoing};
 pub(crate) use socket::handle::close_frame;
 pub use socket::handle::{CloseInfo, Handle, Ping};

@@ -1,15 +1,25 @@
 //! What the sending methods take: everything that can be sent, by value or by reference.
 
-use bytes::Bytes;
-use bytestring::ByteString;
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use bytes::{Bytes, BytesMut};
 
 use super::close::Close;
 use super::message::{CloseFrame, Event, Message};
 use super::prepared::Prepared;
+use super::utf8_bytes::Utf8Bytes;
 
 /// Everything that can be sent. The sending methods take it by value or by reference.
 ///
-/// `str`, `String` and `ByteString` are text; `[u8]`, `Vec<u8>` and `Bytes` are binary.
+/// `str`, `String` and `Utf8Bytes` are text; `[u8]`, `Vec<u8>` and `Bytes` are binary. A value of `serde_json` is sent as
+/// text: `ws.send(value.to_string())`.
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no message that can be sent",
+    label = "neither text, nor bytes, nor a message",
+    note = "text is `&str`, `String` or `Utf8Bytes`; binary data is `&[u8]`, `Vec<u8>` or `Bytes`",
+    note = "a JSON value is sent as text: call `.to_string()`"
+)]
 pub trait AsEvent {
     /// The event, lent.
     fn as_event(&self) -> Event<'_>;
@@ -54,43 +64,28 @@ impl AsEvent for Close<'_> {
     }
 }
 
-impl AsEvent for str {
-    fn as_event(&self) -> Event<'_> {
-        Event::Text(self)
-    }
+macro_rules! as_event {
+    ($($variant:ident($payload:ty)),* $(,)?) => {$(
+        impl AsEvent for $payload {
+            fn as_event(&self) -> Event<'_> {
+                Event::$variant(self)
+            }
+        }
+    )*};
 }
 
-impl AsEvent for String {
-    fn as_event(&self) -> Event<'_> {
-        Event::Text(self)
-    }
+as_event! {
+    Text(str), Text(String), Text(Box<str>), Text(Arc<str>), Text(Cow<'_, str>), Text(Utf8Bytes),
+    Binary([u8]), Binary(Vec<u8>), Binary(Box<[u8]>), Binary(Arc<[u8]>), Binary(Bytes), Binary(BytesMut),
 }
 
-impl AsEvent for ByteString {
+impl AsEvent for CloseFrame {
     fn as_event(&self) -> Event<'_> {
-        Event::Text(self)
-    }
-}
-
-impl AsEvent for [u8] {
-    fn as_event(&self) -> Event<'_> {
-        Event::Binary(self)
+        Event::Close(Some(self.as_close()))
     }
 }
 
 impl<const N: usize> AsEvent for [u8; N] {
-    fn as_event(&self) -> Event<'_> {
-        Event::Binary(self)
-    }
-}
-
-impl AsEvent for Vec<u8> {
-    fn as_event(&self) -> Event<'_> {
-        Event::Binary(self)
-    }
-}
-
-impl AsEvent for Bytes {
     fn as_event(&self) -> Event<'_> {
         Event::Binary(self)
     }
@@ -117,11 +112,18 @@ mod tests {
         for event in [
             "text".as_event(),
             String::from("text").as_event(),
-            ByteString::from_static("text").as_event(),
+            Utf8Bytes::from_static("text").as_event(),
             b"data"[..].as_event(),
             b"data".as_event(),
             b"data".to_vec().as_event(),
             Bytes::from_static(b"data").as_event(),
+            BytesMut::from("data").as_event(),
+            Box::<str>::from("text").as_event(),
+            Box::<[u8]>::from(*b"data").as_event(),
+            Arc::<str>::from("text").as_event(),
+            Arc::<[u8]>::from(*b"data").as_event(),
+            Cow::from("text").as_event(),
+            CloseFrame::from(close).as_event(),
             Event::Ping(b"?"),
             Event::Pong(b"!"),
             Event::Close(None),

@@ -1,11 +1,15 @@
 //! What is sent over a connection: lent as an [`Event`], owned as a [`Message`] (§5.5, §5.6).
 
-use bytes::Bytes;
-use bytestring::ByteString;
+use std::borrow::Cow;
+use std::fmt;
+use std::str::Utf8Error;
+
+use bytes::{Bytes, BytesMut};
 
 use super::close::{Close, MAX_REASON};
 use super::close_code::CloseCode;
 use super::error::Misuse;
+use super::utf8_bytes::Utf8Bytes;
 
 /// A message, a ping, a pong or a close frame, lent from where its bytes lie. It is received and sent.
 ///
@@ -57,16 +61,23 @@ pub struct Part<'a> {
 /// assert_eq!(text.as_text(), Some("hello"));
 /// assert_eq!(text.as_bytes(), b"hello");
 ///
+/// // What takes any kind of data takes both.
+/// let text: String = Message::binary("hello").into_text()?.into();
+/// assert_eq!(text, "hello");
+///
 /// let data = Message::from(vec![1, 2, 3]);
 /// match data {
 ///     Message::Binary(data) => assert_eq!(data[..2], [1, 2]),
 ///     other => panic!("{other:?}"),
 /// }
+/// # Ok::<(), bowstring::proto::NotText>(())
 /// ```
+///
+/// `Display` shows the text of a text message, and says of others what they are and how long.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Message {
     /// A text message.
-    Text(ByteString),
+    Text(Utf8Bytes),
     /// A binary message.
     Binary(Bytes),
     /// A ping; the connection answers it by itself (§5.5.2).
@@ -77,13 +88,20 @@ pub enum Message {
     Close(Option<CloseFrame>),
 }
 
+/// A message that is no text: [`Message::into_text`] gives it back in this.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct NotText {
+    message: Message,
+    error: Utf8Error,
+}
+
 /// What a close frame says, owned (§5.5.1).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CloseFrame {
     /// Why the connection ends.
     pub code: CloseCode,
     /// A text for logs, not for users. At most 123 bytes.
-    pub reason: ByteString,
+    pub reason: Utf8Bytes,
 }
 
 impl Event<'_> {
@@ -100,13 +118,23 @@ impl Event<'_> {
 
 impl Message {
     /// A text message.
-    pub fn text(text: impl Into<ByteString>) -> Self {
+    pub fn text(text: impl Into<Utf8Bytes>) -> Self {
         Self::Text(text.into())
     }
 
     /// A binary message.
     pub fn binary(data: impl Into<Bytes>) -> Self {
         Self::Binary(data.into())
+    }
+
+    /// A ping. It may have 125 bytes (§5.5).
+    pub fn ping(payload: impl Into<Bytes>) -> Self {
+        Self::Ping(payload.into())
+    }
+
+    /// A pong. It may have 125 bytes (§5.5).
+    pub fn pong(payload: impl Into<Bytes>) -> Self {
+        Self::Pong(payload.into())
     }
 
     /// Whether this is a text message.
@@ -117,6 +145,16 @@ impl Message {
     /// Whether this is a binary message.
     pub const fn is_binary(&self) -> bool {
         matches!(self, Self::Binary(_))
+    }
+
+    /// Whether this is a ping.
+    pub const fn is_ping(&self) -> bool {
+        matches!(self, Self::Ping(_))
+    }
+
+    /// Whether this is a pong.
+    pub const fn is_pong(&self) -> bool {
+        matches!(self, Self::Pong(_))
     }
 
     /// Whether this is a ping or a pong.
@@ -145,6 +183,101 @@ impl Message {
             Self::Close(close) => close.as_ref().map_or(&[], |close| close.reason.as_bytes()),
         }
     }
+
+    /// How many bytes the payload has; a close frame's is its reason.
+    pub fn len(&self) -> usize {
+        self.as_bytes().len()
+    }
+
+    /// Whether the payload is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The payload; a close frame's is its reason. Nothing is copied.
+    pub fn into_data(self) -> Bytes {
+        match self {
+            Self::Text(text) => text.into_bytes(),
+            Self::Binary(data) | Self::Ping(data) | Self::Pong(data) => data,
+            Self::Close(close) => close.map_or_else(Bytes::new, |close| close.reason.into_bytes()),
+        }
+    }
+
+    /// The payload as text, whatever the message is; a close frame's is its reason.
+    ///
+    /// For those who take text and binary alike. Where they differ, use [`as_text`](Self::as_text).
+    ///
+    /// # Errors
+    ///
+    /// Where the payload is not UTF-8.
+    pub fn to_text(&self) -> Result<&str, Utf8Error> {
+        match self {
+            // It is UTF-8 by its type.
+            Self::Text(text) => Ok(text),
+            _ => str::from_utf8(self.as_bytes()),
+        }
+    }
+
+    /// The payload as text, whatever the message is; a close frame's is its reason. Nothing is copied.
+    ///
+    /// # Errors
+    ///
+    /// The payload is not UTF-8. The error has the message.
+    pub fn into_text(self) -> Result<Utf8Bytes, NotText> {
+        match self {
+            Self::Text(text) => Ok(text),
+            Self::Close(close) => Ok(close.map(|close| close.reason).unwrap_or_default()),
+            Self::Binary(ref data) | Self::Ping(ref data) | Self::Pong(ref data) => {
+                Utf8Bytes::try_from(data.clone()).map_err(|error| NotText { message: self, error })
+            }
+        }
+    }
+}
+
+impl NotText {
+    /// The message.
+    pub fn into_message(self) -> Message {
+        self.message
+    }
+
+    /// Where it is not UTF-8.
+    pub fn utf8_error(&self) -> Utf8Error {
+        self.error
+    }
+}
+
+impl fmt::Display for NotText {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} are no text: {}", self.message, self.error)
+    }
+}
+
+impl std::error::Error for NotText {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        Some(&self.error)
+    }
+}
+
+impl fmt::Display for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => f.write_str(text),
+            Self::Binary(data) => write!(f, "{} bytes of binary data", data.len()),
+            Self::Ping(data) => write!(f, "a ping with {} bytes", data.len()),
+            Self::Pong(data) => write!(f, "a pong with {} bytes", data.len()),
+            Self::Close(None) => f.write_str("a close frame without a code"),
+            Self::Close(Some(close)) => write!(f, "a close frame with {close}"),
+        }
+    }
+}
+
+impl fmt::Display for CloseFrame {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.reason.is_empty() {
+            true => self.code.fmt(f),
+            false => write!(f, "{}: {}", self.code, self.reason),
+        }
+    }
 }
 
 impl CloseFrame {
@@ -161,7 +294,7 @@ impl CloseFrame {
     ///
     /// [`Misuse::InvalidCloseCode`] if the code must not be sent (§7.4);
     /// [`Misuse::LongControl`] if the reason is longer than 123 bytes (§5.5).
-    pub fn new(code: impl Into<CloseCode>, reason: impl Into<ByteString>) -> Result<Self, Misuse> {
+    pub fn new(code: impl Into<CloseCode>, reason: impl Into<Utf8Bytes>) -> Result<Self, Misuse> {
         let close = Self { code: code.into(), reason: reason.into() };
         close.as_close().check()?;
         Ok(close)
@@ -172,7 +305,7 @@ impl CloseFrame {
     /// ```
     /// use bowstring::proto::CloseFrame;
     /// let close = CloseFrame::truncated(1011, &"é".repeat(100)).unwrap();
-    /// assert_eq!(&*close.reason, "é".repeat(61));
+    /// assert_eq!(close.reason, "é".repeat(61));
     /// ```
     ///
     /// # Errors
@@ -208,26 +341,61 @@ impl From<Event<'_>> for Message {
     }
 }
 
-impl From<&str> for Message {
-    fn from(text: &str) -> Self {
-        Self::Text(text.into())
+macro_rules! from {
+    ($($variant:ident($payload:ty)),* $(,)?) => {$(
+        impl From<$payload> for Message {
+            fn from(payload: $payload) -> Self {
+                Self::$variant(payload.into())
+            }
+        }
+    )*};
+}
+
+from! {
+    Text(&str), Text(String), Text(&String), Text(Box<str>), Text(Cow<'_, str>), Text(Utf8Bytes),
+    Binary(Vec<u8>), Binary(Box<[u8]>), Binary(Bytes), Binary(BytesMut),
+}
+
+impl From<&[u8]> for Message {
+    fn from(data: &[u8]) -> Self {
+        Self::Binary(Bytes::copy_from_slice(data))
     }
 }
 
-impl From<String> for Message {
-    fn from(text: String) -> Self {
-        Self::Text(text.into())
+impl<const N: usize> From<&[u8; N]> for Message {
+    fn from(data: &[u8; N]) -> Self {
+        data[..].into()
     }
 }
 
-impl From<Vec<u8>> for Message {
-    fn from(data: Vec<u8>) -> Self {
-        Self::Binary(data.into())
+impl<const N: usize> From<[u8; N]> for Message {
+    fn from(data: [u8; N]) -> Self {
+        data[..].into()
     }
 }
 
-impl From<Bytes> for Message {
-    fn from(data: Bytes) -> Self {
-        Self::Binary(data)
+impl From<CloseFrame> for Message {
+    fn from(close: CloseFrame) -> Self {
+        Self::Close(Some(close))
+    }
+}
+
+impl From<Close<'_>> for Message {
+    fn from(close: Close<'_>) -> Self {
+        CloseFrame::from(close).into()
+    }
+}
+
+/// The payload: see [`Message::into_data`].
+impl From<Message> for Bytes {
+    fn from(message: Message) -> Self {
+        message.into_data()
+    }
+}
+
+/// The payload: see [`Message::into_data`].
+impl From<Message> for Vec<u8> {
+    fn from(message: Message) -> Self {
+        message.into_data().into()
     }
 }

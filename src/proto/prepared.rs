@@ -3,12 +3,11 @@
 use std::fmt;
 use std::sync::Arc;
 
-use bytestring::ByteString;
-
 use super::deflate::DeflatedFrames;
 use super::framed::Framed;
 use super::message::Message;
 use super::opcode::Opcode;
+use super::utf8_bytes::Utf8Bytes;
 
 /// A text or binary message that is framed once and sent to many. Cloning is cheap.
 ///
@@ -48,7 +47,7 @@ impl Prepared {
     /// A text message.
     pub fn text(text: &str) -> Self {
         let plain = Framed::new(Opcode::Text, 0, text.as_bytes());
-        let payload = ByteString::try_from(plain.shared_payload());
+        let payload = Utf8Bytes::try_from(plain.shared_payload());
         Self::new(Opcode::Text, Message::Text(payload.unwrap_or_default()), plain)
     }
 

@@ -21,6 +21,7 @@ use http::StatusCode;
 
 use super::listener::Peer;
 use crate::net::Handle;
+use crate::net::escape::escaped;
 
 /// The span of one connection.
 pub(super) struct Trace {
@@ -101,14 +102,4 @@ impl Trace {
     pub(super) fn accepting_failed(error: &io::Error) {
         tracing::warn!(%error, "accepting failed");
     }
-}
-
-/// A text of a peer's, without anything that is not printable, and not too long.
-fn escaped(text: &str) -> String {
-    const MOST: usize = 200;
-    let mut shown: String = text.chars().take(MOST).flat_map(char::escape_debug).collect();
-    if text.chars().nth(MOST).is_some() {
-        shown.push('…');
-    }
-    shown
 }

@@ -1,4 +1,6 @@
-//! WebSockets over HTTP/2 (RFC 8441): our client against a peer that `h2` plays.
+//! WebSockets over HTTP/2 (RFC 8441) in depth: our client, our side of a server on hyper, and hostile peers of both.
 
 mod client;
+mod delay;
+mod shared;
 mod support;

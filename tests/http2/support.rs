@@ -1,19 +1,27 @@
 //! A server that is `h2` and no more, so that a test says what it sends.
 
-#![allow(unreachable_pub, reason = "a test binary has no outside")]
+#![allow(dead_code, unreachable_pub, reason = "a test binary has no outside")]
 
+use std::convert::Infallible;
 use std::future::poll_fn;
+use std::sync::Arc;
 use std::task::Poll;
 
 use bowstring::handshake::ClientRequest;
+use bowstring::hyper::{Rejection, Upgrading};
+use bowstring::net::Transport;
 use bowstring::net::http2::{Http2Stream, Session};
 use bowstring::{Config, Error, WebSocket};
 use bowstring_testing::frames::Frame;
+use bowstring_testing::http2::{self, types::GOAWAY};
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream, SendStream};
 use http::{Request, Response};
-use tokio::io::DuplexStream;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::server::conn::auto;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, DuplexStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 
@@ -166,4 +174,114 @@ pub async fn open(session: &Session, server: &mut Server) -> (WebSocket<Http2Str
     let (config, request) = (Config::default(), request());
     let (opened, peer) = tokio::join!(session.open(&request, &config), server.accept());
     (opened.unwrap().0, peer)
+}
+
+/// The WebSockets that a server on hyper has accepted.
+pub type Accepted = mpsc::UnboundedReceiver<WebSocket<Transport>>;
+
+/// A server on hyper over this transport: every request becomes a WebSocket with these settings.
+pub fn serve_with(
+    io: impl AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    config: Config,
+    set: impl FnOnce(&mut auto::Builder<TokioExecutor>),
+) -> (Accepted, JoinHandle<()>) {
+    let (found, accepted) = mpsc::unbounded_channel();
+    let mut builder = auto::Builder::new(TokioExecutor::new());
+    bowstring::hyper::configure(&mut builder, &config);
+    set(&mut builder);
+    let config = Arc::new(config);
+    let service = service_fn(move |mut request| {
+        let (config, found) = (Arc::clone(&config), found.clone());
+        async move {
+            let answer = Upgrading::from_request(&mut request)
+                .map(|upgrading| upgrading.choose_protocol(&["chat"]))
+                .and_then(|upgrading| upgrading.accept(&config))
+                .map(|(response, pending)| {
+                    // A stream that was reset meanwhile is of no interest.
+                    tokio::spawn(async move {
+                        if let Ok(ws) = pending.await {
+                            let _ = found.send(ws);
+                        }
+                    });
+                    response.map(|()| String::new())
+                });
+            Ok::<_, Infallible>(answer.unwrap_or_else(Rejection::into_response))
+        }
+    });
+    let task = tokio::spawn(async move {
+        // How it ends is for the tests to see at the other end.
+        let _ = builder.serve_connection_with_upgrades(TokioIo::new(io), service).await;
+    });
+    (accepted, task)
+}
+
+/// A client's session and a server on hyper, with the defaults.
+pub async fn hyper_pair() -> (Session, Accepted) {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let (accepted, _) = serve_with(far, Config::default(), |_| {});
+    (Session::over(near, &Config::default()).await.unwrap(), accepted)
+}
+
+/// Echoes until the peer has closed.
+pub async fn echo(mut ws: WebSocket<Transport>) {
+    while let Ok(Some(message)) = ws.recv().await {
+        if ws.feed(message).await.is_err() {
+            break;
+        }
+    }
+}
+
+/// Echoes on all WebSockets that are accepted.
+pub fn echo_all(mut accepted: Accepted) {
+    tokio::spawn(async move {
+        while let Some(ws) = accepted.recv().await {
+            tokio::spawn(echo(ws));
+        }
+    });
+}
+
+/// A client of HTTP/2 that writes bytes and reads frames: it does what a library would not.
+pub struct Raw {
+    io: DuplexStream,
+    unread: Vec<u8>,
+}
+
+impl Raw {
+    /// It has sent the preface and these settings. What comes is not looked at.
+    pub async fn new(io: DuplexStream, settings: &[(u16, u32)]) -> Self {
+        let mut raw = Self { io, unread: Vec::new() };
+        raw.send(&[http2::PREFACE, &http2::settings(settings)].concat()).await;
+        raw
+    }
+
+    pub async fn send(&mut self, bytes: &[u8]) {
+        if self.io.write_all(bytes).await.is_err() {
+            let ended = self.frame(GOAWAY).await;
+            panic!("GOAWAY: {}", String::from_utf8_lossy(&ended.payload));
+        }
+    }
+
+    /// The next frame of any kind; `None` at the end.
+    pub async fn any(&mut self) -> Option<http2::Frame> {
+        loop {
+            if let Some((frame, len)) = http2::Frame::parse(&self.unread) {
+                self.unread.drain(..len);
+                return Some(frame);
+            }
+            if self.io.read_buf(&mut self.unread).await.unwrap_or(0) == 0 {
+                return None;
+            }
+        }
+    }
+
+    /// The next frame of this kind.
+    pub async fn frame(&mut self, kind: u8) -> http2::Frame {
+        loop {
+            let frame = self.any().await.expect("the connection has ended");
+            if frame.kind == kind {
+                return frame;
+            }
+            assert!(frame.kind != GOAWAY, "GOAWAY with code {}", frame.code());
+        }
+    }
 }

@@ -8,6 +8,7 @@
 //! | `pair` | what two ends say to each other in virtual time |
 //! | `properties` | what holds for any bytes |
 //! | `memory`, `large`, `lent` | what messages cost in memory, counted by the allocator |
+//! | `messages` | what messages and texts are made of, and what they become |
 //! | `prepared` | messages that are framed once and sent to many |
 
 #[path = "../support/mod.rs"]
@@ -18,6 +19,7 @@ mod deadlines;
 mod large;
 mod lent;
 mod memory;
+mod messages;
 mod pair;
 mod prepared;
 mod properties;

@@ -4,7 +4,7 @@ use std::fmt;
 use std::ops::Deref;
 use std::str::Utf8Error;
 
-use bowstring::ByteString;
+use bowstring::Utf8Bytes as SharedText;
 use bytes::Bytes;
 
 /// Text in shared bytes: UTF-8, cheap to clone. It dereferences to `str`.
@@ -23,14 +23,14 @@ use bytes::Bytes;
 /// ```
 // No `AsRef`: with one, `text.as_ref()` would no longer find the `AsRef<[u8]>` of `str`, which programs use.
 #[derive(Clone, Default, PartialEq, Eq)]
-pub struct Utf8Bytes(ByteString);
+pub struct Utf8Bytes(SharedText);
 
 impl Utf8Bytes {
     /// A text that lives as long as the program. Nothing is copied.
     #[inline]
     #[must_use]
     pub const fn from_static(text: &'static str) -> Self {
-        Self(ByteString::from_static(text))
+        Self(SharedText::from_static(text))
     }
 
     /// The text.
@@ -76,7 +76,7 @@ impl TryFrom<Bytes> for Utf8Bytes {
     fn try_from(bytes: Bytes) -> Result<Self, Utf8Error> {
         // Asked here, because that other conversion has an error of its own.
         std::str::from_utf8(&bytes)?;
-        Ok(Self(ByteString::try_from(bytes).expect("it was just checked")))
+        Ok(Self(SharedText::try_from(bytes).expect("it was just checked")))
     }
 }
 
@@ -109,14 +109,14 @@ impl From<&String> for Utf8Bytes {
     }
 }
 
-impl From<ByteString> for Utf8Bytes {
+impl From<SharedText> for Utf8Bytes {
     #[inline]
-    fn from(text: ByteString) -> Self {
+    fn from(text: SharedText) -> Self {
         Self(text)
     }
 }
 
-impl From<Utf8Bytes> for ByteString {
+impl From<Utf8Bytes> for SharedText {
     #[inline]
     fn from(text: Utf8Bytes) -> Self {
         text.0

@@ -6,6 +6,7 @@
 //! | module | holds |
 //! |---|---|
 //! | [`frames`] | frames as bytes: written, read, checked |
+//! | [`http2`](mod@http2) | frames of HTTP/2 as bytes |
 //! | [`literal`] | [`bytes!`]: bytes from numbers and strings |
 //! | [`random`] | random numbers from a seed |
 //! | [`handshake`] | an opening handshake as bytes |
@@ -13,6 +14,7 @@
 
 pub mod frames;
 pub mod handshake;
+pub mod http2;
 #[cfg(feature = "tokio")]
 pub mod io;
 pub mod literal;

@@ -13,6 +13,10 @@ use tokio::io::AsyncWrite;
 use super::pool;
 use super::traffic::Count;
 
+/// How much of a large message is copied to stand with its header, where the stream takes one slice at a time: as
+/// much as a DATA frame of HTTP/2 holds at first (RFC 9113 §6.5.2).
+const JOINED: usize = 16 << 10;
+
 /// See the module.
 #[derive(Debug, Default)]
 pub(in crate::net) struct WriteBuffer {
@@ -164,6 +168,13 @@ impl WriteBuffer {
         self.own();
         let whole = payload.len();
         let mut took = false;
+        if !stream.is_write_vectored() && !self.is_broken() {
+            // It takes one slice at a time: the header alone would be a frame of HTTP/2, or a packet, of its own.
+            let (joined, rest) =
+                payload.split_at(payload.len().min(JOINED.saturating_sub(self.len())));
+            self.buffer().extend_from_slice(joined);
+            payload = rest;
+        }
         while !payload.is_empty() && matches!(self.state, State::Open | State::Taken) {
             let waits = &self.bytes[self.written..];
             let slices = [IoSlice::new(waits), IoSlice::new(payload)];

@@ -11,13 +11,11 @@ use std::pin::Pin;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytestring::ByteString;
-
 use crate::net::buffers::traffic::{Seen, Traffic};
 use crate::net::error::Error;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
 use crate::net::sync::{Arc, Mutex, MutexGuard, lock, wake};
-use crate::proto::{CloseCode, CloseFrame, Expired, Misuse};
+use crate::proto::{CloseCode, CloseFrame, Expired, Misuse, Utf8Bytes};
 
 /// Access to a connection for tasks that do not hold it. Clones are cheap, and none keeps the
 /// connection open.
@@ -41,7 +39,7 @@ pub struct CloseInfo {
     /// close frame came. After a violation, the code that the peer was told (§7.1.7).
     pub code: CloseCode,
     /// The reason in the peer's close frame. Or which rule the peer broke, or what it did not do in time.
-    pub reason: ByteString,
+    pub reason: Utf8Bytes,
     /// Whether the closing handshake took place (§7.1.4).
     pub clean: bool,
     /// What the peer did not do in time, if that ended the connection.
@@ -261,6 +259,27 @@ impl Handle {
         Traffic::of(&self.0.received, &self.0.sent)
     }
 
+    /// How many pings were answered, wrapping.
+    pub(in crate::net) fn answered(&self) -> u32 {
+        self.lock().answered
+    }
+
+    /// How many pings must have been answered to prove that what was framed last has arrived: its peer answers
+    /// a ping after what came before it. The pong of one that was sent already proves nothing.
+    pub(in crate::net) fn proof(&self) -> u32 {
+        let slot = self.lock();
+        let sent = matches!(slot.ping, PingState::Sent(_));
+        slot.answered.wrapping_add(1 + u32::from(sent))
+    }
+
+    /// Sends a ping, unless one was asked for or waits for its pong.
+    pub(in crate::net) fn ping_if_idle(&self) {
+        let idle = matches!(self.lock().ping, PingState::Idle);
+        if idle {
+            drop(self.ping());
+        }
+    }
+
     pub(in crate::net) fn received(&self) -> &Seen {
         &self.0.received
     }
@@ -359,7 +378,7 @@ impl Future for Ping {
                 CloseFrame { code: *code, reason: reason.clone() }
             }
             Some(End::Dropped) => {
-                CloseFrame { code: CloseCode::ABNORMAL, reason: ByteString::new() }
+                CloseFrame { code: CloseCode::ABNORMAL, reason: Utf8Bytes::new() }
             }
             None => {
                 let Rare { waiting, next, .. } = &mut **rare;

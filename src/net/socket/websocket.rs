@@ -393,7 +393,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
         let _ = at_once(cx, |cx| self.driver.poll_write(cx));
     }
 
-    fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
+    /// Frames an event, and waits for room, whatever the policy is.
+    pub(in crate::net) fn poll_feed(
+        &mut self,
+        cx: &mut Context<'_>,
+        event: &impl AsEvent,
+    ) -> Poll<Result<(), Error>> {
+        self.poll_offer(cx, |link| link.offer(event, WhenFull::Wait))
+    }
+
+    pub(in crate::net) fn poll_flushed(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
         loop {
             self.check()?;
             self.driver.queue_replies();

@@ -38,6 +38,12 @@ use crate::proto::{AsEvent, Close, CloseCode, Event, Message};
 ///
 /// For a type of yours [`tokio::io::split`] does it where there is no better way; for one of another
 /// crate there is [`Locked`](crate::net::Locked).
+#[diagnostic::on_unimplemented(
+    message = "a WebSocket over `{Self}` cannot be split for two tasks",
+    label = "this transport is not `Split`",
+    note = "wrap the transport before the handshake: `bowstring::net::Locked(stream)` can be split",
+    note = "the `split` of `futures` works over any transport; it gives the sink first, then the stream"
+)]
 pub trait Split {
     /// The reading direction.
     type Read: AsyncRead + Unpin;
@@ -75,9 +81,24 @@ impl Split for DuplexStream {
     }
 }
 
-impl<S: Split> WebSocket<S> {
-    /// Separates the directions, for two tasks or more.
-    pub fn split(self) -> (Reader<S>, Writer<S>) {
+impl<S> WebSocket<S> {
+    /// Separates the directions, for two tasks or more: first the one that receives, then the one that sends.
+    ///
+    /// `split` of `futures` (`StreamExt`) has the other order: the sink, then the stream. This method takes precedence
+    /// over it. Code written for the other order does not compile: a [`Reader`] cannot send, and a [`Writer`] cannot
+    /// receive.
+    ///
+    /// | | here | `StreamExt::split` |
+    /// |---|---|---|
+    /// | order | `(Reader, Writer)` | `(SplitSink, SplitStream)` |
+    /// | senders | a `Writer` can be cloned | one |
+    /// | a task that waits to send | does not keep the other from reading | takes turns with the other |
+    /// | transports | [`Split`]; others with [`Locked`](crate::net::Locked) | all |
+    // The bound stands here, so that the compiler says what `Split` has to say.
+    pub fn split(self) -> (Reader<S>, Writer<S>)
+    where
+        S: Split,
+    {
         // A reader that is polled is first, and says why.
         let stall_timeout = self.driver.stall_timeout().map(|time| time + Duration::from_secs(1));
         let began = PartsBegun::new(self.driver.link.frame_writer.sender.is_unfinished());

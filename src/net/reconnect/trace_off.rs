@@ -1,0 +1,13 @@
+//! Stands in for the events in builds without the feature `tracing`: nothing is told.
+
+use tokio::time::Instant;
+
+use super::disconnect::Disconnect;
+
+pub(super) fn connecting(_: u32) {}
+
+pub(super) fn connected(_: u64) {}
+
+pub(super) fn waiting(_: &Disconnect, _: Instant) {}
+
+pub(super) fn ended(_: Option<&Disconnect>, _: bool) {}

@@ -1,0 +1,126 @@
+//! Many WebSockets on one connection: none starves or ends its neighbours.
+
+use std::time::Duration;
+
+use bowstring::net::http2::Session;
+use bowstring::{Config, Error, Message};
+use tokio::time::Instant;
+
+use crate::support::{echo_all, hyper_pair, request, serve_with};
+
+/// The first finding: h2 counts what small DATA frames cost that nobody has read. With its default the client's
+/// connection ends here.
+#[tokio::test]
+async fn two_hundred_echoes_at_once_to_a_server_with_default_windows() {
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let (accepted, _) = serve_with(far, Config::default(), |builder| {
+        // As hyper has them by default.
+        let mut http2 = builder.http2();
+        http2.initial_stream_window_size(1 << 20).initial_connection_window_size(1 << 20);
+        http2.max_concurrent_streams(200);
+    });
+    echo_all(accepted);
+    let session = Session::over(near, &Config::default()).await.unwrap();
+    let mut sockets = Vec::new();
+    for _ in 0..200 {
+        sockets.push(session.open(&request(), &Config::default()).await.unwrap().0);
+    }
+    for round in 0..3 {
+        let text = format!("twenty bytes, round {round}");
+        for ws in &mut sockets {
+            ws.send(&*text).await.unwrap();
+        }
+        // All echoes come before the first is read.
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        for ws in &mut sockets {
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::from(&*text)));
+        }
+    }
+}
+
+/// The second finding: a connection's window that is as large as a stream's is used up by one socket that nobody reads.
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_the_client_does_not_read_does_not_stop_its_neighbour() {
+    let (session, mut accepted) = hyper_pair().await;
+    let config = Config::default();
+    let (_unread, _) = session.open(&request(), &config).await.unwrap();
+    let mut flooding = accepted.recv().await.unwrap();
+    let flood = tokio::spawn(async move {
+        loop {
+            if let Err(error) = flooding.send(vec![7; 100 << 10]).await {
+                return error;
+            }
+        }
+    });
+    let (mut busy, _) = session.open(&request(), &config).await.unwrap();
+    echo_all(accepted);
+    let started = Instant::now();
+    for n in 0..100_u32 {
+        let sent = Message::binary(vec![n as u8; 20 << 10]);
+        busy.send(sent.clone()).await.unwrap();
+        assert_eq!(busy.recv().await.unwrap(), Some(sent));
+    }
+    assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
+    // The one who waits for the window gives up in the end, and its neighbour lives.
+    let error = tokio::select! {
+        error = flood => error.unwrap(),
+        more = busy.recv() => panic!("{more:?}"),
+    };
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    busy.send("alive").await.unwrap();
+    assert_eq!(busy.recv().await.unwrap(), Some("alive".into()));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
+    let (session, mut accepted) = hyper_pair().await;
+    let config = Config::default();
+    let (mut flooding, _) = session.open(&request(), &config).await.unwrap();
+    let unread = accepted.recv().await.unwrap();
+    let flood = tokio::spawn(async move {
+        loop {
+            if let Err(error) = flooding.send(vec![7; 100 << 10]).await {
+                return error;
+            }
+        }
+    });
+    let (mut busy, _) = session.open(&request(), &config).await.unwrap();
+    echo_all(accepted);
+    let started = Instant::now();
+    for n in 0..100_u32 {
+        let sent = Message::binary(vec![n as u8; 20 << 10]);
+        busy.send(sent.clone()).await.unwrap();
+        assert_eq!(busy.recv().await.unwrap(), Some(sent));
+    }
+    assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
+    let error = tokio::select! {
+        error = flood => error.unwrap(),
+        more = busy.recv() => panic!("{more:?}"),
+    };
+    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
+    busy.send("alive").await.unwrap();
+    assert_eq!(busy.recv().await.unwrap(), Some("alive".into()));
+    drop(unread);
+}
+
+/// A paused handler is the normal case: it writes to a database. Its peer goes on sending.
+#[tokio::test]
+async fn three_thousand_small_frames_to_a_socket_of_the_client_that_pauses() {
+    let (session, mut accepted) = hyper_pair().await;
+    let config = Config::default();
+    let (mut paused, _) = session.open(&request(), &config).await.unwrap();
+    let mut sending = accepted.recv().await.unwrap();
+    for n in 0..3000_u32 {
+        sending.send(n.to_be_bytes().to_vec()).await.unwrap();
+    }
+    let (mut neighbour, _) = session.open(&request(), &config).await.unwrap();
+    echo_all(accepted);
+    neighbour.send("alive").await.unwrap();
+    assert_eq!(neighbour.recv().await.unwrap(), Some("alive".into()));
+    for n in 0..3000_u32 {
+        let message = paused.recv().await.unwrap();
+        assert_eq!(message, Some(Message::binary(n.to_be_bytes().to_vec())));
+    }
+}
