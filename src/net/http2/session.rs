@@ -25,6 +25,7 @@ use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
 use crate::net::http2_error::Http2Error;
 use crate::net::keys::masking_key;
+use crate::net::socket::span;
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
@@ -210,9 +211,12 @@ impl Session {
         request: &ClientRequest,
         config: &Config,
     ) -> Result<(WebSocket<Http2Stream>, Response<()>), Error> {
-        let (stream, agreed, response) = self.open_stream(request, config, None).await?;
-        let role = Role::Client(masking_key);
-        Ok((WebSocket::from_agreed(stream, role, Vec::new(), agreed, config), response))
+        let opening = async {
+            let (stream, agreed, response) = self.open_stream(request, config, None).await?;
+            let role = Role::Client(masking_key);
+            Ok((WebSocket::from_agreed(stream, role, Vec::new(), agreed, config), response))
+        };
+        span::follow(request.uri(), opening, WebSocket::traced).await
     }
 
     /// The same without the WebSocket, on a stream that was set aside, or on the next that is free.
