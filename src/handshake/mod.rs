@@ -54,6 +54,7 @@ mod key;
 mod origin;
 mod over_http2;
 mod protocols;
+mod redirect;
 mod request;
 mod response;
 mod uri;
@@ -78,6 +79,7 @@ pub use key::{accept_key, encode_nonce, is_key};
 pub use origin::{OriginError, Origins};
 pub use over_http2::{check_connect_response, connect_request};
 pub use protocols::Protocols;
+pub use redirect::{RedirectError, follow_redirect, is_redirect};
 pub use request::{Upgrade, check_request, wants_upgrade};
 pub use response::{
     Agreed, check_response, write_accept, write_refusal, write_response, write_response_head,

@@ -169,6 +169,11 @@ impl Uri {
         self.zone.as_deref()
     }
 
+    pub(super) fn in_zone_of(mut self, other: &Self) -> Self {
+        self.zone.clone_from(&other.zone);
+        self
+    }
+
     /// The host with its zone, as resolvers read it: `fe80::1%eth0`.
     pub(crate) fn scoped_host(&self) -> Cow<'_, str> {
         match &self.zone {

@@ -11,7 +11,7 @@ use super::http2_error::Http2Error;
 use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
-use crate::handshake::{BuildError, RequestError, ResponseError, UriError};
+use crate::handshake::{BuildError, RedirectError, RequestError, ResponseError, UriError};
 use crate::proto::{CloseCode, CloseFrame, Expired, Misuse, Violation};
 
 /// Why a message was not sent at once. It gives the message back.
@@ -118,6 +118,9 @@ pub enum Error {
     /// A server answered with another status than 101, or over HTTP/2 than 200. This is its response, with at most
     /// 16 KiB of the body.
     Status(Box<http::Response<Bytes>>),
+    /// A server redirected to where a [`Connector`](super::Connector) does not follow. This is its response, whose
+    /// body was not read.
+    Redirect(RedirectError, Box<http::Response<()>>),
 }
 
 impl Error {
@@ -199,7 +202,9 @@ impl Error {
             Self::Connect(_) => Some(OpeningStep::Connect),
             Self::Tls(_) => Some(OpeningStep::Tls),
             Self::Proxy(_) => Some(OpeningStep::Proxy),
-            Self::Request(_) | Self::Response(_) | Self::Status(_) => Some(OpeningStep::Handshake),
+            Self::Request(_) | Self::Response(_) | Self::Status(_) | Self::Redirect(..) => {
+                Some(OpeningStep::Handshake)
+            }
             _ => None,
         }
     }
@@ -287,6 +292,7 @@ impl fmt::Display for Error {
             Self::Request(error) => error.fmt(f),
             Self::Response(error) => error.fmt(f),
             Self::Http2(error) => error.fmt(f),
+            Self::Redirect(error, _) => error.fmt(f),
             Self::Status(response) => {
                 let (accepted, section) = match response.version() {
                     http::Version::HTTP_2 => (200, "RFC 8441 §5"),
@@ -306,6 +312,7 @@ impl std::error::Error for Error {
             // They are shown as those errors are, so their sources are those of these.
             Self::Connect(error) => error.source(),
             Self::Proxy(error) => error.source(),
+            Self::Redirect(error, _) => error.source(),
             _ => None,
         }
     }

@@ -73,8 +73,6 @@ pub use http2_error::Http2Error;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
-#[cfg(feature = "rustls-tls")]
-pub use opening::connect_tls::connect_tls;
 pub use opening::connector::{ConnectTimeouts, Connector};
 pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
@@ -83,6 +81,8 @@ pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
 pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};
 pub use opening::tunnel::tunnel;
+#[cfg(feature = "rustls-tls")]
+pub use opening::{client_tls::ClientTls, connect_tls::connect_tls};
 pub use overflow::{Outcome, Overflow};
 pub use proxy_error::{ProxyError, ProxyStep, ProxyUriError, SocksReply};
 pub use reconnect::client::{ReconnectingWebSocket, Undelivered};

@@ -24,6 +24,15 @@ pub(super) struct Answer<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Answer<S> {
+    pub(super) const fn response(&self) -> &Response<()> {
+        &self.response
+    }
+
+    /// Closes the connection.
+    pub(super) fn into_response(self) -> Response<()> {
+        self.response
+    }
+
     /// Makes the connection of it; or reads the body of a refusal, as far as it comes in time: its
     /// status counts anyway.
     pub(super) async fn read(self, config: &Config) -> Result<(WebSocket<S>, Response<()>), Error> {

@@ -3,28 +3,24 @@
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use http::Response;
-use tokio::io::{AsyncReadExt, join};
 
-use super::client::ask;
-use super::clock::Clock;
-use super::dial::{ATTEMPT_DELAY, Dialer, connect_first};
-use super::head::no_delay;
-use super::proxy::address::{Proxy, ProxyProtocol};
+use super::dial::{ATTEMPT_DELAY, Dialer, Source};
 use super::proxy::proxies::Proxies;
 use super::resolve::Resolver;
+use super::tls;
 use super::transport::Transport;
-use super::tunnel::{of_proxy, tunnel_before};
-use super::{roots, tls};
-use crate::handshake::{ClientRequest, IntoClientRequest, Uri};
+use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
-use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
-use crate::net::proxy_error::{ProxyError, SocksReply};
 use crate::net::socket::websocket::WebSocket;
+
+/// RFC 9110 §15.4: a client has to find out that it is led about.
+const MAX_REDIRECTS: usize = 5;
 
 /// Connects clients: looks up names, dials, makes TLS and the opening handshake, as it was told to.
 ///
@@ -50,7 +46,7 @@ use crate::net::socket::websocket::WebSocket;
 /// §4.1 allows one connection per host that is connecting at a time. Nothing is remembered between calls, so it
 /// is up to you to keep that rule.
 #[derive(Clone, Debug)]
-pub struct Connector(Arc<Settings>);
+pub struct Connector(pub(super) Arc<Settings>);
 
 /// How long each step of [connecting](Connector::connect) may take.
 ///
@@ -72,17 +68,21 @@ pub struct ConnectTimeouts {
 }
 
 #[derive(Clone, Debug)]
-struct Settings {
-    config: Config,
-    timeouts: ConnectTimeouts,
-    resolver: Resolver,
-    dialer: Dialer,
-    attempt_delay: Duration,
+pub(super) struct Settings {
+    pub(super) config: Config,
+    pub(super) timeouts: ConnectTimeouts,
+    pub(super) resolver: Resolver,
+    pub(super) dialer: Dialer,
+    /// If there is one, it is connected to instead of any host.
+    pub(super) unix_socket: Option<PathBuf>,
+    pub(super) proxies: Proxies,
+    /// How many redirects are followed.
+    pub(super) redirects: usize,
+    pub(super) attempt_delay: Duration,
     /// `None`: the roots that the features say.
-    tls: Option<Arc<tls::ClientConfig>>,
-    proxies: Proxies,
+    pub(super) tls: Option<Arc<tls::ClientConfig>>,
     /// `None`: as `tls`.
-    proxy_tls: Option<Arc<tls::ClientConfig>>,
+    pub(super) proxy_tls: Option<Arc<tls::ClientConfig>>,
 }
 
 impl Connector {
@@ -92,10 +92,12 @@ impl Connector {
             config: Config::default(),
             timeouts: ConnectTimeouts::default(),
             resolver: Resolver::System,
-            dialer: Dialer::Tcp(Vec::new()),
+            dialer: Dialer::Tcp(Source::default()),
+            unix_socket: None,
+            proxies: Proxies::none(),
+            redirects: 0,
             attempt_delay: ATTEMPT_DELAY,
             tls: None,
-            proxies: Proxies::none(),
             proxy_tls: None,
         }))
     }
@@ -181,22 +183,38 @@ impl Connector {
     /// Connects from this address of this machine. Call it once for IPv4 and once for IPv6, if both are to be
     /// used: an address of a family without one is not tried.
     pub fn local_address(mut self, local: IpAddr) -> Self {
-        let dialer = &mut self.settings().dialer;
-        match dialer {
-            Dialer::Tcp(all) => all.push(local),
-            Dialer::Own(_) => *dialer = Dialer::Tcp(vec![local]),
-        }
+        self.source().local.push(local);
         self
     }
 
-    /// Begins the next attempt to connect after this time, while the one before it goes on (RFC 8305 §5).
-    /// Default 250 ms. After a failure the next begins at once.
-    pub fn attempt_delay(mut self, delay: Duration) -> Self {
-        self.settings().attempt_delay = delay;
+    /// Connects by this network interface of this machine, as `eth0`, whatever its routes say.
+    ///
+    /// Linux and Android can do that. On other systems each attempt fails with
+    /// [`Unsupported`](io::ErrorKind::Unsupported).
+    pub fn interface(mut self, name: impl Into<String>) -> Self {
+        self.source().interface = Some(name.into());
+        self
+    }
+
+    /// Connects to this Unix domain socket, whatever the host of a request is. The host still counts for the request
+    /// and for TLS. Proxies do not.
+    ///
+    /// ```no_run
+    /// # async fn hello() -> Result<(), bowstring::Error> {
+    /// let connector = bowstring::Connector::new().unix_socket("/run/chat.sock");
+    /// let (mut ws, _response) = connector.connect("ws://localhost/chat").await?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn unix_socket(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings().unix_socket = Some(path.into());
         self
     }
 
     /// Goes through a forward proxy, for the addresses that these rules say. By default there is none.
+    ///
+    /// What the environment says counts only if you ask for it, with [`Proxies::from_environment`]. If a library
+    /// reads it unasked, a variable that was meant for another program leads connections elsewhere.
     ///
     /// ```
     /// use bowstring::{Connector, net::{Proxies, Proxy}};
@@ -214,6 +232,43 @@ impl Connector {
     pub fn proxies(mut self, proxies: impl Into<Proxies>) -> Self {
         self.settings().proxies = proxies.into();
         self
+    }
+
+    /// Follows so many redirects, at most 5. Default 0: then a redirect is [`Error::Status`].
+    ///
+    /// - 301, 302, 303, 307 and 308 are redirects. `Location` may be relative. `http` in it means `ws`, `https` means
+    ///   `wss`.
+    /// - If the scheme, host or port changes, `Authorization`, `Cookie`, `Proxy-Authorization` and `Host` of the
+    ///   request are left out. Other fields go along: do not follow redirects if one of them is secret.
+    /// - From `wss` to `ws` is never followed, nor in a circle, nor an address with a name or password.
+    /// - All hops share one deadline.
+    ///
+    /// After a redirect the response has the [`Uri`](crate::handshake::Uri) that was connected to, in its
+    /// [extensions](http::Response::extensions).
+    ///
+    /// A server that redirects chooses which host this machine connects to next, one of your own network included.
+    pub fn redirects(mut self, most: usize) -> Self {
+        self.settings().redirects = most.min(MAX_REDIRECTS);
+        self
+    }
+
+    /// Begins the next attempt to connect after this time, while the one before it goes on (RFC 8305 §5).
+    /// Default 250 ms. After a failure the next begins at once.
+    pub fn attempt_delay(mut self, delay: Duration) -> Self {
+        self.settings().attempt_delay = delay;
+        self
+    }
+
+    /// What a TCP connection begins with. A dialer of the caller's makes way.
+    fn source(&mut self) -> &mut Source {
+        let dialer = &mut self.settings().dialer;
+        if let Dialer::Own(_) = dialer {
+            *dialer = Dialer::Tcp(Source::default());
+        }
+        match dialer {
+            Dialer::Tcp(source) => source,
+            Dialer::Own(_) => unreachable!("it was replaced"),
+        }
     }
 
     pub(super) fn proxy_tls_config(mut self, tls: Arc<tls::ClientConfig>) -> Self {
@@ -262,12 +317,7 @@ impl Connector {
         request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
         let request = request.into_client_request();
-        async move {
-            let request = request?;
-            let clock = self.clock();
-            let stream = self.open_transport(&clock, request.uri(), None).await?;
-            self.finish(&clock, stream, &request).await
-        }
+        async move { self.follow(request?).await }
     }
 
     /// Connects over a stream that leads to the host of the request already: a tunnel, a pipe.
@@ -283,152 +333,7 @@ impl Connector {
         request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
         let (stream, request) = (stream.into(), request.into_client_request());
-        async move {
-            let request = request?;
-            let clock = self.clock();
-            let secure = self.secure(&clock, request.uri(), None).await?;
-            let stream = self.encrypt(&clock, stream, secure).await?;
-            self.finish(&clock, stream, &request).await
-        }
-    }
-
-    /// The deadline of connecting, from now on.
-    pub(in crate::net) fn clock(&self) -> Clock {
-        Clock::start(self.0.config.handshake_timeout)
-    }
-
-    /// The transport to a host: TCP, and TLS for `wss`. TLS offers these protocols (RFC 7301), or else what its
-    /// configuration says; [`Transport::tls`] tells which one was chosen.
-    pub(in crate::net) async fn open_transport(
-        &self,
-        clock: &Clock,
-        uri: &Uri,
-        protocols: Option<&[&[u8]]>,
-    ) -> Result<Transport, Error> {
-        let secure = self.secure(clock, uri, protocols).await?;
-        let stream = match self.0.proxies.for_uri(uri)? {
-            None => self.dial(clock, &uri.scoped_host(), uri.port()).await?,
-            Some(proxy) => self.dial_through(clock, proxy, uri).await?,
-        };
-        self.encrypt(clock, stream, secure).await
-    }
-
-    /// Connects to a host through a forward proxy.
-    async fn dial_through(
-        &self,
-        clock: &Clock,
-        proxy: &Proxy,
-        uri: &Uri,
-    ) -> Result<Transport, Error> {
-        let Settings { timeouts, resolver, .. } = &*self.0;
-        if proxy.protocol().resolves_names() {
-            return self.tunnel(clock, proxy, uri.host(), uri.port()).await;
-        }
-        let host = uri.scoped_host();
-        let resolving = resolver.resolve(&host, uri.port());
-        let addresses = clock.step(OpeningStep::Resolve, timeouts.resolve, resolving).await?;
-        let mut unreachable = None;
-        for address in addresses {
-            let host = address.ip().to_string();
-            match self.tunnel(clock, proxy, &host, address.port()).await {
-                Err(Error::Proxy(ProxyError::Socks(reply))) if reply.is_unreachable() => {
-                    unreachable = Some(reply);
-                }
-                done => return done,
-            }
-        }
-        // The resolver gives an address at least.
-        let reply = unreachable.unwrap_or(SocksReply::HostUnreachable);
-        Err(ProxyError::Socks(reply).into())
-    }
-
-    /// Connects to a forward proxy and asks it for a tunnel.
-    async fn tunnel(
-        &self,
-        clock: &Clock,
-        proxy: &Proxy,
-        host: &str,
-        port: u16,
-    ) -> Result<Transport, Error> {
-        let secure = match proxy.protocol() {
-            ProxyProtocol::Https => Some(self.tls_to_proxy(clock, proxy).await.map_err(of_proxy)?),
-            _ => None,
-        };
-        let stream = self.dial(clock, proxy.host(), proxy.port()).await.map_err(of_proxy)?;
-        let stream = self.encrypt(clock, stream, secure).await.map_err(of_proxy)?;
-        let end = clock.end_of(self.0.timeouts.proxy);
-        let tunnel = tunnel_before(end, stream, proxy, host, port);
-        let (stream, early) = tunnel.await.map_err(Error::Proxy).map_err(of_proxy)?;
-        if early.is_empty() {
-            return Ok(stream);
-        }
-        let (reading, writing) = tokio::io::split(stream);
-        Ok(Transport::boxed(join(io::Cursor::new(early).chain(reading), writing)))
-    }
-
-    async fn tls_to_proxy(&self, clock: &Clock, proxy: &Proxy) -> Result<tls::Client, Error> {
-        let config = self.tls_or_default(clock, self.0.proxy_tls.as_ref()).await?;
-        Ok(tls::Client::new(proxy.host(), config, Some(&[b"http/1.1"]))?)
-    }
-
-    /// Connects to one of the addresses of a host.
-    async fn dial(&self, clock: &Clock, host: &str, port: u16) -> Result<Transport, Error> {
-        let Settings { timeouts, resolver, dialer, attempt_delay, .. } = &*self.0;
-        let resolving = resolver.resolve(host, port);
-        let addresses = clock.step(OpeningStep::Resolve, timeouts.resolve, resolving).await?;
-        let end = clock.end_of(timeouts.connect);
-        let stream = connect_first(addresses, dialer, *attempt_delay, end).await?;
-        if let Transport::Tcp(stream) = &stream {
-            no_delay(stream);
-        }
-        Ok(stream)
-    }
-
-    /// Finds out before anything is sent whether TLS can be made.
-    async fn secure(
-        &self,
-        clock: &Clock,
-        uri: &Uri,
-        protocols: Option<&[&[u8]]>,
-    ) -> Result<Option<tls::Client>, Error> {
-        if !uri.secure() {
-            return Ok(None);
-        }
-        let config = self.tls_or_default(clock, None).await?;
-        Ok(Some(tls::Client::new(uri.host(), config, protocols)?))
-    }
-
-    async fn tls_or_default(
-        &self,
-        clock: &Clock,
-        own: Option<&Arc<tls::ClientConfig>>,
-    ) -> Result<Arc<tls::ClientConfig>, Error> {
-        match own.or(self.0.tls.as_ref()) {
-            Some(config) => Ok(Arc::clone(config)),
-            None => clock.step(OpeningStep::Tls, None, roots::default_config()).await,
-        }
-    }
-
-    async fn encrypt(
-        &self,
-        clock: &Clock,
-        stream: Transport,
-        secure: Option<tls::Client>,
-    ) -> Result<Transport, Error> {
-        let Some(client) = secure else { return Ok(stream) };
-        clock.step(OpeningStep::Tls, self.0.timeouts.tls, client.secure(stream)).await
-    }
-
-    /// Makes the opening handshake.
-    async fn finish(
-        &self,
-        clock: &Clock,
-        stream: Transport,
-        request: &ClientRequest,
-    ) -> Result<(WebSocket<Transport>, Response<()>), Error> {
-        let Settings { config, timeouts, .. } = &*self.0;
-        let asking = ask(stream, request, config);
-        clock.step(OpeningStep::Handshake, timeouts.handshake, asking).await?.read(config).await
+        async move { self.through(stream, request?).await }
     }
 
     fn settings(&mut self) -> &mut Settings {

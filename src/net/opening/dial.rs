@@ -15,6 +15,7 @@ use std::time::Duration;
 use tokio::net::TcpSocket;
 use tokio::time::{Instant, Sleep, sleep, sleep_until};
 
+use super::interface;
 use super::transport::Transport;
 use crate::net::connect_error::{ConnectAttempt, ConnectError};
 
@@ -26,19 +27,29 @@ pub(super) type Connecting = Pin<Box<dyn Future<Output = io::Result<Transport>> 
 /// How an address is connected to.
 #[derive(Clone)]
 pub(super) enum Dialer {
-    /// By TCP, from these addresses of this machine if there are any.
-    Tcp(Vec<IpAddr>),
+    Tcp(Source),
     /// As the caller does it.
     Own(Arc<dyn Fn(SocketAddr) -> Connecting + Send + Sync>),
+}
+
+/// Where TCP connections begin.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Source {
+    /// One of these addresses of this machine, if there are any.
+    pub(super) local: Vec<IpAddr>,
+    pub(super) interface: Option<String>,
+}
+
+impl Source {
+    fn local(&self, address: &SocketAddr) -> Option<IpAddr> {
+        self.local.iter().copied().find(|local| local.is_ipv4() == address.is_ipv4())
+    }
 }
 
 impl Dialer {
     fn dial(&self, address: SocketAddr) -> Connecting {
         match self {
-            Self::Tcp(local) => {
-                let family = |local: &&IpAddr| local.is_ipv4() == address.is_ipv4();
-                Box::pin(tcp(address, local.iter().find(family).copied()))
-            }
+            Self::Tcp(source) => Box::pin(tcp(address, source.clone())),
             Self::Own(dial) => dial(address),
         }
     }
@@ -46,10 +57,8 @@ impl Dialer {
     /// Whether this machine has an address for a connection to that one.
     fn has_family_of(&self, address: &SocketAddr) -> bool {
         match self {
-            Self::Tcp(local) if !local.is_empty() => {
-                local.iter().any(|local| local.is_ipv4() == address.is_ipv4())
-            }
-            _ => true,
+            Self::Tcp(source) => source.local.is_empty() || source.local(address).is_some(),
+            Self::Own(_) => true,
         }
     }
 }
@@ -57,15 +66,18 @@ impl Dialer {
 impl fmt::Debug for Dialer {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Tcp(local) => f.debug_tuple("Tcp").field(local).finish(),
+            Self::Tcp(source) => f.debug_tuple("Tcp").field(source).finish(),
             Self::Own(_) => f.write_str("Own"),
         }
     }
 }
 
-async fn tcp(address: SocketAddr, local: Option<IpAddr>) -> io::Result<Transport> {
+async fn tcp(address: SocketAddr, source: Source) -> io::Result<Transport> {
     let socket = if address.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
-    if let Some(local) = local {
+    if let Some(name) = &source.interface {
+        interface::bind(&socket, name)?;
+    }
+    if let Some(local) = source.local(&address) {
         socket.bind(SocketAddr::new(local, 0))?;
     }
     Ok(socket.connect(address).await?.into())

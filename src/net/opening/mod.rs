@@ -1,23 +1,25 @@
 //! The opening handshake over a transport (§4): reading a head, TLS, both roles.
 //!
 //! ```text
-//!        connect_tls   a client that says whom it trusts
+//!        connect_tls    a client that says whom it trusts
 //!             │
-//! accept   connect     a server's side · the short forms of a client's
+//! accept   connect      a server's side · the short forms of a client's
 //!     │      │
-//!     │   connector    a client's settings, and its steps
-//!     │      ├──────┬──────┬──────┬──────┐
-//!     │   client  resolve  dial   │   tunnel   the request and its answer · addresses · the first that answers · proxies
-//!     │      │      │      │      │      │
-//!     │      │      │    clock    │      │     the deadlines of all steps
-//!     │      │      │      │      │      │
-//!     │      │      │      │   roots     │     whom clients trust
-//!     │      │      │     tls ────┘      │     encryption by rustls
-//!     ├──────┴──────┤      │             │
-//!     │         transport ─┘             │     what a connection goes over: TCP, Unix, TLS
-//!     │          session                 │     what TLS keeps of it
-//!     ├───────────────── body ───────────┤     what follows a refusal
-//!     └──────────────── head ────────────┘     reads a head, writes a last answer
+//!     │    steps        from an address to a WebSocket
+//!     │      ├───────────┬────────┬────────┐
+//!     │  connector       │        │        │     a client's settings
+//!     │      ├────────┐  │        │        │
+//!     │   resolve    dial │     client   tunnel  addresses of a name · the first that answers · the request · proxies
+//!     │               │  │        │        │
+//!     │    interface ─┤ clock     │        │     one network interface · the deadlines of all steps
+//!     │               │  │        │        │
+//!     │    roots ─────┼──┤        │        │     whom clients trust
+//!     │  client_tls   │  │        │        │     roots and certificates
+//!     │     tls ──────┤  │        │        │     encryption by rustls
+//!     │           transport       │        │     what a connection goes over: TCP, Unix, TLS
+//!     │            session        │        │     what TLS keeps of it
+//!     │             body ─────────┴────────┤     what follows a refusal
+//!     └───────────  head ──────────────────┘     reads a head, writes a last answer
 //! ```
 //!
 //! The files named `…_off.rs` stand in for others in builds without their feature.
@@ -25,6 +27,8 @@
 pub(in crate::net) mod accept;
 mod body;
 mod client;
+#[cfg(feature = "rustls-tls")]
+pub(in crate::net) mod client_tls;
 mod clock;
 pub(in crate::net) mod connect;
 #[cfg(feature = "rustls-tls")]
@@ -32,6 +36,8 @@ pub(in crate::net) mod connect_tls;
 pub(in crate::net) mod connector;
 mod dial;
 pub(in crate::net) mod head;
+#[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "interface_off.rs")]
+mod interface;
 pub(in crate::net) mod proxy;
 mod resolve;
 #[cfg_attr(
@@ -41,6 +47,7 @@ mod resolve;
 mod roots;
 #[cfg_attr(not(feature = "rustls-tls"), path = "session_off.rs")]
 mod session;
+mod steps;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 pub(in crate::net) mod tls;
 pub(in crate::net) mod transport;
