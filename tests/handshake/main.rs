@@ -13,6 +13,7 @@ mod extensions;
 mod head;
 mod origin;
 mod properties;
+mod redirect;
 mod request;
 mod response;
 mod uri;

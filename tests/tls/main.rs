@@ -7,6 +7,7 @@
 
 mod binary;
 mod client;
+mod connector;
 #[path = "../attacks/harness.rs"]
 mod harness;
 mod pair;
