@@ -3,6 +3,8 @@
 //! | guide | read it if |
 //! |---|---|
 //! | [Writing a client](client) | you connect to a server |
+//! | [Going through a forward proxy](proxies) | your clients run where there is one |
+//! | [A client that comes back](reconnecting) | your client is to stay connected |
 //! | [Serving](serving) | you accept connections |
 //! | [In axum](axum) | your program is served by axum |
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
@@ -21,6 +23,8 @@ pub mod choices;
 pub mod client;
 pub mod event_loop;
 pub mod limits;
+pub mod proxies;
+pub mod reconnecting;
 pub mod serving;
 pub mod testing;
 pub mod two_tasks;
