@@ -78,6 +78,10 @@
 //! use `net::connect_tls`. For another TLS library make the TLS connection yourself, then call
 //! [`connect_over`](crate::net::connect_over).
 //!
+//! # Through a proxy
+//!
+//! See [Going through a forward proxy](crate::guide::proxies).
+//!
 //! # When it fails
 //!
 //! [`Error::is_transient`](crate::Error::is_transient) says whether another try may succeed. Wait before
