@@ -4,6 +4,7 @@
 //! |---|---|
 //! | [Writing a client](client) | you connect to a server |
 //! | [Serving](serving) | you accept connections |
+//! | [WebSockets in actix-web](actix) | your HTTP server is actix |
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
 //! | [Back-pressure and slow peers](back_pressure) | a peer may read more slowly than you send |
 //! | [Your own event loop](event_loop) | you do not use tokio |
@@ -14,6 +15,7 @@
 //! The modules hold nothing but these pages. Each example in them is compiled and run by the tests,
 //! unless it needs a server that is not there.
 
+pub mod actix;
 pub mod back_pressure;
 pub mod choices;
 pub mod client;
