@@ -3,8 +3,11 @@
 //! | guide | read it if |
 //! |---|---|
 //! | [Writing a client](client) | you connect to a server |
+//! | [Going through a forward proxy](proxies) | your clients run where there is one |
+//! | [A client that comes back](reconnecting) | your client is to stay connected |
 //! | [Serving](serving) | you accept connections |
-//! | [WebSockets in actix-web](actix) | your HTTP server is actix |
+//! | [In axum](axum) | your program is served by axum |
+//! | [In actix-web](actix) | your program is served by actix |
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
 //! | [Back-pressure and slow peers](back_pressure) | a peer may read more slowly than you send |
 //! | [Your own event loop](event_loop) | you do not use tokio |
@@ -16,11 +19,14 @@
 //! unless it needs a server that is not there.
 
 pub mod actix;
+pub mod axum;
 pub mod back_pressure;
 pub mod choices;
 pub mod client;
 pub mod event_loop;
 pub mod limits;
+pub mod proxies;
+pub mod reconnecting;
 pub mod serving;
 pub mod testing;
 pub mod two_tasks;
