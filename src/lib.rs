@@ -92,7 +92,7 @@
 //! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
 //! | `url` | addresses as people write them, read as browsers do: see [`handshake::Uri`] |
 //! | `metrics` | counters of messages and bytes for each connection |
-//! | `tracing` | a span for each connection of a server |
+//! | `tracing` | a span for each connection of a server and of a client |
 //!
 //! With `default-features = false` only `proto` and `handshake` are built, without tokio.
 //!

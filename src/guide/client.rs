@@ -147,7 +147,7 @@ println!("{:?}", ws.get_ref().tls());
 //! | the address is not a WebSocket's | [`Uri`](crate::Error::Uri) |
 //! | the name does not exist | [`NoSuchHost`](crate::Error::NoSuchHost) |
 //! | refused, unreachable, no answer | [`Connect`](crate::Error::Connect), with every address that was tried |
-//! | the proxy refused, or wants a password | [`Proxy`](crate::Error::Proxy): see [Going through a forward proxy](super::proxies) |
+//! | the proxy refused, or wants a password | [`Proxy`](crate::Error::Proxy) |
 //! | the certificate is wrong, TLS failed | [`Tls`](crate::Error::Tls), with its kind |
 //! | the server answered another status | [`Status`](crate::Error::Status), with fields and up to 16 KiB of the body |
 //! | a redirect that is not followed | [`Redirect`](crate::Error::Redirect); with redirects off, `Status` |

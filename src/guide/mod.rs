@@ -3,6 +3,7 @@
 //! | guide | read it if |
 //! |---|---|
 //! | [Writing a client](client) | you connect to a server |
+//! | [A client that comes back](reconnecting) | your client is to stay connected |
 //! | [Serving](serving) | you accept connections |
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
 //! | [Back-pressure and slow peers](back_pressure) | a peer may read more slowly than you send |
@@ -19,6 +20,7 @@ pub mod choices;
 pub mod client;
 pub mod event_loop;
 pub mod limits;
+pub mod reconnecting;
 pub mod serving;
 pub mod testing;
 pub mod two_tasks;
