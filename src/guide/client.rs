@@ -138,6 +138,10 @@ println!("{:?}", ws.get_ref().tls());
 //! call [`connect_over`](crate::net::connect_over). Over a stream that leads to the server already, such as a tunnel,
 //! [`connect_through`](crate::Connector::connect_through) makes TLS and the handshake.
 //!
+//! # Through a proxy
+//!
+//! See [Going through a forward proxy](crate::guide::proxies).
+//!
 //! # When it fails
 //!
 //! Each way to fail has its own error, and [`Error::step`](crate::Error::step) says which step it was:
