@@ -7,6 +7,7 @@
 //! | [A client that comes back](reconnecting) | your client is to stay connected |
 //! | [Serving](serving) | you accept connections |
 //! | [In axum](axum) | your program is served by axum |
+//! | [In actix-web](actix) | your program is served by actix |
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
 //! | [Back-pressure and slow peers](back_pressure) | a peer may read more slowly than you send |
 //! | [Your own event loop](event_loop) | you do not use tokio |
@@ -22,6 +23,7 @@
 //! The modules hold nothing but these pages. Each example in them is compiled and run by the tests,
 //! unless it needs a server that is not there.
 
+pub mod actix;
 pub mod axum;
 pub mod back_pressure;
 pub mod choices;
