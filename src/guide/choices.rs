@@ -10,7 +10,7 @@
 //! | a ping that arrives after our close frame | §5.5.2: answer it | no pong | §5.5.1: after a close frame nothing more is sent; many peers take what follows one for an error |
 //! | many pings without time to answer | §5.5.3 allows it | only the newest is answered once 2 KiB of pongs wait | a flood of pings costs no memory |
 //! | one connecting client per host | §4.1 item 2 | left to the caller | the crate keeps no state between calls |
-//! | proxies, `CONNECT` | §4.1 item 3 | not there; open the tunnel and use [`connect_over`](crate::net::connect_over) | few programs need it |
+//! | the proxy for `ws://`, of those in the environment | §4.1 item 3 encourages that for `https` | `ws_proxy`, then that for `http` | so curl does, and users set one variable for each scheme |
 //!
 //! # Choices in the opening handshake
 //!
@@ -62,4 +62,5 @@
 //!
 //! # Not there
 //!
-//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate, HTTP proxies.
+//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate. Of proxies: SOCKS4, scripts that choose one
+//! (PAC), and authentication with a challenge (Digest, NTLM, Negotiate).
