@@ -3,7 +3,7 @@
 
 ALL_WORKLOADS="a b c c16 d e e4 f a512 g h i room4 room64 j"
 RUST_PEERS="fastwebsockets tokio-tungstenite axum tokio-websockets soketto yawc wtx sockudo-ws"
-ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send $RUST_PEERS ws bun picows"
+ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send bowstring-hyper bowstring-http2 $RUST_PEERS ws bun picows"
 
 target=${CARGO_TARGET_DIR:-$here/target}
 bin=$target/release
@@ -12,6 +12,7 @@ missing=
 # Whether a peer has a server for a workload.
 can() { # PEER WORKLOAD
     [[ " $missing " != *" $1 "* ]] || return 1
+    [[ $1 != bowstring-http2 || " a b c c16 d f a512 " == *" $2 "* ]] || return 1
     case $2 in
         g) [[ $1 != raw-* ]] ;; # the limits keep a table, not connections
         i) [[ " raw-epoll bowstring tokio-tungstenite ws bun picows " == *" $1 "* ]] ;;
@@ -44,6 +45,7 @@ command_of() { # PEER WORKLOAD
                 command=("$bin/echo-server" 127.0.0.1:0 --threads 1)
             fi
             ;;
+        bowstring-http2) command=("$bin/serve-bowstring-hyper") flags=(--http2) ;;
         ws) command=(node "$here/peers/ws.cjs" "$task") schedule=nice ;;
         bun) command=("$work/npm/node_modules/.bin/bun" "$here/peers/bun.js" "$task") schedule=nice ;;
         picows) command=("$work/venv/bin/python" "$here/peers/picows_server.py" "$task") schedule=nice ;;
@@ -62,6 +64,7 @@ build_all() { # PEER…
             ws | bun) need_npm || missing+=" $peer" ;;
             picows) need_python || missing+=" $peer" ;;
             raw-epoll) ;;
+            bowstring-http2) cargo_bins+=(--bin serve-bowstring-hyper) ;;
             bowstring) cargo_bins+=(--bin serve-bowstring-broadcast) ;; # it echoes with its own server
             *) cargo_bins+=(--bin "serve-$peer") ;;
         esac

@@ -93,7 +93,7 @@
 //! | `url` | addresses as people write them, read as browsers do: see [`handshake::Uri`] |
 //! | `json` | messages as JSON, typed by serde |
 //! | `metrics` | counters of messages and bytes for each connection |
-//! | `tracing` | a span for each connection of a server |
+//! | `tracing` | a span for each connection of a server and of a client |
 //!
 //! With `default-features = false` only `proto` and `handshake` are built, without tokio.
 //!

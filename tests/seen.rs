@@ -1,4 +1,4 @@
-//! What can be seen of a server from outside: spans, events, counters. S39 among them.
+//! What can be seen from outside of a server and of its clients: spans, events, counters. S39 among them.
 
 #[path = "server/running.rs"]
 mod running;
@@ -20,8 +20,15 @@ use tracing_subscriber::fmt::MakeWriter;
 struct Log(Arc<Mutex<Vec<u8>>>);
 
 impl Log {
+    /// What the server has told.
     fn text(&self) -> String {
-        String::from_utf8(self.0.lock().unwrap().clone()).unwrap()
+        self.of("bowstring::server")
+    }
+
+    /// What was told by this part of the crate.
+    fn of(&self, target: &str) -> String {
+        let all = String::from_utf8(self.0.lock().unwrap().clone()).unwrap();
+        all.lines().filter(|line| line.contains(target)).map(|line| format!("{line}\n")).collect()
     }
 }
 
@@ -277,4 +284,113 @@ async fn every_refusal_is_told() {
             log.contains(&format!("peer={peer}")) && log.contains(&format!("status={status}"));
         assert!(told && log.lines().count() == 1, "{status}: {log}");
     }
+}
+
+/// Each line has these, in this order; and nobody can write lines or move a cursor in it.
+#[track_caller]
+fn tells(log: &str, says: &[&str]) {
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), says.len(), "{log}");
+    for (line, says) in lines.iter().zip(says) {
+        assert!(says.split(" … ").all(|says| line.contains(says)), "{says}: {line}");
+        assert!(line.bytes().all(|byte| !byte.is_ascii_control()), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_client_has_a_span_too() {
+    let (log, _guard) = logged();
+    let server = local().await.on_request(page_or_echo);
+    let Running { address, handle, task: serving } = start(server, echo);
+    let uri = format!("ws://{address}/some/path?token=secret");
+    let request = bowstring::handshake::ClientRequest::new(uri.parse().unwrap()).protocol("chat");
+    let (mut ws, _) = bowstring::connect(request).await.unwrap();
+    tells(&log.of("bowstring::client"), &["opened"]);
+    for _ in 0..3 {
+        ws.send("12345").await.unwrap();
+        assert!(ws.recv().await.unwrap().is_some());
+    }
+    ws.close(1000, "").await.unwrap();
+    // It is told once.
+    drop(ws);
+    let client = log.of("bowstring::client");
+    let span = format!("connection{{uri=ws://{address}/some/path subprotocol=\"chat\"");
+    let bytes = "messages_received=3 bytes_received=25 messages_sent=3 bytes_sent=41";
+    tells(
+        &client,
+        &[
+            &format!("INFO … {span} compressed=true"),
+            &format!("{span} … code=1000 clean=true {bytes} … ended"),
+        ],
+    );
+    assert!(!client.contains("secret"), "{client}");
+    handle.drain();
+    serving.await.unwrap();
+}
+
+#[tokio::test]
+async fn clients_that_are_refused_dropped_or_split() {
+    let (log, _guard) = logged();
+    let server = local().await.on_request(page_or_echo);
+    let Running { address, handle, task: serving } = start(server, echo);
+    let uri = |path: &str| format!("ws://{address}{path}");
+    assert!(bowstring::connect(uri("/nowhere?key=secret")).await.is_err());
+    drop(bowstring::connect(uri("/dropped")).await.unwrap());
+    let (mut reader, writer) = bowstring::connect(uri("/split")).await.unwrap().0.split();
+    writer.send("12345").await.unwrap();
+    assert!(reader.recv().await.unwrap().is_some());
+    reader.close(4000, "").await.unwrap();
+    let stream = TcpStream::connect(address).await.unwrap();
+    let config = bowstring::Config::default();
+    let (ws, _) = bowstring::net::connect_over(stream, uri("/over"), &config).await.unwrap();
+    drop(ws);
+    let client = log.of("bowstring::client");
+    tells(
+        &client,
+        &[
+            "/nowhere}: … failed error=the server answered 404",
+            "/dropped … opened",
+            "/dropped … messages_sent=0 … ended",
+            "/split … opened",
+            "/split … code=4000 clean=true messages_received=1 … ended",
+            "/over … opened",
+            "/over … ended",
+        ],
+    );
+    assert!(!client.contains("secret"), "{client}");
+    assert!(!client.lines().nth(2).unwrap().contains("code="), "{client}");
+    handle.drain();
+    serving.await.unwrap();
+}
+
+/// What a client that comes back tells of its attempts. The server's reasons are escaped.
+#[tokio::test(start_paused = true)]
+async fn attempts_are_told() {
+    use bowstring::net::{AttemptError, ReconnectingWebSocket, Transport, masking_key};
+    use bowstring::proto::Role;
+    let (log, _guard) = logged();
+    let config = bowstring::Config::default();
+    let mut client = ReconnectingWebSocket::from_fn(move |attempt| {
+        let config = config.clone();
+        async move {
+            if attempt.connections > 0 {
+                return Err(AttemptError::permanent("enough"));
+            }
+            let (near, far) = tokio::io::duplex(1024);
+            let mut server = bowstring::WebSocket::from_raw(far, Role::Server, [], &config);
+            tokio::spawn(async move { server.close(1001, "\x1b[31mred\r\nWARN mine").await });
+            let role = Role::Client(masking_key);
+            Ok(bowstring::WebSocket::from_raw(Transport::from(near), role, [], &config))
+        }
+    })
+    .jitter(|| 0.5);
+    assert!(client.recv().await.is_err());
+    tells(
+        &log.of("bowstring::reconnect"),
+        &[
+            "INFO … connected connection=1",
+            r"INFO … disconnected cause=the peer closed the connection with 1001: \u{1b}[31mred\r\nWARN mine … pause_ms=500",
+            "WARN … ended cause=enough",
+        ],
+    );
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use crate::Failure;
 use crate::connection::{self, PATIENCE};
+use crate::http2::{self, Http2};
 use crate::pace::{self, Used};
 use crate::script::Script;
 use crate::sys::Epoll;
@@ -23,6 +24,16 @@ struct Connection {
     said: usize,
     /// Bytes of the present round come back; none between rounds.
     heard: usize,
+    /// What carries them, if it is not the connection itself.
+    http2: Option<Http2>,
+}
+
+/// What the connections speak.
+#[derive(Clone, Copy)]
+pub enum Http<'a> {
+    /// HTTP/1.1, with this offer of an extension.
+    One(Option<&'a str>),
+    Two,
 }
 
 impl Load {
@@ -30,14 +41,17 @@ impl Load {
         port: u16,
         connections: usize,
         script: Script,
-        extension: Option<&str>,
+        http: Http<'_>,
     ) -> Result<Self, Failure> {
         let epoll = Epoll::new()?;
         let open = |n| {
-            let stream = connection::open(port, extension)?;
+            let (stream, http2) = match http {
+                Http::One(extension) => (connection::open(port, extension)?, None),
+                Http::Two => http2::open(port).map(|(stream, http2)| (stream, Some(http2)))?,
+            };
             stream.set_nonblocking(true)?;
             epoll.add(&stream, n)?;
-            Ok(Connection { stream, said: 0, heard: 0 })
+            Ok(Connection { stream, said: 0, heard: 0, http2 })
         };
         let connections = (0..connections).map(open).collect::<Result<_, Failure>>()?;
         Ok(Self { epoll, script, connections, buffer: vec![0; 512 << 10] })
@@ -92,7 +106,11 @@ impl Load {
     }
 
     fn begin(&mut self, n: usize) -> Result<(), Failure> {
-        self.connections[n].said = 0;
+        let connection = &mut self.connections[n];
+        connection.said = 0;
+        if let Some(http2) = &mut connection.http2 {
+            http2.sends(self.script.said(n).len())?;
+        }
         self.write(n)
     }
 
@@ -100,6 +118,14 @@ impl Load {
     fn write(&mut self, n: usize) -> Result<(), Failure> {
         let connection = &mut self.connections[n];
         let words = self.script.said(n);
+        if let Some(http2) = connection.http2.as_mut().filter(|http2| !http2.owed.is_empty()) {
+            // Between two rounds, so it falls into no frame; and it is short.
+            if connection.said < words.len() && connection.said > 0 {
+                return Err("an answer is owed amid a frame".into());
+            }
+            connection.stream.write_all(&http2.owed)?;
+            http2.owed.clear();
+        }
         while connection.said < words.len() {
             match connection.stream.write(&words[connection.said..]) {
                 Ok(len) => connection.said += len,
@@ -121,16 +147,24 @@ impl Load {
                 Err(error) if error.kind() == ErrorKind::WouldBlock => return Ok(false),
                 Err(error) => return Err(format!("receiving: {error}").into()),
             };
+            let Connection { heard, http2, .. } = connection;
+            let mut compare = |came: &[u8]| {
+                let (at, len) = (*heard, came.len());
+                if expected.get(at..at + len) != Some(came) {
+                    let start = &came[..len.min(16)];
+                    let text = "an answer differs within";
+                    return Err(
+                        format!("{text} {len} bytes after its {at}th: {start:02x?}…").into()
+                    );
+                }
+                *heard += len;
+                Ok(())
+            };
             let came = &self.buffer[..len];
-            if expected.get(connection.heard..connection.heard + len) != Some(came) {
-                let at = connection.heard;
-                let start = &came[..len.min(16)];
-                return Err(format!(
-                    "an answer differs within {len} bytes after its {at}th: {start:02x?}…"
-                )
-                .into());
+            match http2 {
+                Some(http2) => http2.receive(came, compare)?,
+                None => compare(came)?,
             }
-            connection.heard += len;
             if connection.heard == expected.len() {
                 connection.heard = 0;
                 return Ok(true);

@@ -1,12 +1,12 @@
 //! The load generator: one thread, precomputed frames, every reply compared byte for byte.
 //!
 //! ```text
-//! load WORKLOAD PORT PID [--raw] [--window MS]     rows of the table, one a line: name, tab, value
+//! load WORKLOAD PORT PID [--raw | --http2] [--window MS]     rows of the table, one a line: name, tab, value
 //! load WORKLOAD PORT --messages N                  N messages and no measuring
 //! ```
 //!
 //! `PID` is the server's, whose CPU clock is read. `--raw` is for the floors, which send back what
-//! they were sent, mask and all. Rows are nanoseconds of the server per message, handshake or
+//! they were sent, mask and all. `--http2` makes each connection one of HTTP/2, with one WebSocket. Rows are nanoseconds of the server per message, handshake or
 //! delivery; those of `g` are bytes for a connection, `j-bytes` those of a compressed payload, and
 //! `e-faults` and `e4-faults` the server's minor page faults per message.
 
@@ -16,6 +16,7 @@ mod connection;
 mod deflate;
 mod echo;
 mod handshakes;
+mod http2;
 mod idle;
 mod pace;
 mod room;
@@ -26,6 +27,8 @@ mod workload;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use echo::Http;
+
 /// Why there is no figure, in words for the one who runs it.
 type Failure = Box<dyn std::error::Error>;
 
@@ -34,6 +37,7 @@ struct Options {
     port: u16,
     pid: Option<i32>,
     raw: bool,
+    http2: bool,
     window: Duration,
     messages: Option<u64>,
 }
@@ -54,13 +58,15 @@ fn main() -> ExitCode {
 }
 
 fn options() -> Result<Options, Failure> {
-    const USAGE: &str = "usage: load WORKLOAD PORT [PID] [--raw] [--window MS] [--messages N]";
+    const USAGE: &str =
+        "usage: load WORKLOAD PORT [PID] [--raw] [--http2] [--window MS] [--messages N]";
     let mut words = Vec::new();
-    let (mut raw, mut window, mut messages) = (false, 500, None);
+    let (mut raw, mut http2, mut window, mut messages) = (false, false, 500, None);
     let mut args = std::env::args().skip(1);
     while let Some(arg) = args.next() {
         match &*arg {
             "--raw" => raw = true,
+            "--http2" => http2 = true,
             "--window" => window = args.next().ok_or(USAGE)?.parse()?,
             "--messages" => messages = Some(args.next().ok_or(USAGE)?.parse()?),
             _ => words.push(arg),
@@ -72,6 +78,7 @@ fn options() -> Result<Options, Failure> {
         port: words.next().ok_or(USAGE)?.parse()?,
         pid: words.next().map(|pid| pid.parse()).transpose()?,
         raw,
+        http2,
         window: Duration::from_millis(window),
         messages,
     })
@@ -89,13 +96,17 @@ fn run(options: &Options) -> Result<Vec<(String, f64)>, Failure> {
         "room64" => Ok(vec![(name, room::run(options.port, pid?, options.window, 64)?)]),
         "j" => {
             let (script, bytes) = deflate::script(options.port)?;
-            let load = echo::Load::open(options.port, 64, script, Some(deflate::OFFER))?;
+            let load = echo::Load::open(options.port, 64, script, Http::One(Some(deflate::OFFER)))?;
             Ok(vec![(name, measured(load, options)?.nanoseconds), ("j-bytes".to_owned(), bytes)])
         }
         _ => {
             let workload = workload::find(&name).ok_or(format!("there is no workload {name:?}"))?;
             let script = workload.script(options.raw);
-            let load = echo::Load::open(options.port, workload.connections, script, None)?;
+            let (script, http) = match options.http2 {
+                true => (script.map_said(http2::data), Http::Two),
+                false => (script, Http::One(None)),
+            };
+            let load = echo::Load::open(options.port, workload.connections, script, http)?;
             match options.messages {
                 Some(messages) => load.exactly(messages).map(|()| Vec::new()),
                 None => {

@@ -17,6 +17,12 @@ impl Script {
         self.variants.push((said, heard));
     }
 
+    /// The same with what is said put into other words.
+    pub fn map_said(mut self, change: impl Fn(&[u8]) -> Vec<u8>) -> Self {
+        self.variants.iter_mut().for_each(|(said, _)| *said = change(said));
+        self
+    }
+
     pub fn said(&self, connection: usize) -> &[u8] {
         &self.variants[connection % self.variants.len()].0
     }

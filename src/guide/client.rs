@@ -78,42 +78,22 @@
 //! use `net::connect_tls`. For another TLS library make the TLS connection yourself, then call
 //! [`connect_over`](crate::net::connect_over).
 //!
+//! # Through a proxy
+//!
+//! See [Going through a forward proxy](crate::guide::proxies).
+//!
 //! # When it fails
 //!
 //! [`Error::is_transient`](crate::Error::is_transient) says whether another try may succeed. Wait before
 //! you try again, and wait longer each time (§7.2.3): when a server falls, its clients must not all come
-//! back at once. Make the pause random, too.
-//!
-//! ```no_run
-//! use std::time::Duration;
-//! use bowstring::{Error, net::Transport, WebSocket};
-//!
-//! async fn connect_until_it_works(uri: &str) -> Result<WebSocket<Transport>, Error> {
-//!     let mut pause = Duration::from_secs(1);
-//!     loop {
-//!         match bowstring::connect(uri).await {
-//!             Ok((ws, _response)) => return Ok(ws),
-//!             Err(error) if error.is_transient() => {
-//!                 eprintln!("{error}, trying again");
-//!                 // What the server asks for, or a random pause.
-//!                 let random = pause.mul_f64(rand::random());
-//!                 let asked = error.retry_after().map(|time| time.min(Duration::from_secs(600)));
-//!                 tokio::time::sleep(asked.unwrap_or_default().max(random)).await;
-//!             }
-//!             Err(error) => return Err(error),
-//!         }
-//!         pause = (pause * 2).min(Duration::from_secs(60));
-//!     }
-//! }
-//! ```
+//! back at once. Make the pause random, too. [A client that comes back](super::reconnecting) does all of
+//! it.
 //!
 //! A server that answers with another status than 101 is [`Error::Status`](crate::Error::Status). It holds
 //! the response and up to 16 KiB of its body. Redirects are not followed.
 //!
 //! Once the connection is open, [`Error::is_disconnect`](crate::Error::is_disconnect) says whether the peer is gone.
 //! [`Error::Closed`](crate::Error::Closed) has the peer's code and reason.
-//!
-//! The example `follow` in the repository is a whole client that comes back after a failure.
 //!
 //! # Close
 //!

@@ -168,6 +168,11 @@ impl Receiver {
         self
     }
 
+    /// Whether compression was agreed on.
+    pub(crate) const fn has_compression(&self) -> bool {
+        self.inflater.is_some()
+    }
+
     /// How much compression has saved of what was received.
     pub fn ratio(&self) -> Ratio {
         self.inflater.as_ref().map(|inflater| inflater.ratio()).unwrap_or_default()

@@ -1,11 +1,11 @@
 //! Connections that another HTTP server has accepted: they are admitted before the answer, and adopted after it.
 
 use std::fmt;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::sync::Arc;
 
-use http::Request;
+use http::{Request, StatusCode};
 use tokio::time::timeout;
 
 use super::admission::{Opened, drained};
@@ -15,7 +15,7 @@ use super::handle::ServerHandle;
 use super::listener::Peer;
 use super::outcome::HandlerOutcome;
 use super::registry::Slot;
-use super::report::End;
+use super::report::{End, Reason};
 use super::settings::Settings;
 use super::task::Session;
 use super::trace::Trace;
@@ -26,8 +26,8 @@ use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
 /// [`ServerHandle::admit`].
 ///
 /// It is taken before the answer, so that a full or draining server can still refuse. [`adopt`](Self::adopt)
-/// uses it after the answer. Dropping it gives the place up, and the request counts as
-/// [unfinished](super::Refusals::unfinished).
+/// uses it after the answer. [`refuse`](Self::refuse) gives it up for another answer. Dropping it gives it up, too,
+/// and the request counts as [unfinished](super::Refusals::unfinished).
 ///
 /// ```
 /// use bowstring::handshake::ClientRequest;
@@ -143,6 +143,13 @@ impl<D> Permit<D> {
         Err(refuse(slot, &trace, AdmitError::Origin))
     }
 
+    /// Gives the place up, because the request is answered with this status instead. It counts as refused by a
+    /// [hook](super::Refusals::hook), and the log shows the status.
+    pub fn refuse(mut self, status: StatusCode) {
+        self.trace.refused(status);
+        self.slot.end(End::Refused(Reason::Hook));
+    }
+
     /// Sets the path that the log shows.
     pub fn path(self, path: &str) -> Self {
         self.trace.requested(path);
@@ -175,9 +182,10 @@ impl<D> Permit<D> {
         let (registry, id) = (Arc::clone(self.slot.registry()), self.slot.id());
         let opening = Box::pin(self.open(pending));
         let spawned = tokio::spawn(async move {
-            let Some((session, connection)) = opening.await else { return };
-            let handling = session.start(|| handler(connection));
-            session.run(handling).await;
+            let Some((mut session, connection)) = opening.await else { return };
+            let mut handling = session.start(|| handler(connection));
+            let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+            session.finish(failure).await;
         });
         registry.set_abort(id, spawned.abort_handle());
     }

@@ -11,7 +11,6 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context as TaskContext, Poll};
-use std::thread;
 
 use tokio::sync::oneshot;
 use tokio::sync::oneshot::error::TryRecvError;
@@ -39,9 +38,10 @@ where
         let (admission, accepted) = *arrived;
         admission.open(&context, accepted).await.map(Session::begin)
     };
-    let Some((session, connection)) = Box::pin(opening).await else { return };
-    let handling = session.start(|| (context.handler)(connection));
-    session.run(handling).await;
+    let Some((mut session, connection)) = Box::pin(opening).await else { return };
+    let mut handling = session.start(|| (context.handler)(connection));
+    let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+    session.finish(failure).await;
 }
 
 /// An open connection.
@@ -50,6 +50,24 @@ pub(super) struct Session {
     trace: Trace,
     handle: Handle,
     socket: Socket,
+}
+
+/// The future of a handler.
+pub(super) enum Handling<F> {
+    Running {
+        future: Pin<Box<F>>,
+        started: bool,
+    },
+    /// It has ended, or the handler has panicked before there was one.
+    Over,
+}
+
+impl<F> Handling<F> {
+    /// Drops the future. That may panic, too.
+    fn end(&mut self) -> Option<Failure> {
+        let over = std::mem::replace(self, Self::Over);
+        catch_unwind(AssertUnwindSafe(|| drop(over))).err().map(|_| Failure::Panic)
+    }
 }
 
 /// Where the socket of a connection is.
@@ -84,49 +102,42 @@ impl Session {
 
     /// Calls the handler. A panic ends the handler, not the server. What it gives is boxed, because a pinned
     /// future is kept twice.
-    pub(super) fn start<F>(&self, handler: impl FnOnce() -> F) -> thread::Result<Pin<Box<F>>> {
-        catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler))))
-    }
-
-    /// Runs the handler to its end, and closes the connection.
-    pub(super) async fn run<F>(mut self, handling: thread::Result<Pin<Box<F>>>)
-    where
-        F: Future<Output: HandlerOutcome>,
-    {
-        let failure = match handling {
-            Err(_) => Some(Failure::Panic),
-            Ok(handling) => self.handle(handling).await,
-        };
-        self.finish(failure).await;
-    }
-
-    async fn handle<F>(&mut self, mut handling: Pin<Box<F>>) -> Option<Failure>
-    where
-        F: Future<Output: HandlerOutcome>,
-    {
-        let mut started = false;
-        let failure = poll_fn(|cx| {
-            // The socket is watched from the beginning: it leaves word once whom to wake.
-            if !started {
-                started = true;
-                self.poll_returned(cx);
-            }
-            let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
-            let poll = || handling.as_mut().poll(cx).map(failure);
-            match catch_unwind(AssertUnwindSafe(|| self.trace.within(poll))) {
-                Ok(Poll::Pending) => {
-                    self.poll_beside(cx);
-                    Poll::Pending
-                }
-                Ok(Poll::Ready(failure)) => Poll::Ready(failure),
-                Err(_) => Poll::Ready(Some(Failure::Panic)),
-            }
-        })
-        .await;
-        match catch_unwind(AssertUnwindSafe(|| drop(handling))) {
-            Ok(()) => failure,
-            Err(_) => Some(Failure::Panic),
+    pub(super) fn start<F>(&self, handler: impl FnOnce() -> F) -> Handling<F> {
+        match catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler)))) {
+            Ok(future) => Handling::Running { future, started: false },
+            Err(_) => Handling::Over,
         }
+    }
+
+    /// Runs the handler a step further. It gives the failure when the handler has ended.
+    #[inline]
+    pub(super) fn poll_handler<F>(
+        &mut self,
+        handling: &mut Handling<F>,
+        cx: &mut TaskContext<'_>,
+    ) -> Poll<Option<Failure>>
+    where
+        F: Future<Output: HandlerOutcome>,
+    {
+        let Handling::Running { future, started } = handling else {
+            return Poll::Ready(Some(Failure::Panic));
+        };
+        // The socket is watched from the beginning: it leaves word once whom to wake.
+        if !*started {
+            *started = true;
+            self.poll_returned(cx);
+        }
+        let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
+        let poll = || future.as_mut().poll(cx).map(failure);
+        let ended = match catch_unwind(AssertUnwindSafe(|| self.trace.within(poll))) {
+            Ok(Poll::Pending) => {
+                self.poll_beside(cx);
+                return Poll::Pending;
+            }
+            Ok(Poll::Ready(failure)) => failure,
+            Err(_) => Some(Failure::Panic),
+        };
+        Poll::Ready(handling.end().or(ended))
     }
 
     /// Takes the socket if the handler has given it back. If not, the task is woken when it does.
@@ -173,7 +184,7 @@ impl Session {
     }
 
     /// The handler has ended: judges it, and closes the connection.
-    async fn finish(mut self, failure: Option<Failure>) {
+    pub(super) async fn finish(mut self, failure: Option<Failure>) {
         if let Some(failure) = &failure {
             // Whether the peer ends the connection is known to the task that receives, which may be
             // another one than the handler's.

@@ -12,6 +12,7 @@ mod extensions;
 mod head;
 mod origin;
 mod properties;
+mod redirect;
 mod request;
 mod response;
 mod uri;

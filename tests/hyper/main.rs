@@ -8,4 +8,5 @@ mod pending;
 mod refused;
 mod served;
 mod shape;
+mod shutdown;
 mod support;

@@ -43,8 +43,8 @@ async fn all_changes_are_told() {
         loop {
             match client.event().await {
                 Ok(Some(ReconnectEvent::Connected)) => seen.push("connected".to_owned()),
-                Ok(Some(ReconnectEvent::Disconnected { retry_at, .. })) => {
-                    seen.push(format!("disconnected, {}", retry_at.is_some()));
+                Ok(Some(ReconnectEvent::Disconnected { pause, .. })) => {
+                    seen.push(format!("disconnected, {}", pause.is_some()));
                 }
                 Ok(Some(ReconnectEvent::Message(message))) => seen.push(format!("{message:?}")),
                 Ok(Some(other)) => panic!("{other:?}"),

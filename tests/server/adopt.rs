@@ -174,6 +174,10 @@ async fn a_permit_that_is_dropped_gives_its_place_up() {
         drop(server.admit(peer()).unwrap());
         assert_eq!(server.report().refusals.unfinished, times);
     }
+    server.admit(peer()).unwrap().refuse(http::StatusCode::NOT_FOUND);
+    assert_eq!(server.report().refusals.hook, 1);
+    drop(server.admit(peer()).unwrap());
+    assert_eq!(server.report().refused, 5);
 }
 
 #[tokio::test(start_paused = true)]

@@ -55,8 +55,17 @@ use crate::message::Message;
 pub struct WebSocket {
     socket: Socket,
     protocol: Option<HeaderValue>,
-    /// Whether the end was told, as an error or as `None`.
-    ended: bool,
+    phase: Phase,
+}
+
+/// What is received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Phase {
+    Open,
+    /// A close frame or an error was the last: what comes next is the end. The closing handshake is finished when the
+    /// socket is dropped, so that no handler waits for a peer that does not end TCP.
+    Last,
+    Ended,
 }
 
 /// Whose it is.
@@ -76,11 +85,11 @@ impl WebSocket {
         socket: bowstring::WebSocket<Transport>,
         protocol: Option<HeaderValue>,
     ) -> Self {
-        Self { socket: Socket::Own(Own(Some(Box::new(socket)))), protocol, ended: false }
+        Self { socket: Socket::Own(Own(Some(Box::new(socket)))), protocol, phase: Phase::Open }
     }
 
     pub(crate) fn served(connection: ServerConnection, protocol: Option<HeaderValue>) -> Self {
-        Self { socket: Socket::Served(connection), protocol, ended: false }
+        Self { socket: Socket::Served(connection), protocol, phase: Phase::Open }
     }
 
     /// Receives the next message. `None` is the end.
@@ -89,8 +98,8 @@ impl WebSocket {
     ///
     /// Safe at any time: no message is lost.
     pub async fn recv(&mut self) -> Option<Result<Message, Error>> {
-        if self.ended {
-            return None;
+        if self.phase != Phase::Open {
+            return self.note(None);
         }
         let received = self.get_mut().recv().await;
         self.note(received.transpose())
@@ -154,13 +163,18 @@ impl WebSocket {
         received: Option<Result<bowstring::Message, bowstring::Error>>,
     ) -> Option<Result<Message, Error>> {
         match received {
-            Some(Ok(message)) => Some(Ok(message.into())),
+            Some(Ok(message)) => {
+                if message.is_close() {
+                    self.phase = Phase::Last;
+                }
+                Some(Ok(message.into()))
+            }
             Some(Err(error)) => {
-                self.ended = true;
+                self.phase = Phase::Last;
                 Some(Err(Error::new(error)))
             }
             None => {
-                self.ended = true;
+                self.phase = Phase::Ended;
                 None
             }
         }
@@ -176,8 +190,8 @@ impl Stream for WebSocket {
 
     fn poll_next(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if this.ended {
-            return Poll::Ready(None);
+        if this.phase != Phase::Open {
+            return Poll::Ready(this.note(None));
         }
         let received = ready!(Pin::new(this.get_mut()).poll_next(cx));
         Poll::Ready(this.note(received))
@@ -187,7 +201,7 @@ impl Stream for WebSocket {
 impl FusedStream for WebSocket {
     /// Whether nothing is received any more.
     fn is_terminated(&self) -> bool {
-        self.ended
+        self.phase == Phase::Ended
     }
 }
 

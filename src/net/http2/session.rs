@@ -23,6 +23,7 @@ use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
 use crate::net::http2_error::Http2Error;
 use crate::net::keys::masking_key;
+use crate::net::socket::span;
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
@@ -201,6 +202,14 @@ impl Session {
     ///   [`handshake_timeout`](Config::handshake_timeout).
     /// - Else how the transport failed.
     pub async fn open(
+        &self,
+        request: &ClientRequest,
+        config: &Config,
+    ) -> Result<(WebSocket<Http2Stream>, Response<()>), Error> {
+        span::follow(request.uri(), self.open_stream(request, config), WebSocket::traced).await
+    }
+
+    async fn open_stream(
         &self,
         request: &ClientRequest,
         config: &Config,

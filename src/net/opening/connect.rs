@@ -11,6 +11,7 @@ use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
 use crate::net::connect_error::OpeningStep;
 use crate::net::error::Error;
+use crate::net::socket::span::follow;
 use crate::net::socket::websocket::WebSocket;
 
 /// Connects to a `ws://` or `wss://` address, with the defaults of a [`Connector`].
@@ -95,7 +96,10 @@ where
     S: AsyncRead + AsyncWrite + Unpin + 'static,
 {
     let request = &request.into_client_request()?;
-    let clock = Clock::start(config.handshake_timeout);
-    let answer = clock.step(OpeningStep::Handshake, None, ask(stream, request, config));
-    answer.await?.read(config).await
+    let opening = async {
+        let clock = Clock::start(config.handshake_timeout);
+        let answer = clock.step(OpeningStep::Handshake, None, ask(stream, request, config));
+        answer.await?.read(config).await
+    };
+    follow(request.uri(), opening, WebSocket::traced).await
 }

@@ -17,6 +17,7 @@ use super::transport::Transport;
 use crate::handshake::IntoClientRequest;
 use crate::net::config::Config;
 use crate::net::error::Error;
+use crate::net::socket::span;
 use crate::net::socket::websocket::WebSocket;
 
 /// RFC 9110 §15.4: a client has to find out that it is led about.
@@ -317,7 +318,11 @@ impl Connector {
         request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
         let request = request.into_client_request();
-        async move { self.follow(request?).await }
+        async move {
+            let request = request?;
+            let uri = request.uri().clone();
+            span::follow(&uri, self.follow(request), WebSocket::traced).await
+        }
     }
 
     /// Connects over a stream that leads to the host of the request already: a tunnel, a pipe.
@@ -333,7 +338,11 @@ impl Connector {
         request: impl IntoClientRequest,
     ) -> impl Future<Output = Result<(WebSocket<Transport>, Response<()>), Error>> + Send {
         let (stream, request) = (stream.into(), request.into_client_request());
-        async move { self.through(stream, request?).await }
+        async move {
+            let request = request?;
+            let uri = request.uri().clone();
+            span::follow(&uri, self.through(stream, request), WebSocket::traced).await
+        }
     }
 
     fn settings(&mut self) -> &mut Settings {

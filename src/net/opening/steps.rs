@@ -169,7 +169,8 @@ impl Connector {
         let tunnel = tunnel_before(end, stream, proxy, host, port);
         let (stream, early) = tunnel.await.map_err(Error::Proxy).map_err(of_proxy)?;
         if early.is_empty() {
-            return Ok(stream);
+            // The TLS of a proxy is not the server's: `Transport::tls` must not tell of it.
+            return Ok(if stream.is_tls() { Transport::boxed(stream) } else { stream });
         }
         let (reading, writing) = tokio::io::split(stream);
         Ok(Transport::boxed(join(Cursor::new(early).chain(reading), writing)))

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio_rustls::TlsConnector;
 pub(in crate::net) use tokio_rustls::rustls::ClientConfig;
 use tokio_rustls::rustls::pki_types::{CertificateDer, ServerName};
-use tokio_rustls::rustls::{Error as Rustls, ProtocolVersion};
+use tokio_rustls::rustls::{Error as Rustls, HandshakeKind, ProtocolVersion};
 
 use super::transport::{TlsStream, Transport};
 use crate::net::error::Error;
@@ -27,6 +27,8 @@ pub struct TlsInfo {
     pub alpn: Option<Vec<u8>>,
     /// The version of TLS.
     pub version: Option<ProtocolVersion>,
+    /// Whether an earlier session was resumed, which saves a signature and with TLS 1.2 a round trip.
+    pub resumed: bool,
     /// The peer's certificate and those that came with it. They were verified. A server has them only if its
     /// configuration asks for a client certificate.
     pub peer_certificates: Vec<CertificateDer<'static>>,
@@ -46,6 +48,7 @@ impl Transport {
             server_name: server_name.map(str::to_owned),
             alpn: common.alpn_protocol().map(<[u8]>::to_vec),
             version: common.protocol_version(),
+            resumed: common.handshake_kind() == Some(HandshakeKind::Resumed),
             peer_certificates: common.peer_certificates().unwrap_or_default().to_vec(),
         })
     }

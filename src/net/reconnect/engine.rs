@@ -67,8 +67,8 @@ pub enum ReconnectEvent {
         ///
         /// If this is the end, [`take_undelivered`](super::client::ReconnectingWebSocket::take_undelivered) has them.
         in_doubt: Vec<Message>,
-        /// When the next attempt begins. `None`: this is the end.
-        retry_at: Option<Instant>,
+        /// How long it waits before the next attempt. `None`: this is the end.
+        pause: Option<Duration>,
     },
 }
 
@@ -97,7 +97,7 @@ pub(super) struct Engine {
 
 enum Change {
     Connected,
-    Disconnected { cause: Arc<Disconnect>, retry_at: Option<Instant> },
+    Disconnected { cause: Arc<Disconnect>, pause: Option<Duration> },
 }
 
 enum Phase {
@@ -294,10 +294,11 @@ impl Engine {
             Some(_) if spent => Some(ReconnectError::TooManyAttempts),
             Some(pause) => {
                 // No clock goes on for ever.
-                let until = now + pause.min(YEAR);
+                let pause = pause.min(YEAR);
+                let until = now + pause;
                 let limit = self.config.max_time.and_then(|time| since.checked_add(time));
                 if limit.is_none_or(|limit| until <= limit) {
-                    return self.wait(cause, until);
+                    return self.wait(cause, pause, until);
                 }
                 Some(ReconnectError::TooLong)
             }
@@ -306,11 +307,11 @@ impl Engine {
         self.end(Some(cause), error);
     }
 
-    fn wait(&mut self, cause: Arc<Disconnect>, until: Instant) {
-        trace::waiting(&cause, until);
+    fn wait(&mut self, cause: Arc<Disconnect>, pause: Duration, until: Instant) {
+        trace::waiting(&cause, pause);
         let state = ReconnectState::Waiting { until, cause: Arc::clone(&cause) };
         self.shared.set_state(state);
-        self.note_disconnected(cause, Some(until));
+        self.note_disconnected(cause, Some(pause));
         self.phase = Phase::Waiting(Box::pin(sleep_until(until)));
     }
 
@@ -326,9 +327,9 @@ impl Engine {
     }
 
     /// Notes that there is no connection, for the task that receives. What it has not received before is over.
-    fn note_disconnected(&mut self, cause: Arc<Disconnect>, retry_at: Option<Instant>) {
+    fn note_disconnected(&mut self, cause: Arc<Disconnect>, pause: Option<Duration>) {
         self.changes.clear();
-        self.changes.push_back(Change::Disconnected { cause, retry_at });
+        self.changes.push_back(Change::Disconnected { cause, pause });
     }
 
     /// If nobody receives, the newest are kept, as many as the window holds.
@@ -360,13 +361,13 @@ impl Engine {
     pub(super) fn take_event(&mut self) -> Option<ReconnectEvent> {
         match self.changes.pop_front() {
             Some(Change::Connected) => return Some(ReconnectEvent::Connected),
-            Some(Change::Disconnected { cause, retry_at }) => {
+            Some(Change::Disconnected { cause, pause }) => {
                 // After the end they are with what else was not delivered.
-                let in_doubt = match retry_at {
+                let in_doubt = match pause {
                     Some(_) => std::mem::take(&mut self.in_doubt),
                     None => Vec::new(),
                 };
-                return Some(ReconnectEvent::Disconnected { cause, in_doubt, retry_at });
+                return Some(ReconnectEvent::Disconnected { cause, in_doubt, pause });
             }
             None => {}
         }

@@ -8,7 +8,7 @@
 //! | `disconnected` | info | with the cause, and the pause before the next attempt |
 //! | `ended` | info, warn | with the cause, if there is one; warn if the client gave up |
 
-use tokio::time::Instant;
+use std::time::Duration;
 
 use super::disconnect::Disconnect;
 use crate::net::escape::escaped;
@@ -23,8 +23,7 @@ pub(super) fn connected(connection: u64) {
     tracing::info!(target: TARGET, connection, "connected");
 }
 
-pub(super) fn waiting(cause: &Disconnect, until: Instant) {
-    let pause = until.saturating_duration_since(Instant::now());
+pub(super) fn waiting(cause: &Disconnect, pause: Duration) {
     let cause = escaped(&cause.to_string());
     tracing::info!(target: TARGET, %cause, pause_ms = pause.as_millis() as u64, "disconnected");
 }

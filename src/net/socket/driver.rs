@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use super::handle::{Asked, CloseInfo, Handle, HandleOwner};
 use super::link::Link;
+use super::span::ClientSpan;
 use super::timer::{Timer, now};
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::pool;
@@ -45,6 +46,8 @@ pub(in crate::net) struct Driver<L> {
     /// What others have of the connection, if they asked for it.
     pub(in crate::net) handle: Option<HandleOwner>,
     pub(in crate::net) received: Count,
+    /// What a client tells of the connection.
+    span: ClientSpan,
 }
 
 /// What is done with the transport.
@@ -106,7 +109,7 @@ impl<L> Driver<L> {
     /// The same connection over another link.
     pub(in crate::net) fn relink<M: Link>(self, relink: impl FnOnce(L) -> M) -> Driver<M> {
         let Self { link, lifecycle, input, report_pings, phase, error, timer, .. } = self;
-        let Self { read_budget, handle, received, .. } = self;
+        let Self { read_budget, handle, received, span, .. } = self;
         let link = relink(link);
         Driver {
             link,
@@ -119,6 +122,7 @@ impl<L> Driver<L> {
             read_budget,
             handle,
             received,
+            span,
         }
     }
 
@@ -176,7 +180,15 @@ impl<L: Link> Driver<L> {
             read_budget: ReadBudget::default(),
             handle: None,
             received: Count::default(),
+            span: ClientSpan::default(),
         }
+    }
+
+    /// Tells in this span what becomes of the connection.
+    pub(in crate::net) fn trace(&mut self, mut span: ClientSpan) {
+        let compressed = self.lifecycle.receiver().has_compression();
+        span.opened(compressed, || self.handle());
+        self.span = span;
     }
 
     /// A handle on the connection.
@@ -627,6 +639,7 @@ impl<L: Link> Driver<L> {
         self.input.park();
         self.tell_ending();
         self.link.abandon();
+        self.span.ended();
     }
 }
 

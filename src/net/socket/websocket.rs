@@ -11,6 +11,7 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use super::driver::{Driver, ReadMode};
 use super::handle::Handle;
 use super::link::{Link, OwnedLink, at_once};
+use super::span::ClientSpan;
 use super::timer::now;
 use super::waker_pair::{Side, WakerPair};
 use crate::handshake::Agreed;
@@ -124,6 +125,12 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
             driver.keep(Handle::new(Some(name.into_boxed_str())));
         }
         Self { driver, both: None }
+    }
+
+    /// One that was opened, with an answer to it, tells in this span what becomes of it.
+    pub(in crate::net) fn traced<R>((mut ws, answer): (Self, R), span: ClientSpan) -> (Self, R) {
+        ws.driver.trace(span);
+        (ws, answer)
     }
 
     /// Receives the next message. `None` means that the connection has ended with a closing handshake
