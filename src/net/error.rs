@@ -317,6 +317,7 @@ impl std::error::Error for Error {
             // They are shown as those errors are, so their sources are those of these.
             Self::Connect(error) => error.source(),
             Self::Proxy(error) => error.source(),
+            Self::Tls(error) => error.source(),
             Self::Redirect(error, _) => error.source(),
             _ => None,
         }
