@@ -81,6 +81,8 @@ pub use opening::connect::{connect, connect_over, connect_with};
 pub use opening::connector::{ConnectTimeouts, Connector};
 pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
+#[cfg(feature = "http2")]
+pub use opening::sessions::UseHttp2;
 #[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
