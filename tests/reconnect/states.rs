@@ -146,6 +146,23 @@ async fn senders_that_wait_learn_of_the_end() {
     in_time(sender).await.unwrap().unwrap();
 }
 
+/// Handles learn that the client was dropped.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_dropped_has_ended() {
+    let (client, _network) = Network::open();
+    let mut client = client.config(settings(|config| config.max_kept_messages = 1));
+    connected(&mut client).await;
+    client.try_send("kept").unwrap();
+    let handle = client.handle();
+    let mut states = handle.watch();
+    let sender = tokio::spawn(async move { handle.send("waits").await });
+    tokio::task::yield_now().await;
+    drop(client);
+    assert!(matches!(in_time(sender).await.unwrap(), Err(ReconnectError::Ended)));
+    let ended = states.wait_for(|state| matches!(state, ReconnectState::Ended { cause: None }));
+    in_time(ended).await.unwrap();
+}
+
 /// One task polls the stream, another the sink, over three connections.
 #[tokio::test(start_paused = true)]
 async fn stream_and_sink_in_two_tasks() {
