@@ -122,6 +122,24 @@ async fn other_tasks_send_and_close() {
     assert!(client.handle().close(1005, "").is_err());
 }
 
+/// A message of another task goes out at once, though nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn what_others_send_is_written_at_once() {
+    let (mut client, mut network) = Network::open();
+    connected(&mut client).await;
+    let mut server = network.server().await;
+    let handle = client.handle();
+    let start = tokio::time::Instant::now();
+    let sending = async {
+        // The client waits by now.
+        sleep(secs(1)).await;
+        handle.send("at once").await.unwrap();
+        received(&mut server).await
+    };
+    let said = beside(sending, async { drop(client.recv().await) }).await;
+    assert_eq!((&*said, start.elapsed()), ("at once", secs(1)));
+}
+
 /// A sender that waits for room is told of the end.
 #[tokio::test(start_paused = true)]
 async fn senders_that_wait_learn_of_the_end() {
