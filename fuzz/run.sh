@@ -17,7 +17,7 @@ dictionary() {
         header | receive | differential) echo dictionaries/frames.dict ;;
         utf8) echo dictionaries/utf8.dict ;;
         close) echo dictionaries/close.dict ;;
-        request | response | extensions) echo dictionaries/http.dict ;;
+        request | response | extensions | proxy) echo dictionaries/http.dict ;;
     esac
 }
 

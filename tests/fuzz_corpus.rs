@@ -227,6 +227,39 @@ fn write_the_seeds() {
         write("extensions", name, bytes![line]);
     }
 
+    let socks = bytes![5, 0, 0, 1, 10, 0, 0, 1, 0, 80];
+    let proxies: [(&str, Vec<u8>); 12] = [
+        ("tunnel", bytes![0, 3, "HTTP/1.1 200 OK\r\n\r\nearly"]),
+        ("tunnel_of_1_0", bytes![1, 0, "HTTP/1.0 200 Connection established\r\n\r\n"]),
+        ("informational", bytes![0, 9, "HTTP/1.1 100 Go on\r\n\r\nHTTP/1.1 204 OK\r\n\r\n"]),
+        (
+            "challenge",
+            bytes![
+                1,
+                3,
+                "HTTP/1.1 407 No\r\nProxy-Authenticate: Basic\r\nContent-Length: 3\r\n\r\nabc"
+            ],
+        ),
+        (
+            "chunks",
+            bytes![
+                0,
+                3,
+                "HTTP/1.1 503 No\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nno\r\n0\r\n\r\n"
+            ],
+        ),
+        ("until_the_end", bytes![0, 3, "HTTP/1.1 502 No\r\n\r\nno such host"]),
+        ("no_http", bytes![0, 3, "SSH-2.0-x\r\n\r\n"]),
+        ("socks", bytes![2, 0, 5, 0, socks.clone(), "early"]),
+        ("socks_login", bytes![3, 0, 5, 2, 1, 0, socks.clone()]),
+        ("socks_not_taken", bytes![3, 1, 5, 2, 1, 1]),
+        ("socks_name", bytes![2, 2, 5, 0, 5, 0, 0, 3, 4, "self", 0, 80]),
+        ("socks_refusal", bytes![2, 2, 5, 0, 5, 5, 0, 1, 0, 0, 0, 0, 0, 0]),
+    ];
+    for (name, answer) in proxies {
+        write("proxy", name, answer);
+    }
+
     // Programs have no names: these are drawn.
     for seed in 1..=12 {
         let mut random = Random::new(seed);

@@ -12,6 +12,7 @@ mod header;
 mod inflate;
 mod net;
 mod pair;
+mod proxy;
 mod receive;
 mod request;
 mod response;
@@ -24,6 +25,7 @@ pub use header::header;
 pub use inflate::inflate;
 pub use net::net;
 pub use pair::pair;
+pub use proxy::proxy;
 pub use receive::receive;
 pub use request::request;
 pub use response::response;
@@ -32,7 +34,7 @@ pub use utf8::utf8;
 type Body = fn(&[u8]);
 
 #[allow(dead_code)] // The fuzzer names its target; the test asks for all of them.
-pub const BODIES: [(&str, Body); 11] = [
+pub const BODIES: [(&str, Body); 12] = [
     ("header", header),
     ("receive", receive),
     ("pair", pair),
@@ -42,6 +44,7 @@ pub const BODIES: [(&str, Body); 11] = [
     ("response", response),
     ("extensions", extensions),
     ("net", net),
+    ("proxy", proxy),
     ("inflate", inflate),
     ("deflate_roundtrip", deflate_roundtrip),
 ];

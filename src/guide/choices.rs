@@ -9,8 +9,9 @@
 //! |---|---|---|---|
 //! | a ping that arrives after our close frame | §5.5.2: answer it | no pong | §5.5.1: after a close frame nothing more is sent; many peers take what follows one for an error |
 //! | many pings without time to answer | §5.5.3 allows it | only the newest is answered once 2 KiB of pongs wait | a flood of pings costs no memory |
-//! | one connecting client per host | §4.1 item 2 | left to the caller | the crate keeps no state between calls |
-//! | proxies, `CONNECT` | §4.1 item 3 | not there; open the tunnel and use [`connect_over`](crate::net::connect_over) | few programs need it |
+//! | one connecting client per host | §4.1 item 2 | left to the caller: see [how](super::client#give-up-and-take-turns) | the crate keeps no task waiting unasked |
+//! | proxies | §4.1 item 3: as the system is configured | only those that a [`Connector`](crate::Connector) is given, or the environment's if it is asked to | a library that reads the environment unasked surprises |
+//! | the proxy for `ws://`, of those in the environment | §4.1 item 3 encourages that for `https` | `ws_proxy`, then that for `http` | so curl does, and users set one variable for each scheme |
 //!
 //! # Choices in the opening handshake
 //!
@@ -18,7 +19,7 @@
 //!   [`protocol`](crate::WebSocket::protocol) if you need one.
 //! - A server without a hook chooses no subprotocol, whatever is offered.
 //! - A server takes every path unless a hook says otherwise.
-//! - Redirects and 401 are reported, not followed.
+//! - Redirects and 401 are reported. A [`Connector`](crate::Connector::redirects) follows redirects if it is told to.
 //! - The head of a request or response is limited in bytes and fields
 //!   ([`HeadLimits`](crate::handshake::HeadLimits)). A bare line feed, a NUL byte and a folded line are refused
 //!   (RFC 9112 §2.2, §5.2).
@@ -62,4 +63,5 @@
 //!
 //! # Not there
 //!
-//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate, HTTP proxies.
+//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate. Of proxies: SOCKS4, scripts that choose one
+//! (PAC), and authentication with a challenge (Digest, NTLM, Negotiate).

@@ -102,6 +102,48 @@
 //! [`Config::overflow`](crate::Config::overflow): see [Back-pressure](super::back_pressure). A topic can keep data of
 //! its subscribers, and publish to all but one. The example `chat` is a chat with rooms.
 //!
+//! # One connection of many
+//!
+//! [`Connections`](crate::server::Connections) is a list of connections, each with data of yours. A handler puts its
+//! connection in, and any task that has a [`ServerHandle`](crate::server::ServerHandle) finds it there, sends to it, or
+//! closes it. Connections that no handler puts into a list cost nothing.
+//!
+//! ```no_run
+//! use bowstring::{Error, server::{Accept, Connections, Server, ServerConnection}};
+//!
+//! struct User { name: String }
+//!
+//! async fn serve(ws: ServerConnection<User>, users: Connections<User>) -> Result<(), Error> {
+//!     let (mut reader, writer, user) = ws.split();
+//!     let listed = users.add(&reader, &writer, user);
+//!     while let Some(message) = reader.recv().await? {
+//!         println!("{}: {message:?}", listed.data().name);
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::bind("127.0.0.1:9001").await?.on_request(async |request| {
+//!     Ok(Accept::new(User { name: request.path().to_owned() }))
+//! });
+//! let handle = server.handle();
+//! let users = handle.connections::<User>();
+//! tokio::spawn(server.serve(move |ws| serve(ws, users.clone())));
+//!
+//! for user in handle.connections::<User>().list() {
+//!     println!("{} {} {}", user.id(), user.peer(), user.data().name);
+//! }
+//! if let Some(ada) = handle.connections::<User>().find(|user| user.name == "/ada") {
+//!     ada.send("hello, ada").await?;
+//!     ada.close(1008, "you were asked to leave").await?;
+//! }
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Any open connection can be closed by its number, in a list or not: see
+//! [`ServerHandle::connection`](crate::server::ServerHandle::connection).
+//!
 //! # The end
 //!
 //! A server drains when the future given to [`drain_on`](crate::server::Server::drain_on) resolves, or when
@@ -123,6 +165,64 @@
 //!
 //! With the feature `rustls-tls`, `Server::tls` takes a certificate and a key from PEM files, and
 //! `Tls::reload` reads them again while the server runs. The example `tls` shows a server and its client.
+//!
+//! # WebSockets of another HTTP server
+//!
+//! hyper, axum or actix may accept the connections, and a `Server` still gives them its limits, deadlines, draining,
+//! lists and report. Such a server needs no listeners. Its handle admits a connection before the answer, and adopts it
+//! after that:
+//!
+//! | step | what it does |
+//! |---|---|
+//! | [`admit`](crate::server::ServerHandle::admit) | takes a place, or says 503 or 429 |
+//! | [`check_origin`](crate::server::Permit::check_origin) | refuses pages of other sites with 403 |
+//! | [`config`](crate::server::Permit::config) | has the settings for the answer and the socket |
+//! | [`adopt`](crate::server::Permit::adopt) | runs the handler on the socket, in a task of its own |
+//!
+//! Here the opening handshake is made by [`Incoming`](crate::net::Incoming). With the feature `hyper` it is
+//! `hyper::Upgrading`, and with axum the crate `bowstring-axum` does all of it. For actix there is
+//! [a page](super::actix).
+//!
+//! ```no_run
+//! use bowstring::net::{Incoming, Transport};
+//! use bowstring::server::{Server, ServerConnection, ServerHandle};
+//! use bowstring::Error;
+//!
+//! async fn echo(mut ws: ServerConnection) -> Result<(), Error> {
+//!     while let Some(message) = ws.recv().await? {
+//!         ws.feed(message).await?;
+//!     }
+//!     Ok(())
+//! }
+//!
+//! async fn request(stream: tokio::net::TcpStream, server: ServerHandle) -> Result<(), Error> {
+//!     let peer = stream.peer_addr()?;
+//!     let permit = match server.admit(peer) {
+//!         Ok(permit) => permit,
+//!         Err(error) => {
+//!             let incoming = Incoming::read(stream, &Default::default()).await?;
+//!             return incoming.respond(bowstring::http::Response::<String>::from(error)).await;
+//!         }
+//!     };
+//!     let incoming = Incoming::read(Transport::from(stream), permit.config()).await?;
+//!     permit.adopt(incoming.accept(), echo);
+//!     Ok(())
+//! }
+//!
+//! # async fn example() -> std::io::Result<()> {
+//! let server = Server::new().handle();
+//! // …
+//! server.drain();
+//! println!("{:?}", server.drained().await);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! [`drain`](crate::server::ServerHandle::drain) closes adopted connections with 1001.
+//! [`drained`](crate::server::ServerHandle::drained) waits for them, and aborts what is left at the deadline. Over HTTP/2
+//! a graceful shutdown of the HTTP server waits for the last WebSocket, so drain at the same time: give
+//! [`draining`](crate::server::ServerHandle::draining) to it. Over HTTP/1.1 it does not wait, so await `drained` before
+//! the program ends.
 //!
 //! # Without the server
 //!

@@ -57,6 +57,72 @@
 //! # }
 //! ```
 //!
+//! # What the server does with a handler
+//!
+//! [`ServerHandle::in_memory`](crate::server::ServerHandle::in_memory) runs a handler as a server does, without a network:
+//! with any data, with the close code of a handler that fails, with limits, lists, topics and draining. The server needs
+//! no listeners.
+//!
+//! ```
+//! use bowstring::{Error, Message, Prepared};
+//! use bowstring::server::{Accept, Connections, Server, ServerConnection, Topic};
+//!
+//! /// What one member says, the others hear. It is forbidden to shout.
+//! async fn member(
+//!     ws: ServerConnection<&'static str>,
+//!     room: Topic,
+//!     members: Connections<&'static str>,
+//! ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+//!     let (mut reader, writer, name) = ws.split();
+//!     let (here, _listed) = (room.subscribe(&writer), members.add(&reader, &writer, name));
+//!     writer.send("welcome").await?;
+//!     while let Some(message) = reader.recv().await? {
+//!         let Some(text) = message.as_text() else { continue };
+//!         if text.ends_with('!') {
+//!             return Err(format!("{name} has shouted").into());
+//!         }
+//!         room.publish_except(&here, &Prepared::text(text));
+//!     }
+//!     Ok(())
+//! }
+//!
+//! # #[tokio::main(flavor = "current_thread")]
+//! # async fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let server = Server::new().handle();
+//! let peer: std::net::SocketAddr = "192.0.2.1:4000".parse()?;
+//! let (room, members) = (Topic::new(), server.connections());
+//! let join = |name| {
+//!     let (room, members) = (room.clone(), members.clone());
+//!     server.in_memory(Accept::new(name), peer, |ws| member(ws, room, members))
+//! };
+//! let (mut ada, mut bob) = (join("ada")?, join("bob")?);
+//! for client in [&mut ada, &mut bob] {
+//!     assert_eq!(client.recv().await?, Some(Message::from("welcome")));
+//! }
+//! assert_eq!(members.list().len(), 2);
+//!
+//! ada.send("hello").await?;
+//! assert_eq!(bob.recv().await?, Some(Message::from("hello")));
+//!
+//! // A handler that fails closes with 1011.
+//! ada.send("hello!").await?;
+//! let Some(Message::Close(Some(close))) = ada.recv().await? else { panic!() };
+//! assert_eq!(close.code, 1011);
+//! assert_eq!(ada.recv().await?, None);
+//! drop(ada);
+//!
+//! // A server that drains closes with 1001.
+//! server.drain();
+//! let Some(Message::Close(Some(close))) = bob.recv().await? else { panic!() };
+//! assert_eq!(close.code, 1001);
+//! assert_eq!(bob.recv().await?, None);
+//! drop(bob);
+//! let report = server.drained().await;
+//! assert_eq!((report.closed, report.handlers_failed), (2, 1));
+//! # Ok(())
+//! # }
+//! ```
+//!
 //! # A function over any transport
 //!
 //! A function that takes a [`WebSocket`](crate::WebSocket) over any transport is tested with a pipe of yours. A pipe

@@ -167,4 +167,4 @@ macro_rules! equal {
     )*};
 }
 
-equal! { str, &str, String, Cow<'_, str> }
+equal! { str, &str, String, &String, Cow<'_, str> }

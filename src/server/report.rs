@@ -51,9 +51,9 @@ pub struct Report {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Refusals {
-    /// There were as many [connections](ServerLimits::connections) as there may be: 503, or the end.
+    /// There were as many [connections](super::ServerLimits::connections) as there may be: 503, or the end.
     pub full: u64,
-    /// There were as many from this [address](ServerLimits::per_address) as there may be: 429, or the
+    /// There were as many from this [address](super::ServerLimits::per_address) as there may be: 429, or the
     /// end.
     pub address: u64,
     /// The server drains: 503.

@@ -89,6 +89,9 @@ impl Server {
     }
 
     /// A server that does not listen yet: see [`listen`](Self::listen).
+    ///
+    /// It need not listen at all: another HTTP server may accept the connections, and its [handle](Self::handle)
+    /// [admits](ServerHandle::admit) and adopts them.
     pub fn new() -> Self {
         Self {
             listeners: Vec::new(),
@@ -199,7 +202,8 @@ impl<D: Send + 'static> Server<D> {
         Server { listeners, tls, hook, until, registry }
     }
 
-    /// Drains when this future resolves: on a signal, for instance.
+    /// Drains when this future resolves: on a signal, for instance. [`serve`](Self::serve) polls it; where nobody calls
+    /// that, use [`ServerHandle::drain`].
     pub fn drain_on(mut self, until: impl Future<Output = ()> + Send + 'static) -> Self {
         self.until = Box::pin(until);
         self
@@ -236,6 +240,9 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// A handle for other tasks, or for the server's own hook. It is valid for what is set later, too.
+    ///
+    /// It goes on working after the server was dropped, or if it never serves: so it
+    /// [adopts](super::Permit::adopt) connections that other HTTP servers accept.
     pub fn handle(&self) -> ServerHandle {
         ServerHandle::new(&self.registry)
     }

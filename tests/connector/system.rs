@@ -113,3 +113,27 @@ async fn over_a_unix_socket() {
     serving.await.unwrap().unwrap();
     std::fs::remove_file(&path).unwrap();
 }
+
+/// A listener that lets nobody in drops what knocks: a black hole, as far as a client can tell.
+#[cfg(target_os = "linux")]
+#[tokio::test]
+async fn a_black_holed_first_address_costs_little() {
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 5], 0).into()).unwrap();
+    // Linux keeps one connection more than it is told to.
+    let full = socket.listen(0).unwrap();
+    let black_hole = full.local_addr().unwrap();
+    let _waiting = tokio::net::TcpStream::connect(black_hole).await.unwrap();
+
+    let (port, serving) = server().await;
+    let there = SocketAddr::from(([127, 0, 0, 1], port));
+    let connector =
+        Connector::new().resolver(move |_, _| async move { Ok(vec![black_hole, there]) });
+    let start = std::time::Instant::now();
+    let (ws, _) = soon("connecting", connector.connect("ws://server/")).await.unwrap();
+    let Transport::Tcp(stream) = ws.get_ref() else { panic!("{ws:?}") };
+    assert_eq!(stream.peer_addr().unwrap(), there);
+    assert!(start.elapsed() >= std::time::Duration::from_millis(250), "the first did not answer");
+    drop(ws);
+    serving.await.unwrap();
+}

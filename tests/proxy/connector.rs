@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bowstring::net::{
-    ConnectTimeouts, OpeningStep, Proxies, Proxy, ProxyError, ProxyStep, SocksReply, accept,
+    ConnectTimeouts, OpeningStep, Proxies, Proxy, ProxyError, ProxyStep, SocksReply, accept, tunnel,
 };
 use bowstring::{Connector, Error};
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream};
@@ -367,4 +367,21 @@ async fn a_refusal_whose_body_does_not_come_to_its_end() {
     let error = network.proxy_error("ws://server/").await;
     let ProxyError::AuthenticationRequired(response) = error else { panic!("{error:?}") };
     assert_eq!((began.elapsed(), &response.body()[..]), (Duration::from_secs(10), &b"half"[..]));
+}
+
+/// The tunnel through one is the stream to the next.
+#[tokio::test(start_paused = true)]
+async fn a_chain_of_proxies() {
+    let second: (Bytes, Bytes) =
+        (b"CONNECT second:1080 HTTP/1.1\r\nHost: second:1080\r\n\r\n", OPEN);
+    let methods: (Bytes, Bytes) = (&[5, 1, 0], &[5, 0]);
+    let request: (Bytes, Bytes) = (b"\x05\x01\0\x03\x06server\0\x50", SOCKS_OPEN);
+    let (stream, other_end) = tokio::io::duplex(1 << 16);
+    tokio::spawn(script([second, methods, request])(other_end));
+    let (stream, early) = tunnel(stream, &proxy("http://first"), "second", 1080).await.unwrap();
+    assert_eq!(early, b"");
+    let (stream, _) = tunnel(stream, &proxy("socks5h://second"), "server", 80).await.unwrap();
+    let (mut ws, _) = Connector::new().connect_through(stream, "ws://server/").await.unwrap();
+    ws.send("through").await.unwrap();
+    assert_eq!(ws.recv().await.unwrap().unwrap().as_text(), Some("through"));
 }

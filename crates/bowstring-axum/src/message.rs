@@ -1,9 +1,8 @@
 //! What is sent and received, with the names that axum has.
 
 use axum_core::Error;
+use bowstring::Utf8Bytes;
 use bytes::Bytes;
-
-use crate::utf8_bytes::Utf8Bytes;
 
 /// Why a connection ends, as a number (§7.4). [`close_code`](crate::close_code) has those with a name.
 pub type CloseCode = u16;
@@ -142,7 +141,7 @@ impl From<Message> for bowstring::Message {
     #[inline]
     fn from(message: Message) -> Self {
         match message {
-            Message::Text(text) => Self::Text(text.into()),
+            Message::Text(text) => Self::Text(text),
             Message::Binary(data) => Self::Binary(data),
             Message::Ping(payload) => Self::Ping(payload),
             Message::Pong(payload) => Self::Pong(payload),
@@ -155,7 +154,7 @@ impl From<bowstring::Message> for Message {
     #[inline]
     fn from(message: bowstring::Message) -> Self {
         match message {
-            bowstring::Message::Text(text) => Self::Text(text.into()),
+            bowstring::Message::Text(text) => Self::Text(text),
             bowstring::Message::Binary(data) => Self::Binary(data),
             bowstring::Message::Ping(payload) => Self::Ping(payload),
             bowstring::Message::Pong(payload) => Self::Pong(payload),
@@ -166,12 +165,12 @@ impl From<bowstring::Message> for Message {
 
 impl From<CloseFrame> for bowstring::CloseFrame {
     fn from(CloseFrame { code, reason }: CloseFrame) -> Self {
-        Self { code: code.into(), reason: reason.into() }
+        Self { code: code.into(), reason }
     }
 }
 
 impl From<bowstring::CloseFrame> for CloseFrame {
     fn from(bowstring::CloseFrame { code, reason }: bowstring::CloseFrame) -> Self {
-        Self { code: code.get(), reason: reason.into() }
+        Self { code: code.get(), reason }
     }
 }

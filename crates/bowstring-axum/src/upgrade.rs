@@ -25,7 +25,7 @@ use crate::socket::WebSocket;
 /// An extractor for requests that ask to become a WebSocket, over HTTP/1.1 or HTTP/2.
 /// [`on_upgrade`](Self::on_upgrade) makes the answer.
 ///
-/// **The route must be [`any`]**, because the method is GET over HTTP/1.1 and CONNECT over HTTP/2.
+/// **The route must be `any`**, because the method is GET over HTTP/1.1 and CONNECT over HTTP/2.
 ///
 /// ```
 /// use axum::{Router, response::Response, routing::any};
@@ -44,8 +44,6 @@ use crate::socket::WebSocket;
 /// ```
 ///
 /// What the extractor refuses is in [`rejection`](crate::rejection).
-///
-/// [`any`]: https://docs.rs/axum/0.8/axum/routing/method_routing/fn.any.html
 #[must_use = "the client gets its answer from `on_upgrade`"]
 pub struct WebSocketUpgrade<F = DefaultOnFailedUpgrade> {
     pub(crate) upgrading: Upgrading,

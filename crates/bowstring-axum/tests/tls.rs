@@ -60,11 +60,7 @@ impl Site {
                 tokio::spawn(async move {
                     let stream = acceptor.accept(stream).await.unwrap();
                     let mut builder = auto::Builder::new(TokioExecutor::new());
-                    builder
-                        .http2()
-                        .enable_connect_protocol()
-                        .initial_stream_window_size(2 << 20)
-                        .initial_connection_window_size(16 << 20);
+                    bowstring::hyper::configure(&mut builder, &Config::default());
                     let service = TowerToHyperService::new(app);
                     // How it ends is for the client to see.
                     let _ =

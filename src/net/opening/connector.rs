@@ -12,6 +12,7 @@ use http::Response;
 use super::dial::{ATTEMPT_DELAY, Dialer, Source};
 use super::proxy::proxies::Proxies;
 use super::resolve::Resolver;
+use super::sessions::Sessions;
 use super::tls;
 use super::transport::Transport;
 use crate::handshake::IntoClientRequest;
@@ -84,6 +85,8 @@ pub(super) struct Settings {
     pub(super) tls: Option<Arc<tls::ClientConfig>>,
     /// `None`: as `tls`.
     pub(super) proxy_tls: Option<Arc<tls::ClientConfig>>,
+    /// Connections of HTTP/2.
+    pub(super) sessions: Sessions,
 }
 
 impl Connector {
@@ -100,6 +103,7 @@ impl Connector {
             attempt_delay: ATTEMPT_DELAY,
             tls: None,
             proxy_tls: None,
+            sessions: Sessions::default(),
         }))
     }
 
@@ -345,8 +349,10 @@ impl Connector {
         }
     }
 
-    fn settings(&mut self) -> &mut Settings {
-        Arc::make_mut(&mut self.0)
+    pub(super) fn settings(&mut self) -> &mut Settings {
+        let settings = Arc::make_mut(&mut self.0);
+        settings.sessions.forget();
+        settings
     }
 }
 
