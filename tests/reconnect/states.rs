@@ -235,10 +235,16 @@ async fn a_stream_ends_with_its_error() {
 }
 
 #[test]
-fn it_goes_to_other_threads() {
+fn it_goes_to_other_threads_and_shows_no_messages() {
     fn is_send<T: Send>() {}
     fn is_sync<T: Sync>() {}
     is_send::<bowstring::net::ReconnectingWebSocket>();
     is_sync::<bowstring::net::ReconnectHandle>();
+    // What is sent is nobody's business.
+    let mut client = bowstring::net::ReconnectingWebSocket::new("ws://localhost/").unwrap();
+    client.try_send("secret").unwrap();
+    for shown in [format!("{client:?}"), format!("{:?}", client.handle())] {
+        assert!(shown.contains("Connecting") && !shown.contains("secret"), "{shown}");
+    }
     is_send::<Arc<bowstring::net::Disconnect>>();
 }
