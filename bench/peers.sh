@@ -3,7 +3,7 @@
 
 ALL_WORKLOADS="a b c c16 d e e4 f a512 g h i room4 room64 j"
 RUST_PEERS="fastwebsockets tokio-tungstenite axum tokio-websockets soketto yawc wtx sockudo-ws"
-ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send bowstring-hyper bowstring-http2 $RUST_PEERS ws bun picows"
+ALL_PEERS="raw-epoll raw-tokio bowstring bowstring-feed bowstring-send bowstring-hyper bowstring-http2 bowstring-axum bowstring-axum-moved $RUST_PEERS ws bun picows"
 
 target=${CARGO_TARGET_DIR:-$here/target}
 bin=$target/release

@@ -91,6 +91,7 @@
 //! | `hyper` | requests that hyper has read become WebSockets |
 //! | `http2` | WebSockets over HTTP/2 (RFC 8441) |
 //! | `url` | addresses as people write them, read as browsers do: see [`handshake::Uri`] |
+//! | `json` | messages as JSON, typed by serde |
 //! | `metrics` | counters of messages and bytes for each connection |
 //! | `tracing` | a span for each connection of a server and of a client |
 //!
@@ -134,7 +135,13 @@ pub mod proto;
 pub mod server;
 
 #[cfg(feature = "tokio")]
-pub use net::{Config, Connector, Error, WebSocket, accept, connect};
+pub use net::{Config, Connector, Error, accept, connect};
+/// A connection. Without a parameter it is over the [`Transport`](net::Transport) that [`connect`] gives.
+#[cfg(feature = "tokio")]
+pub type WebSocket<S = net::Transport> = net::WebSocket<S>;
+
+/// What converts into a client's request.
+pub use handshake::IntoClientRequest;
 pub use proto::{Close, CloseCode, CloseFrame, Event, Message, Prepared, Utf8Bytes};
 
 /// The crate of [`Bytes`](bytes::Bytes), the data of a [`Message`].

@@ -3,18 +3,20 @@
 //! Counted by an allocator for the whole process, which is why there is one test. The peer is bytes in a pipe, so it
 //! holds next to nothing.
 
+#[allow(dead_code, reason = "no future is polled by hand here")]
 mod heap;
 #[path = "http2/support.rs"]
 mod support;
 
 use bowstring::net::Transport;
+use bowstring::net::http2::Session;
 use bowstring::{Config, WebSocket};
 use bowstring_testing::frames::{FIN, PING, client_frame};
 use bowstring_testing::http2::flags::ACK;
 use bowstring_testing::http2::types::{DATA, HEADERS, SETTINGS};
 use bowstring_testing::http2::{connect, frame, window_update};
 use heap::heap;
-use support::{Raw, serve_with};
+use support::{Raw, echo, request, serve_with};
 use tokio::task::yield_now;
 
 /// What a connection may cost: one of HTTP/2, beside the messages and buffers of its sockets.
@@ -133,6 +135,50 @@ async fn ping_flood() -> usize {
     grown
 }
 
+/// So many sockets on one connection, each of which echoes and is closed: what they leave behind, in bytes a socket.
+async fn many_sockets() -> usize {
+    // The allocator that counts is slow without optimisation.
+    const SOCKETS: usize = if cfg!(debug_assertions) { 1000 } else { 10_000 };
+    let (near, far) = tokio::io::duplex(64 << 10);
+    let (mut accepted, _) = serve_with(far, sparse(), |builder| {
+        builder.http2().max_concurrent_streams(u32::try_from(SOCKETS).unwrap());
+    });
+    tokio::spawn(async move {
+        while let Some(ws) = accepted.recv().await {
+            tokio::spawn(echo(ws));
+        }
+    });
+    let config = sparse();
+    let session = Session::over(near, &config).await.unwrap();
+    // What the tables of h2 have grown to stays, so the second time counts.
+    let mut before = 0;
+    for round in 0..2 {
+        if round == 1 {
+            before = heap();
+        }
+        let mut sockets = Vec::with_capacity(SOCKETS);
+        for _ in 0..SOCKETS {
+            sockets.push(session.open(&request(), &config).await.unwrap().0);
+        }
+        assert_eq!(session.open_streams(), SOCKETS);
+        let open = heap();
+        for ws in &mut sockets {
+            ws.send("twenty bytes of text").await.unwrap();
+        }
+        settle().await;
+        for ws in &mut sockets {
+            assert_eq!(ws.recv().await.unwrap(), Some("twenty bytes of text".into()));
+        }
+        println!("{SOCKETS} sockets: {} bytes each", (open.saturating_sub(before)) / SOCKETS);
+        for mut ws in sockets {
+            ws.close(1000, "").await.unwrap();
+        }
+        settle().await;
+        assert_eq!(session.open_streams(), 0);
+    }
+    heap().saturating_sub(before) / SOCKETS
+}
+
 #[tokio::test(start_paused = true)]
 async fn s09_s11_a_connection_makes_us_hold_16_mib_at_most_and_a_socket_little() {
     let _profiler = dhat::Profiler::builder().testing().build();
@@ -141,6 +187,8 @@ async fn s09_s11_a_connection_makes_us_hold_16_mib_at_most_and_a_socket_little()
             assert!(server(handlers, len, small).await <= LIMIT);
         }
     }
+    let left = many_sockets().await;
+    assert!(left <= 16, "{left} bytes of each socket are left");
     let slow = slow_consumer().await;
     let pings = ping_flood().await;
     println!("a slow consumer: {} KiB, a flood of pings: {} KiB", slow >> 10, pings >> 10);

@@ -24,6 +24,7 @@ const ORDER: &[(&str, u32)] = &[
     // What is said to proxies, and no I/O.
     ("net/opening/proxy", 5),
     ("net/http2", 5),
+    ("net/json", 5),
     ("net/split", 6),
     ("net/socket", 7),
     ("net/buffers", 8),

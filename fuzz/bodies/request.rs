@@ -4,7 +4,8 @@
 //! Byte 0: where to cut. The rest: the request.
 
 use bowstring::handshake::*;
-use http::HeaderMap;
+use http::header::{CONNECTION, TRANSFER_ENCODING, UPGRADE};
+use http::{HeaderMap, Method, Request, Version};
 
 pub fn request(data: &[u8]) {
     let [cut, bytes @ ..] = data else { return };
@@ -17,13 +18,16 @@ pub fn request(data: &[u8]) {
         }
         Err(error) => Err(RequestError::from(*error)),
     };
+    if let Ok(request) = &parsed {
+        connect(request);
+    }
     match checked {
         Err(error) => {
             let answer = write_refusal(&error);
             let response = parse_response_head(&answer, &limits).expect("a refusal is HTTP");
             assert_eq!(response.status(), error.status());
             assert!(response.status().is_client_error() || response.status().is_server_error());
-            assert!(has_token(response.headers(), http::header::CONNECTION, "close"));
+            assert!(has_token(response.headers(), CONNECTION, "close"));
             assert!(answer.len() < 2048, "an answer does not repeat the question");
         }
         Ok(upgrade) => {
@@ -36,6 +40,36 @@ pub fn request(data: &[u8]) {
                 response.headers()["sec-websocket-accept"].as_bytes(),
                 upgrade.accept().unwrap()
             );
+        }
+    }
+}
+
+/// The same fields in an extended CONNECT (RFC 8441): refused with an answer that HTTP/2 has, or accepted with 200.
+fn connect(request: &Request<()>) {
+    let mut connect = request.clone();
+    *connect.version_mut() = Version::HTTP_2;
+    *connect.method_mut() = Method::CONNECT;
+    for name in [CONNECTION, UPGRADE, TRANSFER_ENCODING] {
+        connect.headers_mut().remove(name);
+    }
+    if let Some(target) = request.uri().path_and_query()
+        && let Ok(uri) = format!("https://example.com{target}").parse()
+    {
+        *connect.uri_mut() = uri;
+    }
+    match check_connect(&connect, Some("websocket")) {
+        Err(error) => {
+            let answer = refusal(&error, Version::HTTP_2);
+            assert!(answer.status().is_client_error() || answer.status().is_server_error());
+            assert!([CONNECTION, UPGRADE].iter().all(|name| !answer.headers().contains_key(name)));
+        }
+        Ok(upgrade) => {
+            let protocol = upgrade.protocols().iter().last();
+            let answer = accept_response(&upgrade, protocol, None, &HeaderMap::new());
+            let answer = answer.expect("was offered");
+            assert_eq!(answer.status(), 200);
+            let chosen = answer.headers().get("sec-websocket-protocol");
+            assert_eq!(chosen.map(|name| name.as_bytes()), protocol.map(str::as_bytes));
         }
     }
 }

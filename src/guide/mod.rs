@@ -11,6 +11,11 @@
 //! | [Two tasks on one socket](two_tasks) | one task receives while others send |
 //! | [Back-pressure and slow peers](back_pressure) | a peer may read more slowly than you send |
 //! | [Your own event loop](event_loop) | you do not use tokio |
+#![cfg_attr(
+    feature = "hyper",
+    doc = "| [WebSockets in a server of hyper](hyper) | hyper reads your requests, over HTTP/1.1 or HTTP/2 |
+| [WebSockets as a service or layer](tower) | your server is made of tower's services |"
+)]
 //! | [Testing your handlers](testing) | you want tests without a network |
 //! | [Limits and hazards](limits) | your program faces the internet |
 //! | [Known deviations and choices](choices) | you compare the crate with the RFC |
@@ -24,9 +29,13 @@ pub mod back_pressure;
 pub mod choices;
 pub mod client;
 pub mod event_loop;
+#[cfg(feature = "hyper")]
+pub mod hyper;
 pub mod limits;
 pub mod proxies;
 pub mod reconnecting;
 pub mod serving;
 pub mod testing;
+#[cfg(feature = "hyper")]
+pub mod tower;
 pub mod two_tasks;

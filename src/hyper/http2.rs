@@ -26,18 +26,21 @@ pub(super) fn configure<E>(builder: &mut Builder<E>, config: &Config) {
         .max_send_buf_size(SEND_BUFFER)
         .max_header_list_size(config.head.max_bytes.try_into().unwrap_or(u32::MAX))
         .max_pending_accept_reset_streams(RESETS)
-        .max_local_error_reset_streams(RESETS)
         .timer(TokioTimer::new())
         .keep_alive_interval(KEEP_ALIVE)
         .keep_alive_timeout(KEEP_ALIVE);
 }
 
-/// How much a client may send to a socket that does not read. h2 tells the client of new room once a third of the
-/// window is free, so a message of 1 MiB is always on its way at once.
+/// How much a client may send to a socket that does not read.
+///
+/// h2 tells the client of new room once a third of the window is free. So a message of 1 MiB is always on its way at
+/// once.
 const STREAM_WINDOW: u32 = 3 << 19;
 
-/// So that two sockets that do not read leave room for the others. More would hold more than 16 MiB: DATA frames of 256
-/// bytes cost h2 half as much again, and half of this window may come as frames of one byte, of which each costs 120.
+/// So that two sockets that do not read leave room for the others.
+///
+/// More would hold more than 16 MiB. DATA frames of 256 bytes cost h2 half as much again. Half of this window may come
+/// as frames of one byte, of which each costs 120.
 const CONNECTION_WINDOW: u32 = 3 * STREAM_WINDOW;
 
 /// How many sockets one connection may have. Each may hold 32 KiB that were read ahead, 24 KiB in front of h2, and
@@ -47,7 +50,7 @@ const STREAMS: u32 = 100;
 /// What h2 may hold for a socket whose peer does not read.
 const SEND_BUFFER: usize = 8 << 10;
 
-/// How many streams may be reset before the application has seen them, or for their faults.
+/// How many streams may be reset before the application has seen them.
 const RESETS: usize = 20;
 
 /// How often a connection without traffic is asked whether its peer lives, and how long the peer may take.

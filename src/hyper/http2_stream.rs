@@ -1,8 +1,8 @@
 //! A WebSocket's stream of HTTP/2, as hyper gives it, made fit for a socket.
 //!
 //! **It is read although its handler pauses.** A handler that waits for something else does not read. What comes
-//! then lies in h2 as one entry for each DATA frame. h2 allows few small ones over all of a connection, and ends
-//! the connection with all its WebSockets when there are more. So a task of each stream, the guard, reads on into a
+//! then lies in h2 as one entry for each DATA frame. h2 allows few small ones over all of a connection. When there
+//! are more it ends the connection with all its WebSockets. So a task of each stream, the guard, reads on into a
 //! buffer of up to [`READ_AHEAD`] bytes. It does so only while the handler pauses. Else the socket reads from
 //! hyper directly, and the guard finds nothing to do.
 //!

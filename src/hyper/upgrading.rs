@@ -150,7 +150,7 @@ impl Upgrading {
 
     /// What the origin check looks at: a request with the URI, `Host` and `Origin` alone.
     ///
-    /// A server that [admits](crate::server::Permit::check_origin) the connection checks it by its own list.
+    /// With it `Permit::check_origin` of the `server` checks the origin by the server's own list.
     pub fn head(&self) -> &Request<()> {
         &self.head
     }

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::io;
+use std::str::Utf8Error;
 use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use super::proxy_error::ProxyError;
 use super::retry_after;
 use super::tls_error::TlsError;
 use crate::handshake::{BuildError, RedirectError, RequestError, ResponseError, UriError};
-use crate::proto::{CloseCode, CloseFrame, Expired, Misuse, Violation};
+use crate::proto::{CloseCode, CloseFrame, Expired, Misuse, NotText, Violation};
 
 /// Why a message was not sent at once. It gives the message back.
 ///
@@ -97,6 +98,9 @@ pub enum Error {
     Tls(TlsError),
     /// No connection came about through a forward proxy. The server has seen nothing.
     Proxy(ProxyError),
+    /// A message that was to be read as text is not UTF-8: see [`Message::to_text`](crate::Message::to_text). The
+    /// connection goes on.
+    NotText(Utf8Error),
     /// The address is neither a `ws://` nor a `wss://` URI (§3).
     Uri(UriError),
     /// The system's resolver says that the host of this name does not exist, or has no IP address.
@@ -285,6 +289,7 @@ impl fmt::Display for Error {
             ),
             Self::Tls(error) => error.fmt(f),
             Self::Proxy(error) => error.fmt(f),
+            Self::NotText(error) => write!(f, "the message is no text: {error}"),
             Self::Uri(error) => error.fmt(f),
             Self::NoSuchHost(host) => write!(f, "there is no host named {host}"),
             Self::Connect(error) => error.fmt(f),
@@ -330,9 +335,15 @@ macro_rules! from {
 }
 
 from! {
-    Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
+    NotText(Utf8Error), Io(io::Error), Violation(Violation), Misuse(Misuse), Timeout(Expired),
     Connect(ConnectError), Proxy(ProxyError), Http2(Http2Error), Tls(TlsError), Uri(UriError),
     Request(RequestError), Response(ResponseError),
+}
+
+impl From<NotText> for Error {
+    fn from(error: NotText) -> Self {
+        error.utf8_error().into()
+    }
 }
 
 impl From<BuildError> for Error {

@@ -8,6 +8,7 @@
 //! | a client that comes back | [`ReconnectingWebSocket`] |
 //! | to receive and send in one task | [`WebSocket`] |
 //! | to receive in one task and send in others | [`WebSocket::split`]: [`Reader`], [`Writer`] |
+//! | bytes, and not messages | [`ByteStream`] |
 //! | to close, ping or watch a connection from elsewhere | [`Handle`] |
 //! | other limits, deadlines, compression | [`Config`] |
 //! | to say what happens when a peer is slow | [`Overflow`] |
@@ -47,6 +48,8 @@ pub(crate) mod escape;
 #[cfg(feature = "http2")]
 pub mod http2;
 mod http2_error;
+#[cfg(feature = "json")]
+mod json;
 mod keys;
 #[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
@@ -70,12 +73,16 @@ pub use config::Config;
 pub use connect_error::{ConnectAttempt, ConnectError, OpeningStep};
 pub use error::{Error, TrySendError};
 pub use http2_error::Http2Error;
+#[cfg(feature = "json")]
+pub use json::error::JsonError;
 pub use keys::masking_key;
 pub use opening::accept::{Acceptance, Incoming, accept};
 pub use opening::connect::{connect, connect_over, connect_with};
 pub use opening::connector::{ConnectTimeouts, Connector};
 pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
+#[cfg(feature = "http2")]
+pub use opening::sessions::UseHttp2;
 #[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
@@ -92,6 +99,7 @@ pub use reconnect::engine::{Attempt, ReconnectEvent};
 pub use reconnect::handle::ReconnectHandle;
 pub use reconnect::shared::ReconnectState;
 pub use socket::batch::{Events, Outgoing};
+pub use socket::byte_stream::ByteStream;
 pub(crate) use socket::handle::close_frame;
 pub use socket::handle::{CloseInfo, Handle, Ping};
 pub use socket::websocket::{Parts, WebSocket};

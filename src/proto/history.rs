@@ -67,7 +67,7 @@ mod tests {
                     assert!(history.bytes.capacity() <= window.max(step));
                 }
                 history.clear();
-                assert_eq!(history.in_order(), []);
+                assert_eq!(history.in_order(), b"");
             }
         }
     }

@@ -8,6 +8,7 @@ use http::{HeaderMap, HeaderValue, Method, Request, Response, StatusCode, Versio
 use std::time::{Duration, Instant};
 
 mod client_request;
+mod connect;
 mod extensions;
 mod head;
 mod origin;

@@ -6,7 +6,7 @@ use bowstring::net::http2::Session;
 use bowstring::{Config, Error, Message};
 use tokio::time::Instant;
 
-use crate::support::{echo_all, hyper_pair, request, serve_with};
+use crate::support::{echo, echo_all, hyper_pair, request, serve_with};
 
 /// The first finding: h2 counts what small DATA frames cost that nobody has read. With its default the client's
 /// connection ends here.
@@ -122,5 +122,30 @@ async fn three_thousand_small_frames_to_a_socket_of_the_client_that_pauses() {
     for n in 0..3000_u32 {
         let message = paused.recv().await.unwrap();
         assert_eq!(message, Some(Message::binary(n.to_be_bytes().to_vec())));
+    }
+}
+
+/// What is agreed on over HTTP/2 is what is agreed on over HTTP/1.1.
+#[tokio::test]
+async fn subprotocol_and_compression_are_agreed_on() {
+    for deflate in [true, false] {
+        for protocol in [None, Some("chat"), Some("other")] {
+            let (session, mut accepted) = hyper_pair().await;
+            let mut config = Config::default();
+            if !deflate {
+                config.deflate = None;
+            }
+            let asked = protocol.map_or(request(), |name| request().protocol(name));
+            let (mut ws, response) = session.open(&asked, &config).await.unwrap();
+            assert_eq!(response.headers().contains_key("sec-websocket-extensions"), deflate);
+            assert_eq!(ws.protocol(), protocol.filter(|name| *name == "chat"));
+            let server = accepted.recv().await.unwrap();
+            assert_eq!(server.protocol(), ws.protocol());
+            tokio::spawn(echo(server));
+            let text = "again and ".repeat(1000);
+            ws.send(&*text).await.unwrap();
+            assert_eq!(ws.recv().await.unwrap(), Some(Message::from(&*text)));
+            ws.close(1000, "").await.unwrap();
+        }
     }
 }

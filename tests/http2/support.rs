@@ -254,6 +254,20 @@ impl Raw {
         raw
     }
 
+    /// A server's side: it has sent these settings, and read the client's preface.
+    pub async fn server(mut io: DuplexStream, settings: &[(u16, u32)]) -> Self {
+        io.write_all(&http2::settings(settings)).await.unwrap();
+        let mut preface = [0; http2::PREFACE.len()];
+        io.read_exact(&mut preface).await.unwrap();
+        assert_eq!(preface, http2::PREFACE);
+        Self { io, unread: Vec::new() }
+    }
+
+    /// Whether the peer took it; `false` once the connection has ended.
+    pub async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        self.io.write_all(bytes).await.is_ok()
+    }
+
     pub async fn send(&mut self, bytes: &[u8]) {
         if self.io.write_all(bytes).await.is_err() {
             let ended = self.frame(GOAWAY).await;

@@ -2,7 +2,6 @@
 
 use std::convert::Infallible;
 
-use bowstring::handshake::ClientRequest;
 use bowstring::hyper::{Rejection, Upgrading, wants_websocket};
 use bowstring::net::{Transport, connect_over};
 use bowstring::{Config, Message};
@@ -18,14 +17,10 @@ use tokio::sync::mpsc;
 
 use super::support::*;
 
-fn client() -> ClientRequest {
-    ClientRequest::new("ws://example.com/chat".parse().unwrap())
-}
-
 #[tokio::test]
 async fn http_1_1() {
     let (mut ws, response) =
-        connect_over(echo_pipe(), &client(), &Config::default()).await.unwrap();
+        connect_over(echo_pipe(), &super::support::request(), &Config::default()).await.unwrap();
     assert_eq!(response.status(), 101);
     ws.send("hello").await.unwrap();
     assert_eq!(ws.recv().await.unwrap(), Some(Message::from("hello")));
@@ -69,7 +64,8 @@ async fn hypers_own_connections() {
     };
     let http1 = hyper::server::conn::http1::Builder::new();
     tokio::spawn(http1.serve_connection(TokioIo::new(far), service()).with_upgrades());
-    let (mut ws, _) = connect_over(near, &client(), &Config::default()).await.unwrap();
+    let (mut ws, _) =
+        connect_over(near, &super::support::request(), &Config::default()).await.unwrap();
     ws.send("hello").await.unwrap();
     assert_eq!(ws.recv().await.unwrap(), Some(Message::from("hello")));
 
@@ -124,7 +120,7 @@ async fn tcp_is_taken_out_and_early_frames_are_kept() {
 #[tokio::test]
 async fn other_streams_are_boxed() {
     let (near, mut sockets) = handed_over();
-    let _near = connect_over(near, &client(), &Config::default()).await.unwrap();
+    let _near = connect_over(near, &super::support::request(), &Config::default()).await.unwrap();
     let transport = sockets.recv().await.unwrap().into_inner().stream;
     assert!(matches!(transport, Transport::Boxed(_)), "{transport:?}");
 }
@@ -160,7 +156,7 @@ fn check_chat(headers: &HeaderMap) {
 
 #[tokio::test]
 async fn subprotocol_and_further_fields() {
-    let request = client().protocol("chat.v1").protocol("chat.v2");
+    let request = super::support::request().protocol("chat.v1").protocol("chat.v2");
     let (ws, response) = connect_over(chat_pipe(), &request, &Config::default()).await.unwrap();
     assert_eq!(ws.protocol(), Some("chat.v2"));
     check_chat(response.headers());
@@ -188,7 +184,7 @@ async fn no_subprotocol() {
 async fn deflate_in_both_versions() {
     let text = "a message that can be compressed ".repeat(20);
     let (mut ws, response) =
-        connect_over(echo_pipe(), &client(), &Config::default()).await.unwrap();
+        connect_over(echo_pipe(), &super::support::request(), &Config::default()).await.unwrap();
     assert!(response.headers().contains_key("sec-websocket-extensions"));
     ws.send(text.as_str()).await.unwrap();
     assert_eq!(ws.recv().await.unwrap(), Some(Message::from(text.as_str())));

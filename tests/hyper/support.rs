@@ -3,6 +3,7 @@
 use std::convert::Infallible;
 use std::future::Future;
 
+use bowstring::handshake::ClientRequest;
 use bowstring::hyper::{Pending, Rejection, Upgrading, configure};
 use bowstring::net::Transport;
 use bowstring::{Config, Error, WebSocket};
@@ -239,4 +240,9 @@ pub(super) fn connect_to(
         request.extensions_mut().insert(h2::ext::Protocol::from_static(protocol));
     }
     request
+}
+
+/// A request of HTTP/1.1.
+pub(super) fn request() -> ClientRequest {
+    ClientRequest::new("ws://example.com/chat".parse().expect("a URI"))
 }

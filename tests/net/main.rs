@@ -8,6 +8,7 @@
 mod scripted;
 mod support;
 
+mod byte_stream;
 mod cancel;
 mod deadlines;
 mod doors;

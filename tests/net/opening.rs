@@ -266,7 +266,7 @@ async fn the_application_looks_at_the_request_and_chooses() {
         let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
         let error = incoming.accept_with(protocol, &headers).await.unwrap_err();
         assert!(matches!(error, Error::Build(_)), "{error}");
-        assert_eq!(peer.taken(), []);
+        assert_eq!(peer.taken(), b"");
     }
 }
 
@@ -278,7 +278,7 @@ async fn an_acceptance_is_checked_first_and_sent_later() {
     let error = incoming.check(Some("other"), &HeaderMap::new()).unwrap_err();
     assert!(matches!(error, Error::Build(_)), "{error}");
     let acceptance = incoming.check(Some("chat"), &HeaderMap::new()).unwrap();
-    assert_eq!(peer.taken(), []);
+    assert_eq!(peer.taken(), b"");
     let ws = incoming.accept_checked(acceptance).await.unwrap();
     assert_eq!(ws.protocol(), Some("chat"));
     let answer = String::from_utf8(peer.taken()).unwrap();
@@ -291,7 +291,7 @@ async fn an_acceptance_is_checked_first_and_sent_later() {
     let incoming = Incoming::read(stream, &Config::default()).await.unwrap();
     let error = incoming.check(None, &HeaderMap::new()).unwrap_err();
     assert!(matches!(error, Error::Request(RequestError::NotAnUpgrade)), "{error}");
-    assert_eq!(peer.taken(), []);
+    assert_eq!(peer.taken(), b"");
 }
 
 #[tokio::test(start_paused = true)]
@@ -316,7 +316,7 @@ async fn anything_else_can_be_answered() {
     let mut response = Response::new("");
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     assert!(matches!(incoming.respond(response).await, Err(Error::Build(_))));
-    assert_eq!(peer.taken(), []);
+    assert_eq!(peer.taken(), b"");
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,7 +395,7 @@ async fn what_is_not_legal_is_not_sent() {
     let bad = request().header("X", "a\r\nb");
     let error = connect_over(stream, &bad, &Config::default()).await.unwrap_err();
     assert!(matches!(error, Error::Build(_)), "{error}");
-    assert_eq!(peer.taken(), []);
+    assert_eq!(peer.taken(), b"");
     assert!(matches!(connect("http://example.com/").await, Err(Error::Uri(_))));
     #[cfg(not(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")))]
     assert!(matches!(connect("wss://example.com/").await, Err(Error::NeedsTls)));

@@ -192,7 +192,7 @@ async fn what_a_writer_feeds_goes_out_when_the_reader_next_waits() {
     let (mut reader, writer) = ws.split();
     now(writer.feed("fed")).unwrap();
     now(writer.feed_part("in parts", true)).unwrap();
-    assert_eq!(peer.taken(), []);
+    assert_eq!(peer.taken(), b"");
     not_yet(reader.recv());
     assert_eq!(peer.frames().len(), 2);
     assert_eq!(peer.writes().len(), 1);

@@ -191,7 +191,7 @@ fn exceptions_are_read_as_the_oracle_reads_them_but_for_these() {
         }
     }
     assert!(direct > 100, "{direct}");
-    assert_eq!(different, DIFFERENT.iter().map(|(_, hosts, _)| hosts.len()).sum());
+    assert_eq!(different, DIFFERENT.iter().map(|(_, hosts, _)| hosts.len()).sum::<usize>());
 }
 
 /// The host of the address may be written in more than one way.

@@ -165,12 +165,12 @@ impl From<bowstring::Message> for Message {
 
 impl From<CloseFrame> for bowstring::CloseFrame {
     fn from(CloseFrame { code, reason }: CloseFrame) -> Self {
-        Self { code: code.into(), reason: reason.into() }
+        Self { code: code.into(), reason }
     }
 }
 
 impl From<bowstring::CloseFrame> for CloseFrame {
     fn from(bowstring::CloseFrame { code, reason }: bowstring::CloseFrame) -> Self {
-        Self { code: code.get(), reason: reason.into() }
+        Self { code: code.get(), reason }
     }
 }

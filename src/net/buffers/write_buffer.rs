@@ -13,8 +13,8 @@ use tokio::io::AsyncWrite;
 use super::pool;
 use super::traffic::Count;
 
-/// How much of a large message is copied to stand with its header, where the stream takes one slice at a time: as
-/// much as a DATA frame of HTTP/2 holds at first (RFC 9113 §6.5.2).
+/// How much of a large message is copied to stand with its header, where the stream takes one slice at a time.
+/// A DATA frame of HTTP/2 holds as much at first (RFC 9113 §6.5.2).
 const JOINED: usize = 16 << 10;
 
 /// See the module.

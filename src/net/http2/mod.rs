@@ -15,4 +15,5 @@ mod session;
 mod stream;
 
 pub use session::Session;
+pub(in crate::net) use session::Slot;
 pub use stream::{Http2Read, Http2Stream, Http2Write};

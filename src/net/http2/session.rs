@@ -12,11 +12,13 @@ use h2::client::{Builder, Connection, SendRequest};
 use h2::ext::Protocol;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
-use tokio::sync::{Semaphore, watch};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::fate;
 use super::stream::Http2Stream;
-use crate::handshake::{ClientRequest, ResponseError, check_connect_response, connect_request};
+use crate::handshake::{
+    Agreed, ClientRequest, ResponseError, check_connect_response, connect_request,
+};
 use crate::net::compression;
 use crate::net::config::Config;
 use crate::net::connect_error::OpeningStep;
@@ -81,6 +83,9 @@ const UNKNOWN: usize = usize::MAX - 1;
 pub struct Session {
     shared: Arc<Shared>,
 }
+
+/// The right to open a stream, and that of one that is open.
+pub(in crate::net) type Slot = OwnedSemaphorePermit;
 
 struct Shared {
     send: SendRequest<Bytes>,
@@ -206,23 +211,35 @@ impl Session {
         request: &ClientRequest,
         config: &Config,
     ) -> Result<(WebSocket<Http2Stream>, Response<()>), Error> {
-        span::follow(request.uri(), self.open_stream(request, config), WebSocket::traced).await
+        let opening = async {
+            let (stream, agreed, response) = self.open_stream(request, config, None).await?;
+            let role = Role::Client(masking_key);
+            Ok((WebSocket::from_agreed(stream, role, Vec::new(), agreed, config), response))
+        };
+        span::follow(request.uri(), opening, WebSocket::traced).await
     }
 
-    async fn open_stream(
+    /// The same without the WebSocket, on a stream that was set aside, or on the next that is free.
+    pub(in crate::net) async fn open_stream(
         &self,
         request: &ClientRequest,
         config: &Config,
-    ) -> Result<(WebSocket<Http2Stream>, Response<()>), Error> {
+        slot: Option<Slot>,
+    ) -> Result<(Http2Stream, Agreed, Response<()>), Error> {
         let request = compression::offer(config.deflate, request);
         let mut head = connect_request(&request)?;
         head.extensions_mut().insert(Protocol::from_static("websocket"));
 
         let limit = config.handshake_timeout;
         let started = tokio::time::Instant::now();
-        let acquire = async { Ok(Arc::clone(&self.shared.slots).acquire_owned().await) };
-        let slot = within(limit, Http2Error::TooManyStreams.into(), acquire).await?;
-        let slot = slot.map_err(|_| self.shared.failure())?;
+        let slot = match slot {
+            Some(slot) => slot,
+            None => {
+                let acquire = async { Ok(Arc::clone(&self.shared.slots).acquire_owned().await) };
+                let slot = within(limit, Http2Error::TooManyStreams.into(), acquire).await?;
+                slot.map_err(|_| self.shared.failure())?
+            }
+        };
 
         let mut send = self.shared.send.clone();
         let opening = async {
@@ -245,9 +262,7 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
-        let stream = Http2Stream::new(reading, writing, slot);
-        let role = Role::Client(masking_key);
-        Ok((WebSocket::from_agreed(stream, role, Vec::new(), agreed, config), response))
+        Ok((Http2Stream::new(reading, writing, slot), agreed, response))
     }
 
     /// How many WebSockets are open on this connection or being opened.
@@ -267,6 +282,11 @@ impl Session {
     /// ended. WebSockets that are open may go on.
     pub fn is_draining(&self) -> bool {
         *self.shared.phase.borrow() != Phase::Open
+    }
+
+    /// Sets a stream aside, if one is free.
+    pub(in crate::net) fn slot(&self) -> Option<Slot> {
+        Arc::clone(&self.shared.slots).try_acquire_owned().ok()
     }
 
     /// Whether the connection has ended.

@@ -24,6 +24,11 @@ pub(super) struct Answer<S> {
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Answer<S> {
+    /// That of a server that has accepted the request already.
+    pub(super) fn accepted(stream: S, agreed: Agreed, response: Response<()>) -> Self {
+        Self { stream, response, early: Vec::new(), agreed: Some(agreed) }
+    }
+
     pub(super) const fn response(&self) -> &Response<()> {
         &self.response
     }

@@ -1,5 +1,6 @@
 //! What clients connect with: settings, and the steps from an address to a WebSocket.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -12,6 +13,7 @@ use http::Response;
 use super::dial::{ATTEMPT_DELAY, Dialer, Source};
 use super::proxy::proxies::Proxies;
 use super::resolve::Resolver;
+use super::sessions::Sessions;
 use super::tls;
 use super::transport::Transport;
 use crate::handshake::IntoClientRequest;
@@ -46,7 +48,7 @@ const MAX_REDIRECTS: usize = 5;
 ///
 /// §4.1 allows one connection per host that is connecting at a time. Nothing is remembered between calls, so it
 /// is up to you to keep that rule.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector(pub(super) Arc<Settings>);
 
 /// How long each step of [connecting](Connector::connect) may take.
@@ -68,7 +70,7 @@ pub struct ConnectTimeouts {
     pub handshake: Option<Duration>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) timeouts: ConnectTimeouts,
@@ -84,6 +86,8 @@ pub(super) struct Settings {
     pub(super) tls: Option<Arc<tls::ClientConfig>>,
     /// `None`: as `tls`.
     pub(super) proxy_tls: Option<Arc<tls::ClientConfig>>,
+    /// Connections of HTTP/2.
+    pub(super) sessions: Sessions,
 }
 
 impl Connector {
@@ -100,6 +104,7 @@ impl Connector {
             attempt_delay: ATTEMPT_DELAY,
             tls: None,
             proxy_tls: None,
+            sessions: Sessions::default(),
         }))
     }
 
@@ -310,8 +315,9 @@ impl Connector {
     /// | resolve | [`NoSuchHost`](Error::NoSuchHost) |
     /// | connect | [`Connect`](Error::Connect), with every address that was tried |
     /// | proxy | [`Proxy`](Error::Proxy), with a step of its own; the server has seen nothing |
+    /// | proxy | [`Proxy`](Error::Proxy): reaching it, TLS with it, what it answered |
     /// | TLS | [`Tls`](Error::Tls) |
-    /// | handshake | [`Status`](Error::Status), [`Response`](Error::Response) |
+    /// | handshake | [`Status`](Error::Status), [`Redirect`](Error::Redirect), [`Response`](Error::Response) |
     /// | any | [`HandshakeTimeout`](Error::HandshakeTimeout), [`Opening`](Error::Opening) |
     pub fn connect(
         &self,
@@ -345,8 +351,24 @@ impl Connector {
         }
     }
 
-    fn settings(&mut self) -> &mut Settings {
-        Arc::make_mut(&mut self.0)
+    pub(super) fn settings(&mut self) -> &mut Settings {
+        let settings = Arc::make_mut(&mut self.0);
+        settings.sessions.forget();
+        settings
+    }
+}
+
+/// Without proxies and TLS: they have passwords and keys.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { config, timeouts, resolver, dialer, redirects, .. } = &*self.0;
+        f.debug_struct("Connector")
+            .field("config", config)
+            .field("timeouts", timeouts)
+            .field("resolver", resolver)
+            .field("dialer", dialer)
+            .field("redirects", redirects)
+            .finish_non_exhaustive()
     }
 }
 

@@ -6,9 +6,11 @@
 //! accept   connect      a server's side · the short forms of a client's
 //!     │      │
 //!     │    steps        from an address to a WebSocket
+//!     │  over_http2     over HTTP/2 or HTTP/1.1
 //!     │      ├───────────┬────────┬────────┐
 //!     │  connector       │        │        │     a client's settings
 //!     │      ├────────┐  │        │        │
+//!     │  sessions       │  │        │        │     connections of HTTP/2
 //!     │   resolve    dial │     client   tunnel  addresses of a name · the first that answers · the request · proxies
 //!     │               │  │        │        │
 //!     │    interface ─┤ clock     │        │     one network interface · the deadlines of all steps
@@ -38,6 +40,8 @@ mod dial;
 pub(in crate::net) mod head;
 #[cfg_attr(not(any(target_os = "linux", target_os = "android")), path = "interface_off.rs")]
 mod interface;
+#[cfg_attr(not(feature = "http2"), path = "over_http2_off.rs")]
+mod over_http2;
 pub(in crate::net) mod proxy;
 mod resolve;
 #[cfg_attr(
@@ -47,6 +51,8 @@ mod resolve;
 mod roots;
 #[cfg_attr(not(feature = "rustls-tls"), path = "session_off.rs")]
 mod session;
+#[cfg_attr(not(feature = "http2"), path = "sessions_off.rs")]
+pub(in crate::net) mod sessions;
 mod steps;
 #[cfg_attr(not(feature = "rustls-tls"), path = "tls_off.rs")]
 pub(in crate::net) mod tls;

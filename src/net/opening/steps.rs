@@ -12,6 +12,7 @@ use super::clock::Clock;
 use super::connector::{Connector, Settings};
 use super::dial::connect_first;
 use super::head::no_delay;
+use super::over_http2::Way;
 use super::proxy::address::{Proxy, ProxyProtocol};
 use super::transport::Transport;
 use super::tunnel::{of_proxy, tunnel_before};
@@ -37,16 +38,33 @@ impl Connector {
         let most = self.0.redirects;
         let mut seen = Vec::new();
         loop {
-            let stream = self.open_transport(&clock, request.uri(), None).await?;
-            let answer = self.ask(&clock, stream, &request).await?;
-            if most == 0 || !is_redirect(answer.response()) {
-                let (ws, mut response) = answer.read(&self.0.config).await?;
-                if !seen.is_empty() {
-                    response.extensions_mut().insert(request.uri().clone());
+            let answered = match self.way(&clock, &request).await {
+                Ok(Way::Http1(stream)) => self.ask(&clock, stream, &request).await,
+                Ok(Way::Http2(stream, agreed, response)) => {
+                    Ok(Answer::accepted(stream, agreed, response))
                 }
-                return Ok((ws, response));
-            }
-            let redirect = answer.into_response();
+                Err(error) => Err(error),
+            };
+            let redirect = match answered {
+                Ok(answer) if most > 0 && is_redirect(answer.response()) => answer.into_response(),
+                Ok(answer) => {
+                    let (ws, mut response) = answer.read(&self.0.config).await?;
+                    if !seen.is_empty() {
+                        response.extensions_mut().insert(request.uri().clone());
+                    }
+                    return Ok((ws, response));
+                }
+                // Over HTTP/2 the body of a refusal has been read already.
+                Err(Error::Status(refusal)) if most > 0 => {
+                    let (parts, body) = refusal.into_parts();
+                    let head = Response::from_parts(parts, ());
+                    if !is_redirect(&head) {
+                        return Err(Error::Status(Box::new(head.map(|()| body))));
+                    }
+                    head
+                }
+                Err(error) => return Err(error),
+            };
             seen.push(request.uri().clone());
             let next = follow_redirect(&request, &redirect).and_then(|next| match () {
                 () if seen.contains(next.uri()) => Err(RedirectError::Loop),

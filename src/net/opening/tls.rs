@@ -54,6 +54,13 @@ impl Transport {
     }
 }
 
+impl Transport {
+    /// Whether HTTP/2 was agreed on (RFC 9113 §3.2).
+    pub(super) fn speaks_http2(&self) -> bool {
+        self.tls().and_then(|tls| tls.alpn).is_some_and(|name| name == HTTP2)
+    }
+}
+
 /// A client's TLS handshake that is to be made.
 pub(in crate::net) struct Client {
     name: ServerName<'static>,
@@ -106,3 +113,6 @@ pub(in crate::net) fn explain(error: impl Into<Error>) -> Error {
 
 /// The name of HTTP/1.1 in ALPN (RFC 7301 §6).
 pub(crate) const HTTP: &[u8] = b"http/1.1";
+
+/// The name of HTTP/2 in ALPN (RFC 9113 §3.1).
+pub(super) const HTTP2: &[u8] = b"h2";

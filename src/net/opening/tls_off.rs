@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::transport::Transport;
 use crate::net::error::Error;
+use crate::net::tls_error::TlsError;
 
 /// What the ends of a TLS connection have agreed on. There is none without the feature `rustls-tls`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +21,16 @@ impl Transport {
     }
 }
 
+impl Transport {
+    pub(super) fn speaks_http2(&self) -> bool {
+        false
+    }
+}
+
+pub(super) const HTTP: &[u8] = b"http/1.1";
+
+pub(super) const HTTP2: &[u8] = b"h2";
+
 /// Stands in for a TLS handshake that is to be made. There is none.
 pub(in crate::net) enum Client {}
 
@@ -28,7 +39,7 @@ impl Client {
         _: &str,
         config: Arc<ClientConfig>,
         _: Option<&[&[u8]]>,
-    ) -> Result<Self, Error> {
+    ) -> Result<Self, TlsError> {
         match *config {}
     }
 

@@ -1,6 +1,8 @@
 //! The unsplit socket: one task receives and sends.
 //!
 //! ```text
+//! byte_stream             bytes over binary messages
+//!      │
 //! websocket ── batch      owned messages, `Stream` and `Sink` · lent events
 //!      └──┬──────┘
 //!       driver            reads, keeps time, ends the connection
@@ -14,6 +16,7 @@
 //! `waker_pair` wakes the task that polls a socket as a `Stream` and the one that polls it as a `Sink`.
 
 pub(in crate::net) mod batch;
+pub(in crate::net) mod byte_stream;
 pub(in crate::net) mod driver;
 pub(in crate::net) mod handle;
 pub(in crate::net) mod link;

@@ -359,7 +359,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     /// Makes an offer, and waits as long as it is answered with [`Full`](Offered::Full). What is owed to the
     /// peer goes before it.
     #[inline]
-    fn poll_offer(
+    pub(super) fn poll_offer(
         &mut self,
         cx: &mut Context<'_>,
         mut offer: impl FnMut(&mut OwnedLink<S>) -> Result<Offered, Misuse>,
@@ -379,6 +379,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
                 offered => return Poll::Ready(offered.outcome().map(drop)),
             }
         }
+    }
+
+    /// Frames a close frame, room or not.
+    pub(super) fn feed_now(&mut self, event: Event<'_>) -> Result<(), Misuse> {
+        self.driver.queue_replies();
+        let before = self.may_send();
+        let fed = self.driver.link.feed(&event);
+        self.tell_other(Side::Sink, before);
+        fed
     }
 
     fn offer_now(&mut self, event: &impl AsEvent, when_full: WhenFull) -> Result<Offered, Error> {
@@ -421,7 +430,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
     }
 
     /// Polls as one of two tasks: what one of them finds, the other may be waiting for.
-    fn poll_as<T>(
+    pub(super) fn poll_as<T>(
         &mut self,
         side: Side,
         cx: &Context<'_>,
