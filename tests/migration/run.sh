@@ -86,6 +86,8 @@ edit_barter-integration() {
         -e '/WsMessage::Frame\(/d' \
         -e 's/^( *frame: )Frame,/\1Bytes,/' \
         -e '/^ *matches!\($/,/^ *\)$/c \    error.is_disconnect()' $ws
+    # A method of the connection itself.
+    sed -i 's/^use futures::{SinkExt, StreamExt};$/use futures::StreamExt;/' examples/simple_websocket_integration.rs
     names $ws src/error.rs examples/simple_websocket_integration.rs
 }
 test_barter-integration() { cargo test --lib --example simple_websocket_integration --features full; }
