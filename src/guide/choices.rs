@@ -11,6 +11,7 @@
 //! | many pings without time to answer | §5.5.3 allows it | only the newest is answered once 2 KiB of pongs wait | a flood of pings costs no memory |
 //! | one connecting client per host | §4.1 item 2 | left to the caller: see [how](super::client#give-up-and-take-turns) | the crate keeps no task waiting unasked |
 //! | proxies | §4.1 item 3: as the system is configured | only those that a [`Connector`](crate::Connector) is given, or the environment's if it is asked to | a library that reads the environment unasked surprises |
+//! | the proxy for `ws://`, of those in the environment | §4.1 item 3 encourages that for `https` | `ws_proxy`, then that for `http` | so curl does, and users set one variable for each scheme |
 //!
 //! # Choices in the opening handshake
 //!
@@ -62,4 +63,5 @@
 //!
 //! # Not there
 //!
-//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate, HTTP proxies.
+//! HTTP/2 (RFC 8441) and HTTP/3 (RFC 9220), WebSocket extensions other than permessage-deflate. Of proxies: SOCKS4, scripts that choose one
+//! (PAC), and authentication with a challenge (Digest, NTLM, Negotiate).

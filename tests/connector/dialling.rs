@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bowstring::net::{ConnectTimeouts, OpeningStep};
+use bowstring::net::{ConnectTimeouts, OpeningStep, Proxy};
 use bowstring::{Connector, Error};
 use bowstring_testing::io::wait::in_time;
 
@@ -217,6 +217,8 @@ async fn clones_share_and_do_not_change_each_other() {
     assert_eq!(patient.get_config().handshake_timeout, Duration::from_secs(10));
     fn shared<T: Send + Sync + Clone + 'static>(_: &T) {}
     shared(&patient);
+    let secret = hasty.clone().proxies("http://me:hunter2@proxy".parse::<Proxy>().unwrap());
+    assert!(!format!("{secret:?}").contains("hunter2"), "{secret:?}");
     // It can be spawned.
     let done = tokio::spawn(async move { hasty.connect("ws://server/").await.map(drop) }).await;
     assert!(done.unwrap().is_err());

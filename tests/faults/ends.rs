@@ -148,6 +148,11 @@ fn sweep(name: &str, fault: At, step: usize, named: Named) {
 /// How a connection that was reset may end.
 fn reset(error: &Error) -> Option<&'static str> {
     match error {
+        // A reset can come before the system has told of the connection.
+        Error::Connect(tried) => {
+            let kind = |kind| tried.attempts().iter().all(|one| one.error.kind() == kind);
+            kind(ErrorKind::ConnectionReset).then_some("reset")
+        }
         Error::Io(error) | Error::Opening(_, error) => match error.kind() {
             ErrorKind::ConnectionReset => Some("reset"),
             ErrorKind::BrokenPipe => Some("broken pipe"),

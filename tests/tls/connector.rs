@@ -50,7 +50,7 @@ async fn sessions_are_resumed() {
             says(&mut ws, "hello").await;
             let tls = ws.get_ref().tls().unwrap();
             assert_eq!((tls.version, tls.resumed), (Some(only.version), resumed));
-            assert_eq!(tls.peer_certificates, [identity.certificate.clone()]);
+            assert_eq!(tls.peer_certificates, std::slice::from_ref(&identity.certificate));
             assert_eq!(server.asked().pop().unwrap().unwrap().resumed, resumed);
             ws.close(1000, "").await.unwrap();
         }
@@ -95,7 +95,7 @@ async fn roots_and_certificates_from_pem() {
         let mut ws = open(&Connector::new().tls(tls.build().unwrap()), &uri).await.unwrap();
         says(&mut ws, "it is me").await;
         let asked = server.asked().pop().unwrap().unwrap();
-        assert_eq!(asked.peer_certificates, [me.certificate.clone()]);
+        assert_eq!(asked.peer_certificates, std::slice::from_ref(&me.certificate));
         assert_eq!(asked.alpn, None, "the server has none");
         assert_eq!(asked.version, Some(ProtocolVersion::TLSv1_3));
     }

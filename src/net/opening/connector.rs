@@ -1,5 +1,6 @@
 //! What clients connect with: settings, and the steps from an address to a WebSocket.
 
+use std::fmt;
 use std::future::Future;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
@@ -47,7 +48,7 @@ const MAX_REDIRECTS: usize = 5;
 ///
 /// §4.1 allows one connection per host that is connecting at a time. Nothing is remembered between calls, so it
 /// is up to you to keep that rule.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct Connector(pub(super) Arc<Settings>);
 
 /// How long each step of [connecting](Connector::connect) may take.
@@ -69,7 +70,7 @@ pub struct ConnectTimeouts {
     pub handshake: Option<Duration>,
 }
 
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(super) struct Settings {
     pub(super) config: Config,
     pub(super) timeouts: ConnectTimeouts,
@@ -314,8 +315,9 @@ impl Connector {
     /// | resolve | [`NoSuchHost`](Error::NoSuchHost) |
     /// | connect | [`Connect`](Error::Connect), with every address that was tried |
     /// | proxy | [`Proxy`](Error::Proxy), with a step of its own; the server has seen nothing |
+    /// | proxy | [`Proxy`](Error::Proxy): reaching it, TLS with it, what it answered |
     /// | TLS | [`Tls`](Error::Tls) |
-    /// | handshake | [`Status`](Error::Status), [`Response`](Error::Response) |
+    /// | handshake | [`Status`](Error::Status), [`Redirect`](Error::Redirect), [`Response`](Error::Response) |
     /// | any | [`HandshakeTimeout`](Error::HandshakeTimeout), [`Opening`](Error::Opening) |
     pub fn connect(
         &self,
@@ -353,6 +355,20 @@ impl Connector {
         let settings = Arc::make_mut(&mut self.0);
         settings.sessions.forget();
         settings
+    }
+}
+
+/// Without proxies and TLS: they have passwords and keys.
+impl fmt::Debug for Connector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Settings { config, timeouts, resolver, dialer, redirects, .. } = &*self.0;
+        f.debug_struct("Connector")
+            .field("config", config)
+            .field("timeouts", timeouts)
+            .field("resolver", resolver)
+            .field("dialer", dialer)
+            .field("redirects", redirects)
+            .finish_non_exhaustive()
     }
 }
 

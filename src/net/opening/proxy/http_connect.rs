@@ -22,7 +22,7 @@ pub(in crate::net) enum Meaning {
     Refusal,
 }
 
-/// The head of a request for a tunnel to this host, which [`is_legal`](super::is_legal).
+/// The head of a request for a tunnel to this host, which must be safe in it.
 pub(in crate::net) fn request(proxy: &Proxy, host: &str, port: u16) -> Vec<u8> {
     // Always with a port (RFC 9110 §9.3.6); `Host` is the same (RFC 9112 §3.2.3).
     let authority =

@@ -78,9 +78,12 @@ impl Proxies {
     ///
     /// They are read now. A value that is not Unicode counts as malformed.
     pub fn from_environment() -> Self {
+        // A list, because Windows does not tell `HTTP_PROXY` from `http_proxy` if it is asked for one of them.
+        let variables: Vec<_> = std::env::vars_os().collect();
         Self::from_variables(|name| {
+            let (_, value) = variables.iter().find(|(one, _)| one == name)?;
             // No address begins with this.
-            std::env::var_os(name).map(|value| value.into_string().unwrap_or_else(|_| "%".into()))
+            Some(value.clone().into_string().unwrap_or_else(|_| "%".to_owned()))
         })
     }
 
