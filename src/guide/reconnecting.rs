@@ -138,6 +138,9 @@
 //! That a message has arrived does not mean that the application there has acted on it. Where that matters, number
 //! your messages, let the server answer, and let it ignore what it has seen.
 //!
+//! With the feature `json`, values become messages by `Message::from_json`, and messages values by
+//! `Message::parse_json`: `client.send(Message::from_json(&order)?)`.
+//!
 //! # Watch and close
 //!
 //! [`ReconnectHandle::watch`](crate::net::ReconnectHandle::watch) tells other tasks how the client is connected: for a

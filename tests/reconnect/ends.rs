@@ -2,8 +2,10 @@
 
 use std::io;
 
+use bowstring::handshake::ClientRequest;
 use bowstring::net::{
-    AttemptError, Disconnect, OpeningStep, ReconnectError, ReconnectState, Retry,
+    AttemptError, Disconnect, OpeningStep, ReconnectError, ReconnectState, ReconnectingWebSocket,
+    Retry,
 };
 use bowstring::proto::{Expired, Violation};
 use bowstring::{CloseFrame, Config, Error, Message};
@@ -245,4 +247,21 @@ async fn nothing_that_was_said_before_the_end_is_lost() {
     }
     let (_, why) = disconnected(&mut client).await;
     assert_eq!(why.close_code(), Some(1001.into()));
+}
+
+/// Over a real network: nobody listens, which may change; and what can never be an address.
+#[tokio::test]
+async fn where_nobody_listens_and_what_is_no_address() {
+    let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let address = listener.local_addr().unwrap();
+    drop(listener);
+    let mut client = ReconnectingWebSocket::new(format!("ws://{address}/")).unwrap();
+    let (_, why) = disconnected(&mut client).await;
+    let refused = matches!(*why, Disconnect::Attempt(AttemptError::Connection(_)));
+    assert!(refused && why.is_transient(), "{why:?}");
+    for address in ["", "ftp://localhost/", "ws://", "nowhere"] {
+        assert!(ReconnectingWebSocket::new(address).is_err(), "{address}");
+    }
+    let request = ClientRequest::new("ws://localhost/".parse().unwrap()).header("a b", "");
+    assert!(matches!(ReconnectingWebSocket::new(request), Err(Error::Build(_))));
 }

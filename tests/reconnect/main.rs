@@ -11,4 +11,5 @@ mod hook;
 mod limits;
 mod messages;
 mod pauses;
+mod soak;
 mod states;

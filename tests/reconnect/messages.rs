@@ -83,6 +83,25 @@ async fn they_are_dropped_if_the_application_wants_that() {
     assert_eq!(client.dropped(), 2);
 }
 
+/// What waited for room in the transport when the connection was lost was not framed.
+#[tokio::test(start_paused = true)]
+async fn what_was_not_framed_is_dropped_too() {
+    for (unsent, dropped) in [(Unsent::Drop, 3), (Unsent::Keep, 0)] {
+        let mut config = Config::default();
+        config.high_water = 1000;
+        let (client, mut network) = Network::with_room(4000, &config, |_| Answer::Accept);
+        let mut client = client.config(settings(|config| config.unsent = unsent));
+        connected(&mut client).await;
+        let server = network.server().await;
+        for number in 0..5 {
+            client.send(Message::binary(vec![number; 3000])).await.unwrap();
+        }
+        drop(server);
+        assert_eq!(disconnected(&mut client).await.0.len(), 2);
+        assert_eq!(client.dropped(), dropped);
+    }
+}
+
 /// A loss leaves it open what has arrived: the application is told, and nothing is sent twice.
 #[tokio::test(start_paused = true)]
 async fn what_is_in_doubt_is_given_back_and_not_sent_again() {
@@ -317,6 +336,21 @@ async fn a_close_by_the_peer_leaves_doubt() {
     assert!(client.take_undelivered().is_empty());
 }
 
+/// Both close at the same time: the peer's code is not ours, so it may not have read what came before.
+#[tokio::test(start_paused = true)]
+async fn close_frames_that_cross_leave_doubt() {
+    let (mut client, mut network) = Network::open();
+    connected(&mut client).await;
+    let mut server = network.server().await;
+    client.send("a").await.unwrap();
+    let crossing = async {
+        server.close(1001, "").await.unwrap();
+        std::future::pending().await
+    };
+    let undelivered = beside(client.close(1000, ""), crossing).await.unwrap();
+    assert_eq!(undelivered.in_doubt, texts(&["a"]));
+}
+
 /// A close frame that is sent closes for good.
 #[tokio::test(start_paused = true)]
 async fn a_close_frame_among_the_messages_is_the_end() {
@@ -392,14 +426,9 @@ async fn doubt_is_bounded() {
         drop(network.server().await);
         beside(sleep(secs(100)), async { drop(client.flush().await) }).await;
     }
-    let mut told = Vec::new();
-    while told.is_empty() {
-        if let Some(ReconnectEvent::Disconnected { in_doubt, .. }) =
-            in_time(client.event()).await.unwrap()
-        {
-            told = in_doubt;
-        }
-    }
-    assert_eq!(told, texts(&["2.1", "3.0", "3.1"]));
+    // The last end is told, and that there is a connection again.
+    let (in_doubt, _) = disconnected(&mut client).await;
+    assert_eq!(in_doubt, texts(&["2.1", "3.0", "3.1"]));
+    connected(&mut client).await;
     assert_eq!(client.dropped(), 5);
 }

@@ -122,6 +122,24 @@ async fn other_tasks_send_and_close() {
     assert!(client.handle().close(1005, "").is_err());
 }
 
+/// A message of another task goes out at once, though nothing else happens.
+#[tokio::test(start_paused = true)]
+async fn what_others_send_is_written_at_once() {
+    let (mut client, mut network) = Network::open();
+    connected(&mut client).await;
+    let mut server = network.server().await;
+    let handle = client.handle();
+    let start = tokio::time::Instant::now();
+    let sending = async {
+        // The client waits by now.
+        sleep(secs(1)).await;
+        handle.send("at once").await.unwrap();
+        received(&mut server).await
+    };
+    let said = beside(sending, async { drop(client.recv().await) }).await;
+    assert_eq!((&*said, start.elapsed()), ("at once", secs(1)));
+}
+
 /// A sender that waits for room is told of the end.
 #[tokio::test(start_paused = true)]
 async fn senders_that_wait_learn_of_the_end() {
@@ -144,6 +162,23 @@ async fn senders_that_wait_learn_of_the_end() {
     tokio::task::yield_now().await;
     assert_eq!(client.take_undelivered().unsent, texts(&["kept"]));
     in_time(sender).await.unwrap().unwrap();
+}
+
+/// Handles learn that the client was dropped.
+#[tokio::test(start_paused = true)]
+async fn a_client_that_is_dropped_has_ended() {
+    let (client, _network) = Network::open();
+    let mut client = client.config(settings(|config| config.max_kept_messages = 1));
+    connected(&mut client).await;
+    client.try_send("kept").unwrap();
+    let handle = client.handle();
+    let mut states = handle.watch();
+    let sender = tokio::spawn(async move { handle.send("waits").await });
+    tokio::task::yield_now().await;
+    drop(client);
+    assert!(matches!(in_time(sender).await.unwrap(), Err(ReconnectError::Ended)));
+    let ended = states.wait_for(|state| matches!(state, ReconnectState::Ended { cause: None }));
+    in_time(ended).await.unwrap();
 }
 
 /// One task polls the stream, another the sink, over three connections.
@@ -200,10 +235,16 @@ async fn a_stream_ends_with_its_error() {
 }
 
 #[test]
-fn it_goes_to_other_threads() {
+fn it_goes_to_other_threads_and_shows_no_messages() {
     fn is_send<T: Send>() {}
     fn is_sync<T: Sync>() {}
     is_send::<bowstring::net::ReconnectingWebSocket>();
     is_sync::<bowstring::net::ReconnectHandle>();
+    // What is sent is nobody's business.
+    let mut client = bowstring::net::ReconnectingWebSocket::new("ws://localhost/").unwrap();
+    client.try_send("secret").unwrap();
+    for shown in [format!("{client:?}"), format!("{:?}", client.handle())] {
+        assert!(shown.contains("Connecting") && !shown.contains("secret"), "{shown}");
+    }
     is_send::<Arc<bowstring::net::Disconnect>>();
 }

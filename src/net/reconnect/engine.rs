@@ -517,6 +517,16 @@ impl Open {
     }
 }
 
+/// Tasks that wait for the client learn that it is gone.
+impl Drop for Engine {
+    fn drop(&mut self) {
+        if !self.is_ended() {
+            self.end(None, None);
+            self.shared.room.notify_waiters();
+        }
+    }
+}
+
 impl fmt::Debug for Engine {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Engine")

@@ -1,5 +1,6 @@
 //! What other tasks have of a client that comes back.
 
+use std::fmt;
 use std::sync::Arc;
 
 use tokio::sync::watch;
@@ -24,7 +25,7 @@ use crate::proto::{CloseCode, CloseFrame, Message, Misuse};
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub struct ReconnectHandle(pub(super) Arc<Shared>);
 
 impl ReconnectHandle {
@@ -90,5 +91,12 @@ impl ReconnectHandle {
     /// The same for a task that waits for changes. It sees the newest state, and not each one.
     pub fn watch(&self) -> watch::Receiver<ReconnectState> {
         self.0.state.subscribe()
+    }
+}
+
+/// Without the messages, which may be secret.
+impl fmt::Debug for ReconnectHandle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ReconnectHandle").field("state", &self.state()).finish_non_exhaustive()
     }
 }

@@ -44,7 +44,6 @@ pub enum ReconnectState {
 }
 
 /// See the module.
-#[derive(Debug)]
 pub(super) struct Shared {
     slot: Mutex<Slot>,
     pub(super) state: watch::Sender<ReconnectState>,
@@ -52,7 +51,7 @@ pub(super) struct Shared {
     pub(super) room: Notify,
 }
 
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Slot {
     pub(super) window: Window,
     unsent: Unsent,

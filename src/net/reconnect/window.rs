@@ -17,7 +17,7 @@ use super::config::ReconnectConfig;
 use crate::proto::Message;
 
 /// See the module.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Window {
     kept: VecDeque<Kept>,
     /// The first so many are framed.
@@ -28,7 +28,6 @@ pub(super) struct Window {
     max_bytes: usize,
 }
 
-#[derive(Debug)]
 struct Kept {
     message: Message,
     /// Once framed: how many pings must have been answered for it to have arrived.
