@@ -1,7 +1,7 @@
 //! What hyper gives away becomes a transport.
 //!
-//! hyper boxes the stream that it was given. Where that is TCP, or a [`Transport`] of ours, it is taken out again: then
-//! no box, no lock and no copy stand between the socket and the system, and what TLS has agreed on is known.
+//! hyper boxes the stream that it was given. Where that is TCP, or a [`Transport`] of ours, it is taken out again. Then
+//! no box, no lock and no copy stand between the socket and the system. What TLS has agreed on is known, too.
 
 use bytes::Bytes;
 use http::Version;
