@@ -56,6 +56,7 @@ impl Transport {
 
 impl Transport {
     /// Whether HTTP/2 was agreed on (RFC 9113 §3.2).
+    #[allow(dead_code, reason = "only the client over HTTP/2 asks")]
     pub(super) fn speaks_http2(&self) -> bool {
         self.tls().and_then(|tls| tls.alpn).is_some_and(|name| name == HTTP2)
     }
@@ -115,4 +116,5 @@ pub(in crate::net) fn explain(error: impl Into<Error>) -> Error {
 pub(crate) const HTTP: &[u8] = b"http/1.1";
 
 /// The name of HTTP/2 in ALPN (RFC 9113 §3.1).
+#[allow(dead_code, reason = "only the client over HTTP/2 asks")]
 pub(super) const HTTP2: &[u8] = b"h2";
