@@ -394,3 +394,46 @@ async fn attempts_are_told() {
         ],
     );
 }
+
+/// What another HTTP server has accepted is told as the server's own connections are.
+#[tokio::test]
+async fn adopted_connections_have_spans_and_events_too() {
+    let (log, _guard) = logged();
+    let mut limits = ServerLimits::default();
+    limits.connections = 1;
+    let server = bowstring::server::Server::new().limits(limits).handle();
+    let peer: std::net::SocketAddr = "192.0.2.1:4000".parse().unwrap();
+
+    let (client, stream) = tokio::io::duplex(1024);
+    let permit = server.admit(peer).unwrap().path("/a\nb");
+    assert!(server.admit(peer).is_err());
+    let request = bowstring::handshake::ClientRequest::new("ws://here/".parse().unwrap());
+    let config = bowstring::Config::default();
+    let accepting = config.clone();
+    let pending = async move {
+        bowstring::net::Incoming::read(stream.into(), &accepting).await?.accept().await
+    };
+    permit.adopt(pending, echo);
+    let (mut ws, _) = bowstring::net::connect_over(client, &request, &config).await.unwrap();
+    ws.close(1000, "it").await.unwrap();
+    drop(ws);
+    // One that fails before it is open.
+    while server.report().closed == 0 {
+        tokio::task::yield_now().await;
+    }
+    server.admit(peer).unwrap().adopt(async { Err(Error::Lost) }, echo);
+    server.drain();
+    let report = server.drained().await;
+    assert_eq!((report.closed, report.refused, report.handlers_failed), (1, 2, 1), "{report:?}");
+
+    let log = log.text();
+    let lines: Vec<_> = log.lines().collect();
+    assert_eq!(lines.len(), 5, "{log}");
+    for (line, says) in lines.iter().zip(["refused", "opened", "failed", "ended", "failed"]) {
+        assert!(line.contains(says) && line.contains("peer=192.0.2.1:4000"), "{line}");
+    }
+    assert!(lines[0].contains("status=503"), "{log}");
+    assert!(lines[1].contains("id=0") && lines[1].contains(r"path=/a\nb"), "{log}");
+    assert!(lines[2].contains("WARN") && lines[2].contains("it said it"), "{log}");
+    assert!(lines[4].contains("INFO"), "{log}");
+}

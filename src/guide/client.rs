@@ -101,6 +101,7 @@
 //! | [`local_address`](crate::Connector::local_address), [`interface`](crate::Connector::interface) | what the system chooses |
 //! | [`attempt_delay`](crate::Connector::attempt_delay): when the next address is tried | 250 ms |
 //! | [`unix_socket`](crate::Connector::unix_socket): instead of TCP | none |
+//! | `http2`: many WebSockets on one connection, with the feature `http2` | HTTP/1.1 |
 //!
 //! A name may have several addresses, of which some do not answer. The next one is tried after 250 ms, or at once
 //! if the one before it has failed (RFC 8305). IPv6 and IPv4 take turns. So one dead address costs a quarter of a

@@ -183,8 +183,13 @@ impl<D> Permit<D> {
         let opening = Box::pin(self.open(pending));
         let spawned = tokio::spawn(async move {
             let Some((mut session, connection)) = opening.await else { return };
-            let mut handling = session.start(|| handler(connection));
-            let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+            let failure = match session.start(|| handler(connection)) {
+                Ok(mut handling) => {
+                    let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+                    handling.end(failure)
+                }
+                Err(failure) => Some(failure),
+            };
             session.finish(failure).await;
         });
         registry.set_abort(id, spawned.abort_handle());

@@ -39,8 +39,13 @@ where
         admission.open(&context, accepted).await.map(Session::begin)
     };
     let Some((mut session, connection)) = Box::pin(opening).await else { return };
-    let mut handling = session.start(|| (context.handler)(connection));
-    let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+    let failure = match session.start(|| (context.handler)(connection)) {
+        Ok(mut handling) => {
+            let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+            handling.end(failure)
+        }
+        Err(failure) => Some(failure),
+    };
     session.finish(failure).await;
 }
 
@@ -52,21 +57,19 @@ pub(super) struct Session {
     socket: Socket,
 }
 
-/// The future of a handler.
-pub(super) enum Handling<F> {
-    Running {
-        future: Pin<Box<F>>,
-        started: bool,
-    },
-    /// It has ended, or the handler has panicked before there was one.
-    Over,
+/// The future of a handler. Boxed, because a pinned future is kept twice.
+pub(super) struct Handling<F> {
+    future: Pin<Box<F>>,
+    started: bool,
 }
 
 impl<F> Handling<F> {
-    /// Drops the future. That may panic, too.
-    fn end(&mut self) -> Option<Failure> {
-        let over = std::mem::replace(self, Self::Over);
-        catch_unwind(AssertUnwindSafe(|| drop(over))).err().map(|_| Failure::Panic)
+    /// Drops the future, which may panic, too.
+    pub(super) fn end(self, failure: Option<Failure>) -> Option<Failure> {
+        match catch_unwind(AssertUnwindSafe(|| drop(self))) {
+            Ok(()) => failure,
+            Err(_) => Some(Failure::Panic),
+        }
     }
 }
 
@@ -100,13 +103,11 @@ impl Session {
         (Self { slot, trace, handle, socket: Socket::Lent(returned) }, connection)
     }
 
-    /// Calls the handler. A panic ends the handler, not the server. What it gives is boxed, because a pinned
-    /// future is kept twice.
-    pub(super) fn start<F>(&self, handler: impl FnOnce() -> F) -> Handling<F> {
-        match catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler)))) {
-            Ok(future) => Handling::Running { future, started: false },
-            Err(_) => Handling::Over,
-        }
+    /// Calls the handler. A panic ends the handler, not the server.
+    pub(super) fn start<F>(&self, handler: impl FnOnce() -> F) -> Result<Handling<F>, Failure> {
+        catch_unwind(AssertUnwindSafe(|| Box::pin(self.trace.within(handler))))
+            .map(|future| Handling { future, started: false })
+            .map_err(|_| Failure::Panic)
     }
 
     /// Runs the handler a step further. It gives the failure when the handler has ended.
@@ -119,25 +120,21 @@ impl Session {
     where
         F: Future<Output: HandlerOutcome>,
     {
-        let Handling::Running { future, started } = handling else {
-            return Poll::Ready(Some(Failure::Panic));
-        };
         // The socket is watched from the beginning: it leaves word once whom to wake.
-        if !*started {
-            *started = true;
+        if !handling.started {
+            handling.started = true;
             self.poll_returned(cx);
         }
         let failure = |outcome: F::Output| outcome.failure().map(Failure::from);
-        let poll = || future.as_mut().poll(cx).map(failure);
-        let ended = match catch_unwind(AssertUnwindSafe(|| self.trace.within(poll))) {
+        let poll = || handling.future.as_mut().poll(cx).map(failure);
+        match catch_unwind(AssertUnwindSafe(|| self.trace.within(poll))) {
             Ok(Poll::Pending) => {
                 self.poll_beside(cx);
-                return Poll::Pending;
+                Poll::Pending
             }
-            Ok(Poll::Ready(failure)) => failure,
-            Err(_) => Some(Failure::Panic),
-        };
-        Poll::Ready(handling.end().or(ended))
+            Ok(Poll::Ready(failure)) => Poll::Ready(failure),
+            Err(_) => Poll::Ready(Some(Failure::Panic)),
+        }
     }
 
     /// Takes the socket if the handler has given it back. If not, the task is woken when it does.

@@ -53,6 +53,8 @@ struct Inner {
 #[derive(Default)]
 struct Seen {
     dialled: Vec<(f64, String)>,
+    /// How many connections a host has not seen the end of.
+    open: usize,
     asked: Vec<String>,
 }
 
@@ -104,6 +106,13 @@ impl Network {
         self.0.seen.lock().unwrap().asked.clone()
     }
 
+    /// Waits until every host has seen its connections end.
+    pub async fn all_closed(&self) {
+        while self.0.seen.lock().unwrap().open > 0 {
+            tokio::task::yield_now().await;
+        }
+    }
+
     /// How long it has been, in seconds.
     pub fn now(&self) -> f64 {
         self.0.start.elapsed().as_secs_f64()
@@ -123,7 +132,11 @@ impl Network {
             _ => {}
         }
         let (near, far) = duplex(64 << 10);
-        tokio::spawn(self.serve(far, host));
+        self.0.seen.lock().unwrap().open += 1;
+        tokio::spawn(async move {
+            self.clone().serve(far, host).await;
+            self.0.seen.lock().unwrap().open -= 1;
+        });
         Ok(near)
     }
 

@@ -1,5 +1,7 @@
 //! S30: redirects are followed only where that is harmless.
 
+use std::future::Future;
+use std::task::Poll;
 use std::time::Duration;
 
 use bowstring::handshake::{ClientRequest, RedirectError, Uri, UriError};
@@ -186,6 +188,41 @@ async fn s30_what_is_no_address_is_not_followed() {
         let network = Network::of(Host::answers(&format!("HTTP/1.1 {head}\r\n\r\n")));
         let error = redirected(&network.connector().redirects(5), "ws://server/").await;
         assert_eq!(error, RedirectError::Location);
+    }
+}
+
+/// The future may be dropped at any poll: what it had opened is closed.
+#[tokio::test(start_paused = true)]
+async fn who_gives_up_at_any_poll_leaves_nothing_open() {
+    for polls in 0.. {
+        let late = |host| Host::Late(Duration::from_millis(300), Box::new(host));
+        let network = Network::new(
+            &[("one", &["10.0.0.1", "10.0.0.2"]), ("two", &["10.0.0.3"])],
+            &[
+                ("10.0.0.1", late(Host::redirects(302, "ws://two/"))),
+                ("10.0.0.2", Host::redirects(302, "ws://two/")),
+                ("10.0.0.3", late(Host::Accepts)),
+            ],
+        );
+        let connector = network.connector().redirects(1);
+        let mut opening = Box::pin(connector.connect("ws://one/"));
+        let mut left = polls;
+        let opened = std::future::poll_fn(|cx| match left {
+            0 => Poll::Ready(None),
+            _ => {
+                left -= 1;
+                opening.as_mut().poll(cx).map(Some)
+            }
+        })
+        .await;
+        drop(opening);
+        let done = opened.is_some();
+        drop(opened.transpose().unwrap());
+        in_time(network.all_closed()).await;
+        if done {
+            assert!(polls >= 4, "{polls}");
+            return;
+        }
     }
 }
 

@@ -291,3 +291,97 @@ async fn a_server_without_listeners_serves_until_it_drains() {
     drop(client);
     assert_eq!(soon("the end", serving).await.unwrap().closed, 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn what_was_admitted_before_draining_may_still_open_and_is_closed() {
+    let server = Server::new().handle();
+    let permit = server.admit(peer()).unwrap();
+    let (client, opening) = opening(permit.config());
+    server.drain();
+    permit.adopt(opening, echo);
+    let mut client = soon("the handshake", client).await;
+    assert_eq!(close_of(&mut client).await.0, 1001);
+    while client.recv().await.unwrap().is_some() {}
+    drop(client);
+    assert_eq!(soon("the end", server.drained()).await.closed, 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn draining_waits_for_permits_and_at_the_deadline_no_longer() {
+    let server = Server::new().handle();
+    let permit = server.admit(peer()).unwrap();
+    let started = tokio::time::Instant::now();
+    server.drain();
+    let held = tokio::spawn({
+        let server = server.clone();
+        async move { server.drained().await }
+    });
+    tokio::time::advance(std::time::Duration::from_secs(9)).await;
+    assert!(!held.is_finished());
+    let report = held.await.unwrap();
+    assert_eq!(report.refusals.unfinished, 1, "{report:?}");
+    assert_eq!(started.elapsed().as_secs(), 10);
+    // It comes too late, and is counted once.
+    drop(permit);
+    assert_eq!(server.report(), report);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_upgrade_under_way_is_given_up_soon_after_draining_began() {
+    let server = Server::new().handle();
+    server.admit(peer()).unwrap().adopt(pending(), echo);
+    let started = tokio::time::Instant::now();
+    assert_eq!(drained(&server).await.refusals.unfinished, 1);
+    assert_eq!(started.elapsed(), std::time::Duration::from_millis(500));
+}
+
+#[test]
+fn a_server_on_threads_waits_for_what_it_has_adopted() {
+    let threads = std::num::NonZero::new(2).unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let server = runtime.block_on(local());
+    let handle = server.handle();
+    let serving = std::thread::spawn(move || server.serve_on_threads(threads, echo).unwrap());
+    runtime.block_on(async {
+        // Its task is on this runtime.
+        let mut client = adopted(handle.admit(peer()).unwrap()).await;
+        handle.drain();
+        assert_eq!(close_of(&mut client).await.0, 1001);
+        assert!(!serving.is_finished());
+        while client.recv().await.unwrap().is_some() {}
+        drop(client);
+        soon("the end", handle.drained()).await;
+    });
+    assert_eq!(serving.join().unwrap().closed, 1);
+}
+
+#[tokio::test]
+async fn admissions_at_once_never_exceed_the_limit() {
+    let server = of(|limits| limits.connections = 10);
+    let present = Arc::new(AtomicUsize::new(0));
+    let threads: Vec<_> = (0..4)
+        .map(|_| {
+            let (server, present) = (server.clone(), Arc::clone(&present));
+            std::thread::spawn(move || {
+                let mut refused = 0;
+                for _ in 0..500 {
+                    // Together they want twice as many as there may be.
+                    let held: Vec<_> = (0..5).filter_map(|_| server.admit(peer()).ok()).collect();
+                    refused += 5 - held.len() as u64;
+                    let all = present.fetch_add(held.len(), Ordering::SeqCst) + held.len();
+                    assert!(all <= 10, "{all}");
+                    present.fetch_sub(held.len(), Ordering::SeqCst);
+                }
+                refused
+            })
+        })
+        .collect();
+    let refused: u64 = threads.into_iter().map(|thread| thread.join().unwrap()).sum();
+    assert_eq!(server.report().refusals.full, refused);
+    // Nothing is left of them: all places are free.
+    let held: Vec<_> = (0..10).map(|_| server.admit(peer()).unwrap()).collect();
+    assert_eq!(server.admit(peer()).unwrap_err(), AdmitError::Full);
+    drop(held);
+    let report = drained(&server).await;
+    assert_eq!(report.refused, report.refusals.full + report.refusals.unfinished);
+}
