@@ -50,7 +50,10 @@ async fn main() -> Result<(), Box<dyn Error>> {
 
     let server = Server::new().handle();
     let app = Router::new()
-        .route("/", get(async || Html("<!doctype html><link rel=icon href=data:,><title>site</title>\n")))
+        .route(
+            "/",
+            get(async || Html("<!doctype html><link rel=icon href=data:,><title>site</title>\n")),
+        )
         .route("/text", get(async || "a text\n"))
         // Over HTTP/2 the method is CONNECT: `get` would refuse it.
         .route("/ws", any(echo))
