@@ -159,3 +159,8 @@ pub use url;
 #[cfg(all(doctest, feature = "server"))]
 #[doc = include_str!("../README.md")]
 struct Readme;
+
+/// The examples of MIGRATING.md, compiled.
+#[cfg(all(doctest, feature = "server"))]
+#[doc = include_str!("../MIGRATING.md")]
+struct Migrating;

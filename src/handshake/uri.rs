@@ -390,27 +390,6 @@ fn push_escaped(out: &mut String, bytes: &[u8]) {
     }
 }
 
-/// The bytes that a text stands for (RFC 3986 §2.1). What is no percent-encoding stays as it is.
-pub(super) fn unescape(text: &str) -> Vec<u8> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let [first, after @ ..] = rest {
-        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
-        let escaped = (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?)).flatten();
-        match escaped.and_then(|byte| u8::try_from(byte).ok()) {
-            Some(byte) => {
-                bytes.push(byte);
-                rest = &after[2..];
-            }
-            None => {
-                bytes.push(*first);
-                rest = after;
-            }
-        }
-    }
-    bytes
-}
-
 fn default_port(secure: bool) -> u16 {
     if secure { 443 } else { 80 }
 }

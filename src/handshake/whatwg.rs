@@ -3,7 +3,7 @@
 //! That crate does not say where a text is wrong: the part that its error speaks of is looked up here. Zones of
 //! IPv6 addresses are not part of that standard: they are taken out before, and read by RFC 6874.
 
-use super::uri::{Authority, AuthorityError, Uri, UriError, unescape};
+use super::uri::{Authority, AuthorityError, Uri, UriError};
 use std::ops::Range;
 use std::str::FromStr;
 use url::{ParseError, Url};
@@ -111,4 +111,25 @@ fn host_range(text: &str) -> Range<usize> {
 fn port_at(text: &str) -> usize {
     let host = host_range(text);
     text[host.clone()].rfind(':').map_or(host.start, |colon| host.start + colon + 1)
+}
+
+/// The bytes that a text stands for (RFC 3986 §2.1). What is no percent-encoding stays as it is.
+fn unescape(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let [first, after @ ..] = rest {
+        let digit = |at: usize| char::from(*after.get(at)?).to_digit(16);
+        let escaped = (*first == b'%').then(|| Some(digit(0)? * 16 + digit(1)?)).flatten();
+        match escaped.and_then(|byte| u8::try_from(byte).ok()) {
+            Some(byte) => {
+                bytes.push(byte);
+                rest = &after[2..];
+            }
+            None => {
+                bytes.push(*first);
+                rest = after;
+            }
+        }
+    }
+    bytes
 }

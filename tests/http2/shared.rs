@@ -1,5 +1,7 @@
 //! Many WebSockets on one connection: none starves or ends its neighbours.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bowstring::net::http2::Session;
@@ -105,24 +107,46 @@ async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
     drop(unread);
 }
 
-/// A paused handler is the normal case: it writes to a database. Its peer goes on sending.
+/// A task that pauses is the normal case: it writes to a database. Its peer sends small frames until there is no more
+/// window, and every frame is a DATA frame of its own.
 #[tokio::test]
-async fn three_thousand_small_frames_to_a_socket_of_the_client_that_pauses() {
+async fn small_frames_without_end_to_a_socket_of_the_client_that_pauses() {
     let (session, mut accepted) = hyper_pair().await;
-    let config = Config::default();
+    let mut config = Config::default();
+    config.deflate = None;
     let (mut paused, _) = session.open(&request(), &config).await.unwrap();
     let mut sending = accepted.recv().await.unwrap();
-    for n in 0..3000_u32 {
-        sending.send(n.to_be_bytes().to_vec()).await.unwrap();
+    let sent = Arc::new(AtomicU32::new(0));
+    let count = Arc::clone(&sent);
+    let flood = tokio::spawn(async move {
+        loop {
+            let n = count.load(Ordering::Relaxed);
+            sending.send([n.to_be_bytes(); 5].concat()).await.unwrap();
+            count.store(n + 1, Ordering::Relaxed);
+        }
+    });
+    let mut before = 0;
+    loop {
+        for _ in 0..1000 {
+            tokio::task::yield_now().await;
+        }
+        let now = sent.load(Ordering::Relaxed);
+        if now == before {
+            break;
+        }
+        before = now;
     }
+    // The window is 1.5 MiB, and a frame has 22 bytes.
+    assert!(before > 60_000, "{before}");
     let (mut neighbour, _) = session.open(&request(), &config).await.unwrap();
     echo_all(accepted);
     neighbour.send("alive").await.unwrap();
     assert_eq!(neighbour.recv().await.unwrap(), Some("alive".into()));
-    for n in 0..3000_u32 {
+    for n in 0..before {
         let message = paused.recv().await.unwrap();
-        assert_eq!(message, Some(Message::binary(n.to_be_bytes().to_vec())));
+        assert_eq!(message.unwrap().as_bytes(), [n.to_be_bytes(); 5].concat());
     }
+    flood.abort();
 }
 
 /// What is agreed on over HTTP/2 is what is agreed on over HTTP/1.1.

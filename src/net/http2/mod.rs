@@ -5,12 +5,19 @@
 // ```text
 // session       one connection: its settings, its streams, its end
 //    │
+//    ├──────┐
+//    │    paced  the connection's transport, read a little at a time
+//    │
 //  stream       one WebSocket's transport
+//    │
+//  inbox        what has come on a stream and was not read
 //    │
 //   fate        what errors of HTTP/2 mean to a WebSocket
 // ```
 
 mod fate;
+mod inbox;
+mod paced;
 mod session;
 mod stream;
 

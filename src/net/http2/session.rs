@@ -15,6 +15,8 @@ use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
 use super::fate;
+use super::inbox::{Arrived, Inbox};
+use super::paced::{Pace, Paced};
 use super::stream::Http2Stream;
 use crate::handshake::{
     Agreed, ClientRequest, ResponseError, check_connect_response, connect_request,
@@ -29,18 +31,20 @@ use crate::net::socket::span;
 use crate::net::socket::websocket::WebSocket;
 use crate::proto::Role;
 
-/// How many bytes the peer may send on one stream before they are read. A message of 1 MiB needs no wait for a window.
-const STREAM_WINDOW: u32 = 2 << 20;
+/// How many bytes the peer may send on one stream before they are read. `h2` tells it of new room once a third is free,
+/// so a message of 1 MiB never waits for a window.
+const STREAM_WINDOW: u32 = 3 << 19;
 
-/// How many it may send on all streams. Eight streams that nobody reads do not stop the others.
-const CONNECTION_WINDOW: u32 = 16 << 20;
+/// How many it may send on all streams: four that nobody reads do not stop the others. With it a hostile server makes us
+/// hold 16 MiB at most.
+const CONNECTION_WINDOW: u32 = 5 * STREAM_WINDOW;
 
-/// What small DATA frames that nobody has read may cost: see `h2`. Each frame under 256 bytes costs the difference, and
-/// frames of WebSockets are mostly so small. With its default, 200 echoes at once end the connection.
-const SMALL_FRAMES: usize = 16 << 20;
+/// What small DATA frames may cost within `h2`. Each frame under 256 bytes costs the difference, and frames of WebSockets
+/// are mostly so small. They are taken out before there are more: see [`paced`](super::paced).
+const SMALL_FRAMES: usize = 8 << 20;
 
 /// How many bytes of a stream wait within `h2` to be written.
-const SEND_BUFFER: usize = 64 << 10;
+const SEND_BUFFER: usize = 16 << 10;
 
 /// How many bytes of the body of a refusal are kept.
 const MAX_BODY: usize = 16 << 10;
@@ -76,9 +80,9 @@ const UNKNOWN: usize = usize::MAX - 1;
 ///
 /// # Limits
 ///
-/// The peer may send 2 MiB on a stream and 16 MiB on all of them before they are read. So a socket that is not read
-/// stops neither the connection nor its neighbours, until eight of them are full. What waits to be written is at most
-/// 64 KiB for each stream, in addition to [`high_water`](Config::high_water).
+/// The peer may send 1.5 MiB on a stream and 7.5 MiB on all of them before they are read. So a socket that is not read
+/// stops neither the connection nor its neighbours, until five of them are full. What waits to be written is at most
+/// 16 KiB for each stream, in addition to [`high_water`](Config::high_water).
 #[derive(Clone)]
 pub struct Session {
     shared: Arc<Shared>,
@@ -93,6 +97,7 @@ struct Shared {
     slots: Arc<Semaphore>,
     /// How many slots there are, taken or not.
     granted: Arc<Mutex<usize>>,
+    arrived: Arc<Arrived>,
 }
 
 /// Where a connection stands.
@@ -109,7 +114,10 @@ enum Phase {
 
 /// Drives a connection, and tells what becomes of it.
 struct Drive<T: AsyncRead + AsyncWrite> {
-    connection: Connection<T>,
+    /// There until it has ended.
+    connection: Option<Connection<Paced<T>>>,
+    pace: Pace,
+    arrived: Arc<Arrived>,
     /// Weak, because the connection ends when nobody can open streams and none is open.
     shared: Weak<Shared>,
     phase: watch::Sender<Phase>,
@@ -151,6 +159,7 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
+        let (stream, pace) = Paced::new(stream);
         let (send, connection) = Builder::new()
             .initial_window_size(STREAM_WINDOW)
             .initial_connection_window_size(CONNECTION_WINDOW)
@@ -170,9 +179,12 @@ impl Session {
             phase,
             slots: Arc::clone(&slots),
             granted: Arc::clone(&granted),
+            arrived: Arc::default(),
         });
         let mut drive = Drive {
-            connection,
+            connection: Some(connection),
+            pace,
+            arrived: Arc::clone(&shared.arrived),
             shared: Arc::downgrade(&shared),
             phase: told,
             slots,
@@ -262,7 +274,8 @@ impl Session {
             }
             Err(error) => return Err(error.into()),
         };
-        Ok((Http2Stream::new(reading, writing, slot), agreed, response))
+        let inbox = Inbox::new(reading, &self.shared.arrived);
+        Ok((Http2Stream::new(inbox, writing, slot), agreed, response))
     }
 
     /// How many WebSockets are open on this connection or being opened.
@@ -335,25 +348,37 @@ impl fmt::Debug for Session {
 }
 
 impl<T: AsyncRead + AsyncWrite + Unpin> Drive<T> {
+    /// Reads and writes, takes out what has come, and tells what has changed. `Ready` is the end.
+    fn poll_connection(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), h2::Error>> {
+        let Some(connection) = &mut self.connection else { return Poll::Ready(Ok(())) };
+        self.pace.begin();
+        self.arrived.begin();
+        let ended = Pin::new(&mut *connection).poll(cx);
+        let max = connection.max_concurrent_send_streams();
+        self.arrived.take(cx.waker());
+        if ended.is_pending() {
+            self.look(max);
+        } else {
+            self.end();
+        }
+        ended
+    }
+
     /// Until the peer's settings are known.
     fn poll_settings(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        let ended = match Pin::new(&mut self.connection).poll(cx) {
-            Poll::Ready(Err(error)) => return Poll::Ready(Err(fate::of_opening(error))),
-            Poll::Ready(Ok(())) => true,
-            Poll::Pending => false,
-        };
-        self.look();
+        if let Poll::Ready(Err(error)) = self.poll_connection(cx) {
+            return Poll::Ready(Err(fate::of_opening(error)));
+        }
         match *self.phase.borrow() {
-            Phase::Connecting if !ended => Poll::Pending,
+            Phase::Connecting => Poll::Pending,
             Phase::Open => Poll::Ready(Ok(())),
             Phase::Draining => Poll::Ready(Err(Http2Error::Draining.into())),
-            _ => Poll::Ready(Err(Error::Lost)),
+            Phase::Ended => Poll::Ready(Err(Error::Lost)),
         }
     }
 
-    /// Tells what has changed.
-    fn look(&mut self) {
-        let max = self.connection.max_concurrent_send_streams();
+    /// Tells what has changed; `max` is how many streams the peer allows.
+    fn look(&mut self, max: usize) {
         if max == UNKNOWN {
             return;
         }
@@ -388,18 +413,30 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drive<T> {
     }
 }
 
+impl<T: AsyncRead + AsyncWrite> Drive<T> {
+    /// Ends the connection, and tells all that have to do with it.
+    fn end(&mut self) {
+        drop(self.connection.take());
+        // The streams have learned of it.
+        self.arrived.take(Waker::noop());
+        self.phase.send_replace(Phase::Ended);
+        self.slots.close();
+    }
+}
+
+/// A runtime that ends drops it at any time.
+impl<T: AsyncRead + AsyncWrite> Drop for Drive<T> {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
 impl<T: AsyncRead + AsyncWrite + Unpin> Future for Drive<T> {
     type Output = ();
 
     fn poll(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<()> {
-        let this = self.get_mut();
-        if Pin::new(&mut this.connection).poll(cx).is_ready() {
-            this.phase.send_replace(Phase::Ended);
-            this.slots.close();
-            return Poll::Ready(());
-        }
-        this.look();
-        Poll::Pending
+        // Each stream has been told how it ended.
+        self.get_mut().poll_connection(cx).map(drop)
     }
 }
 

@@ -5,17 +5,18 @@ use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
-use bytes::{Buf, Bytes, BytesMut};
-use h2::{RecvStream, SendStream};
+use bytes::{Bytes, BytesMut};
+use h2::SendStream;
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::fate;
+use super::inbox::Inbox;
 use crate::net::split::halves::Split;
 
 /// The transport of a WebSocket over HTTP/2: one stream of a [`Session`](super::Session).
 ///
-/// Its two directions need no lock of their own, so `split` costs nothing.
+/// Its two directions share no lock of their own, so `split` costs nothing.
 ///
 /// The peer's END_STREAM is the end of what is read. So is a reset with CANCEL or NO_ERROR, which stands for the end of
 /// TCP (RFC 8441 §5). Any other reset, and the loss of the connection, is an error. To shut it down sends END_STREAM;
@@ -29,9 +30,7 @@ pub struct Http2Stream {
 /// The reading direction of an [`Http2Stream`].
 #[derive(Debug)]
 pub struct Http2Read {
-    stream: RecvStream,
-    /// What came and was not read. Its part of the windows is not given back to the peer yet.
-    unread: Bytes,
+    inbox: Arc<Inbox>,
     _slot: Arc<OwnedSemaphorePermit>,
 }
 
@@ -52,20 +51,20 @@ enum Writing {
 
 impl Http2Stream {
     pub(super) fn new(
-        reading: RecvStream,
+        inbox: Arc<Inbox>,
         writing: SendStream<Bytes>,
         slot: OwnedSemaphorePermit,
     ) -> Self {
         let slot = Arc::new(slot);
         Self {
-            reading: Http2Read { stream: reading, unread: Bytes::new(), _slot: Arc::clone(&slot) },
+            reading: Http2Read { inbox, _slot: Arc::clone(&slot) },
             writing: Http2Write { stream: writing, state: Writing::Open, _slot: slot },
         }
     }
 
     /// The number of the stream (RFC 9113 §5.1.1).
     pub fn stream_id(&self) -> u32 {
-        self.reading.stream.stream_id().as_u32()
+        self.reading.inbox.stream_id()
     }
 }
 
@@ -79,39 +78,12 @@ impl Split for Http2Stream {
 }
 
 impl AsyncRead for Http2Read {
-    /// Reads all that is here, as far as there is room: small frames come in small DATA frames.
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
-        let this = self.get_mut();
-        let before = buf.filled().len();
-        while buf.remaining() > 0 {
-            if this.unread.is_empty() {
-                this.unread = match this.stream.poll_data(cx) {
-                    Poll::Ready(Some(Ok(data))) => data,
-                    // What came before the end is read first; the end is told again.
-                    _ if buf.filled().len() > before => break,
-                    Poll::Pending => return Poll::Pending,
-                    Poll::Ready(None) => break,
-                    Poll::Ready(Some(Err(error))) if fate::is_end(&error) => break,
-                    Poll::Ready(Some(Err(error))) => {
-                        return Poll::Ready(Err(fate::of_stream(error)));
-                    }
-                };
-            }
-            let len = this.unread.len().min(buf.remaining());
-            buf.put_slice(&this.unread[..len]);
-            this.unread.advance(len);
-            // The stream may be gone, and nobody asks for more of it then.
-            let _ = this.stream.flow_control().release_capacity(len);
-        }
-        if this.unread.is_empty() {
-            // It may hold more memory than it is long.
-            this.unread = Bytes::new();
-        }
-        Poll::Ready(Ok(()))
+        self.inbox.poll_read(cx, buf)
     }
 }
 

@@ -11,7 +11,7 @@ use crate::net::error::Error;
 /// The way to a server.
 pub(super) enum Way {
     Http1(Transport),
-    /// Nobody makes one.
+    #[expect(dead_code, reason = "nobody makes one")]
     Http2(Transport, Agreed, Response<()>),
 }
 

@@ -54,8 +54,28 @@ impl Transport {
     }
 }
 
+/// TLS that was accepted over a [`Transport`], by an acceptor of yours: for a server of hyper that is given it.
+///
+/// ```no_run
+/// use bowstring::net::Transport;
+/// use tokio_rustls::TlsAcceptor;
+///
+/// # async fn example(acceptor: TlsAcceptor, stream: tokio::net::TcpStream) -> std::io::Result<()> {
+/// let stream = acceptor.accept(Transport::from(stream)).await?;
+/// let transport = Transport::from(stream);
+/// println!("{:?}", transport.tls());
+/// # Ok(())
+/// # }
+/// ```
+impl From<tokio_rustls::server::TlsStream<Transport>> for Transport {
+    fn from(stream: tokio_rustls::server::TlsStream<Transport>) -> Self {
+        Self::Tls(TlsStream::new(Box::new(stream.into())))
+    }
+}
+
 impl Transport {
     /// Whether HTTP/2 was agreed on (RFC 9113 §3.2).
+    #[allow(dead_code, reason = "only the client over HTTP/2 asks")]
     pub(super) fn speaks_http2(&self) -> bool {
         self.tls().and_then(|tls| tls.alpn).is_some_and(|name| name == HTTP2)
     }
@@ -115,4 +135,5 @@ pub(in crate::net) fn explain(error: impl Into<Error>) -> Error {
 pub(crate) const HTTP: &[u8] = b"http/1.1";
 
 /// The name of HTTP/2 in ALPN (RFC 9113 §3.1).
+#[allow(dead_code, reason = "only the client over HTTP/2 asks")]
 pub(super) const HTTP2: &[u8] = b"h2";

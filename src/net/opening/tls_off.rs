@@ -22,6 +22,7 @@ impl Transport {
 }
 
 impl Transport {
+    #[allow(dead_code, reason = "only the client over HTTP/2 asks")]
     pub(super) fn speaks_http2(&self) -> bool {
         false
     }
@@ -29,6 +30,7 @@ impl Transport {
 
 pub(super) const HTTP: &[u8] = b"http/1.1";
 
+#[allow(dead_code, reason = "only the client over HTTP/2 asks")]
 pub(super) const HTTP2: &[u8] = b"h2";
 
 /// Stands in for a TLS handshake that is to be made. There is none.

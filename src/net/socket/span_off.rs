@@ -8,7 +8,7 @@ use crate::net::error::Error;
 
 /// The span of an open connection: nothing.
 #[derive(Debug, Default)]
-pub(in crate::net) struct ClientSpan(());
+pub(in crate::net) struct ClientSpan {}
 
 #[inline]
 pub(in crate::net) async fn follow<T>(
@@ -16,7 +16,7 @@ pub(in crate::net) async fn follow<T>(
     opening: impl Future<Output = Result<T, Error>>,
     keep: impl FnOnce(T, ClientSpan) -> T,
 ) -> Result<T, Error> {
-    Ok(keep(opening.await?, ClientSpan(())))
+    Ok(keep(opening.await?, ClientSpan {}))
 }
 
 impl ClientSpan {
