@@ -5,13 +5,14 @@
 #   miri       the core's tests and the handshake's, by Miri          half an hour
 #   mutants    mutants of proto that no test notices                  hours; SHARD=K/N does a part of them
 #   fuzz       every fuzz target for FUZZ_SECONDS (300) each          an hour
+#   migration  two published programs, moved and tested              five minutes
 #
 # Installs what it needs. What the steps said when they last ran is in tests/full.txt, with those that
 # have not run whole.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
-(($#)) || set -- autobahn miri mutants fuzz
+(($#)) || set -- autobahn miri mutants fuzz migration
 
 nightly() {
     for component; do
@@ -19,6 +20,8 @@ nightly() {
             rustup +nightly component add "$component"
     done
 }
+
+run_migration() { tests/migration/run.sh; }
 
 run_autobahn() {
     autobahn/run.sh all

@@ -67,6 +67,28 @@
 //! # }
 //! ```
 //!
+//! Credentials, cookies and parameters have methods that escape what needs it:
+//!
+//! ```no_run
+//! # async fn client() -> Result<(), bowstring::Error> {
+//! use bowstring::IntoClientRequest;
+//!
+//! let request = "wss://example.com/feed".into_client_request()?;
+//! let request = request.bearer_auth("token").cookie("theme", "dark").query("room", "red & blue");
+//! let (ws, _response) = bowstring::connect(request).await?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! With the feature `url`, addresses are read as browsers read them: see [`Uri`](crate::handshake::Uri).
+//!
+//! # JSON, and bytes
+//!
+//! With the feature `json`, `send_json` and `recv_json` send and receive values that serde knows. A message that is
+//! other JSON is an error that has the message, and the connection goes on.
+//!
+//! A [`ByteStream`](crate::net::ByteStream) makes bytes of binary messages, for tunnels.
+//!
 //! # A client to deploy
 //!
 //! `connect` has defaults for everything. A [`Connector`](crate::Connector) has the settings. Make one when the

@@ -76,6 +76,30 @@
 //! [`origins`](crate::hyper::Upgrading::origins) who else may connect. Requests without `Origin` pass: they come from
 //! no browser.
 //!
+//! # TLS
+//!
+//! Give hyper TLS over a [`Transport`](crate::net::Transport), and over HTTP/1.1 the handler gets that transport back.
+//! [`Transport::tls`](crate::net::Transport::tls) then tells the server's name, the client's certificates and the rest.
+//! For the origin check say [`over_tls(true)`](crate::hyper::Upgrading::over_tls).
+//!
+//! ```no_run
+//! # #[cfg(feature = "rustls-tls")]
+//! # async fn example(
+//! #     acceptor: tokio_rustls::TlsAcceptor,
+//! #     stream: tokio::net::TcpStream,
+//! # ) -> std::io::Result<()> {
+//! use bowstring::net::Transport;
+//! use hyper_util::rt::TokioIo;
+//!
+//! let stream = acceptor.accept(Transport::from(stream)).await?;
+//! let stream = TokioIo::new(Transport::from(stream));
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! Any other stream works as well. Then the transport is [`Transport::Boxed`](crate::net::Transport::Boxed). Browsers ask
+//! for HTTP/2 in TLS: list `h2` and `http/1.1` in the server's `alpn_protocols`.
+//!
 //! # Limits, topics, draining: adopt the connection
 //!
 //! A task of your own knows nothing of the others. A [`Server`](crate::server::Server) without listeners does: it

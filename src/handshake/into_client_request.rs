@@ -51,6 +51,12 @@ use http::{HeaderMap, HeaderName, Method, Request, Version};
 /// | `Sec-WebSocket-Version: 13`, `Upgrade: websocket`, `Connection: Upgrade`, `Content-Length: 0` | dropped: they are written anyway, or mean nothing |
 /// | any of these with another value, `Transfer-Encoding`, other `Sec-WebSocket-*` | an error |
 /// | `Host` | replaces the one from the URI |
+#[diagnostic::on_unimplemented(
+    message = "`{Self}` is no address and no request",
+    label = "this does not convert into a request",
+    note = "addresses are `&str`, `String`, `Uri` and `http::Uri`; requests are `ClientRequest` and `http::Request<()>`",
+    note = "a `url::Url` is one with the feature `url`; without it call `.as_str()`"
+)]
 pub trait IntoClientRequest {
     /// The request.
     ///

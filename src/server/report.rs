@@ -6,9 +6,9 @@ use crate::proto::CloseCode;
 /// How a server's connections have ended so far, as [`ServerHandle::report`](super::ServerHandle::report)
 /// tells it at any time and [`Server::serve`](super::Server::serve) at the end.
 ///
-/// Each connection that was accepted is counted once: in `open` while it is open, then in one of
-/// `closed`, `failed`, `dropped`, `answered`, `refused`. One whose request is not answered yet is in
-/// none of them.
+/// Each connection that was accepted, or was brought to [`ServerHandle::admit`](super::ServerHandle::admit), is counted
+/// once: in `open` while it is open, then in one of `closed`, `failed`, `dropped`, `answered`, `refused`. One whose
+/// request is not answered yet is in none of them.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Report {
@@ -63,13 +63,15 @@ pub struct Refusals {
     /// The request was not a legal opening handshake: 400, 405, 426, 431, 501, 505. A plain request
     /// that the hook accepts gets 426 and is counted here.
     pub illegal: u64,
-    /// The hook refused an opening handshake, with the status it chose.
+    /// The hook refused an opening handshake, with the status it chose. Or the application did so that had a
+    /// [permit](super::Permit::refuse).
     pub hook: u64,
     /// The hook did not decide in time: 503.
     pub hook_timeout: u64,
     /// The hook panicked, or said what cannot be sent: 500.
     pub hook_failed: u64,
-    /// The peer left, or its TLS handshake or request failed or took too long.
+    /// The peer left, or its TLS handshake or request failed or took too long. Or a [permit](super::Permit) was
+    /// dropped, or the upgrade that it was for failed.
     pub unfinished: u64,
 }
 

@@ -248,7 +248,7 @@ impl<D: Send + 'static> Server<D> {
     }
 
     /// Serves until the server has drained. Each connection has a task of its own on this runtime, until its
-    /// handler and the closing handshake have ended.
+    /// handler and the closing handshake have ended. It waits for [adopted](super::Permit::adopt) connections, too.
     ///
     /// A handler that returns closes its connection with 1000. One that fails or panics closes it with 1011.
     ///

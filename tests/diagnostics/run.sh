@@ -15,6 +15,7 @@ edition = "2024"
 bowstring = { path = "../.." }
 serde_json = "1"
 tokio = { version = "1", features = ["io-util"] }
+url = "2"
 
 [workspace]
 END
@@ -48,10 +49,14 @@ says 'pub fn f(ws: bowstring::WebSocket<tokio::io::Join<tokio::io::Empty, tokio:
     let (reader, writer) = ws.split();
 }' 'split' 'bowstring::net::Locked(stream)'
 
+says 'pub async fn f(url: url::Url) {
+    let (ws, _) = bowstring::connect(url).await.unwrap();
+}' 'is no address and no request' 'a `url::Url` is one with the feature `url`; without it call `.as_str()`'
+
 # The order of `futures` is found out: a reader does not send.
 says 'pub async fn f(ws: bowstring::WebSocket<tokio::net::TcpStream>) {
     let (writer, mut reader) = ws.split();
     writer.send("hello").await.unwrap();
 }' 'no method named `send` found for struct `bowstring::net::Reader'
 
-echo "5 faults, 5 messages that name the way out"
+echo "6 faults, 6 messages that name the way out"

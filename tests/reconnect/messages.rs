@@ -351,6 +351,22 @@ async fn close_frames_that_cross_leave_doubt() {
     assert_eq!(undelivered.in_doubt, texts(&["a"]));
 }
 
+/// The peer has closed already, with a code that is an error otherwise: this side wanted the end, too.
+#[tokio::test(start_paused = true)]
+async fn a_close_after_the_peers_is_no_error() {
+    let (mut client, mut network) = Network::open();
+    connected(&mut client).await;
+    let mut server = network.server().await;
+    let close = bowstring::CloseFrame::new(1008, "").unwrap();
+    server.send(Message::Close(Some(close))).await.unwrap();
+    not_yet(client.recv());
+    client.handle().close(1000, "").unwrap();
+    not_yet(client.recv());
+    drop(server);
+    assert_eq!(in_time(client.recv()).await.unwrap(), None);
+    assert_eq!(network.attempted(), [0]);
+}
+
 /// A close frame that is sent closes for good.
 #[tokio::test(start_paused = true)]
 async fn a_close_frame_among_the_messages_is_the_end() {

@@ -54,6 +54,25 @@ impl Transport {
     }
 }
 
+/// TLS that was accepted over a [`Transport`], by an acceptor of yours: for a server of hyper that is given it.
+///
+/// ```no_run
+/// use bowstring::net::Transport;
+/// use tokio_rustls::TlsAcceptor;
+///
+/// # async fn example(acceptor: TlsAcceptor, stream: tokio::net::TcpStream) -> std::io::Result<()> {
+/// let stream = acceptor.accept(Transport::from(stream)).await?;
+/// let transport = Transport::from(stream);
+/// println!("{:?}", transport.tls());
+/// # Ok(())
+/// # }
+/// ```
+impl From<tokio_rustls::server::TlsStream<Transport>> for Transport {
+    fn from(stream: tokio_rustls::server::TlsStream<Transport>) -> Self {
+        Self::Tls(TlsStream::new(Box::new(stream.into())))
+    }
+}
+
 impl Transport {
     /// Whether HTTP/2 was agreed on (RFC 9113 §3.2).
     #[allow(dead_code, reason = "only the client over HTTP/2 asks")]

@@ -366,8 +366,9 @@ impl ReconnectingWebSocket {
     /// Closes the connection (§7.1.2) for good, after the messages that were sent. Gives those that are not known to
     /// have arrived. Messages that still come are dropped.
     ///
-    /// It waits at most [`Timeouts::close`](crate::proto::Timeouts::close) for the peer. Without a connection it does not
-    /// wait. A peer that answers with the same code has got all that was sent before.
+    /// First it writes what was sent: a peer that takes nothing is found by the keep-alive. Then it waits at most
+    /// [`Timeouts::close`](crate::proto::Timeouts::close) for the peer's close frame and the end of TCP. Without a
+    /// connection it does not wait. A peer that answers with the same code has got all that was sent before.
     ///
     /// # Cancel safety
     ///

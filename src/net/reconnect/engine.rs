@@ -264,10 +264,11 @@ impl Engine {
         }
         let in_doubt = slot.window.take_framed();
         slot.drop_unsent();
+        let ends = closed.is_some() || slot.close.is_some();
         drop(slot);
         self.made_room = true;
         self.keep_in_doubt(in_doubt);
-        if closed.is_some() {
+        if ends {
             let failed = is_failure(&disconnect).then(|| Arc::new(disconnect));
             return self.end(failed, None);
         }

@@ -10,6 +10,7 @@ mod compatible;
 mod extras;
 mod managed;
 mod negotiated;
+mod quiet;
 mod rejected;
 mod support;
 
