@@ -118,9 +118,12 @@
 [`server`]: #features"
 )]
 #![forbid(unsafe_code)]
-// What only the server or TLS uses is no mistake in a build without them. Builds with both find what
-// nobody uses.
-#![cfg_attr(not(all(feature = "server", feature = "rustls-tls")), allow(dead_code, unused_imports))]
+// What only one of these uses is no mistake in a build without it. Builds with all of them find what nobody
+// uses.
+#![cfg_attr(
+    not(all(feature = "server", feature = "rustls-tls", feature = "http2", feature = "url")),
+    allow(dead_code, unused_imports)
+)]
 #![cfg_attr(docsrs, feature(doc_cfg))]
 
 #[cfg(feature = "server")]

@@ -10,5 +10,7 @@ mod support;
 pub mod bodies;
 
 mod differential;
+mod http2;
 
 pub use differential::differential;
+pub use http2::http2;

@@ -44,7 +44,10 @@ fn faults_in_their_order() {
     };
     let field = |name: &'static str, value: &'static str| {
         let value = HeaderValue::from_static(value);
-        changed(move |request| drop(request.headers_mut().append(name, value))).unwrap_err()
+        let append = move |request: &mut http::Request<()>| {
+            request.headers_mut().append(name, value);
+        };
+        changed(append).unwrap_err()
     };
     let of_version =
         |version| changed(move |request| *request.version_mut() = version).unwrap_err();

@@ -113,7 +113,8 @@ fn text_is_used_like_a_str() {
     assert_eq!(text, owned);
     assert_eq!(owned, text);
     assert_eq!(Cow::from("text"), text);
-    assert!(text != "texts" && text < Utf8Bytes::from("texts"));
+    let longer = Utf8Bytes::from("texts");
+    assert!(text != "texts" && text < longer);
     assert_eq!((text.len(), text.as_str(), &text[1..]), (4, "text", "ext"));
     assert_eq!(format!("{text} {text:?}"), "text \"text\"");
     assert_eq!(String::from(text.clone()), "text");

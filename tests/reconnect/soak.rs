@@ -149,7 +149,7 @@ async fn every_number_comes_once_however_often_the_server_goes() {
                 ReconnectEvent::Message(message) => {
                     let number = position.fetch_add(1, SeqCst) + 1;
                     assert_eq!(message, Message::from(number.to_string()));
-                    if number % 3 == 0 {
+                    if number.is_multiple_of(3) {
                         said += 1;
                         client.send(said.to_string()).await.unwrap();
                     }

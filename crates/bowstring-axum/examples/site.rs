@@ -131,11 +131,10 @@ async fn serve(mut socket: WebSocket) -> (String, &'static str, String) {
     let mut last = "lost".to_owned();
     while let Some(Ok(message)) = socket.recv().await {
         match message {
-            Text(_) | Binary(_) => {
-                if socket.send(message).await.is_err() {
-                    break;
-                }
-            }
+            Text(_) | Binary(_) => match socket.send(message).await {
+                Ok(()) => {}
+                Err(_) => break,
+            },
             Close(close) => last = close.map_or("none".to_owned(), |close| close.code.to_string()),
             _ => {}
         }
