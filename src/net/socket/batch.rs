@@ -4,7 +4,7 @@ use std::future::poll_fn;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::driver::{Driver, is_own_pong};
+use super::driver::{Driver, Reported};
 use super::link::OwnedLink;
 use super::websocket::WebSocket;
 use crate::net::buffers::read_buffer::ReadBuffer;
@@ -58,9 +58,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> WebSocket<S> {
 pub struct Events<'a> {
     receiver: &'a mut Receiver,
     input: &'a mut ReadBuffer,
-    report_pings: bool,
-    /// What the pong has that is not reported: nobody but the connection has asked for it.
-    own_ping: Option<[u8; 4]>,
+    reported: Reported,
     received: &'a mut Count,
     /// A pong is owed, and goes first: the next batch has the rest.
     pinged: bool,
@@ -78,8 +76,8 @@ impl<'a> Events<'a> {
         report_pings: bool,
         received: &'a mut Count,
     ) -> Self {
-        let own_ping = receiver.own_ping();
-        Self { receiver, input, report_pings, own_ping, received, pinged: false }
+        let reported = Reported::new(report_pings, receiver);
+        Self { receiver, input, reported, received, pinged: false }
     }
 }
 
@@ -88,7 +86,7 @@ impl Events<'_> {
     #[expect(clippy::should_implement_trait, reason = "an iterator cannot lend")]
     #[inline]
     pub fn next(&mut self) -> Option<Event<'_>> {
-        let Self { receiver, input, report_pings, own_ping, received, pinged } = self;
+        let Self { receiver, input, reported, received, pinged } = self;
         if *pinged {
             return None;
         }
@@ -98,7 +96,7 @@ impl Events<'_> {
         if !event.is_control() {
             received.message();
         }
-        (!*pinged || *report_pings && !is_own_pong(&event, *own_ping)).then_some(event)
+        (!*pinged || reported.has(&event)).then_some(event)
     }
 
     /// The next piece of a message as it arrived, or a control frame. `None` at the end of the batch.
@@ -106,7 +104,7 @@ impl Events<'_> {
     /// So a long message passes without being joined in memory. The limits on its length still apply. Receive
     /// a message either whole or in parts: see [`Receiver::recv_part`](crate::proto::Receiver::recv_part).
     pub fn next_part(&mut self) -> Option<Part<'_>> {
-        let Self { receiver, input, report_pings, own_ping, received, pinged } = self;
+        let Self { receiver, input, reported, received, pinged } = self;
         if *pinged {
             return None;
         }
@@ -115,7 +113,7 @@ impl Events<'_> {
         if part.fin && !part.event.is_control() {
             received.message();
         }
-        (!*pinged || *report_pings && !is_own_pong(&part.event, *own_ping)).then_some(part)
+        (!*pinged || reported.has(&part.event)).then_some(part)
     }
 }
 

@@ -28,7 +28,9 @@ use crate::net::buffers::traffic::Count;
 use crate::net::config::Config;
 use crate::net::error::Error;
 use crate::net::keys::masking_key;
-use crate::proto::{AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Misuse};
+use crate::proto::{
+    AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Misuse, Receiver,
+};
 
 /// See the module.
 #[derive(Debug)]
@@ -321,7 +323,7 @@ impl<L: Link> Driver<L> {
     /// Whether the application receives this ping or pong.
     #[cold]
     fn is_reported(&self, message: &Message) -> bool {
-        self.report_pings && !is_own_pong(&message.as_event(), self.lifecycle.receiver().own_ping())
+        Reported::new(self.report_pings, self.lifecycle.receiver()).has(&message.as_event())
     }
 
     /// Receives until the end, drops it all, and reports how it ended.
@@ -643,9 +645,29 @@ impl<L: Link> Driver<L> {
     }
 }
 
-/// Whether this is the answer to a ping of the connection itself, which had this payload.
-pub(in crate::net) fn is_own_pong(event: &Event<'_>, own_ping: Option<[u8; 4]>) -> bool {
-    matches!((event, own_ping), (Event::Pong(payload), Some(own)) if **payload == own)
+/// Which pings and pongs the application receives.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::net) enum Reported {
+    None,
+    /// Those but the answer to a ping of the connection itself, which had this payload.
+    AllBut(Option<[u8; 4]>),
+}
+
+impl Reported {
+    #[inline]
+    pub(in crate::net) fn new(report_pings: bool, receiver: &Receiver) -> Self {
+        if report_pings { Self::AllBut(receiver.own_ping()) } else { Self::None }
+    }
+
+    /// Whether this ping or pong is one of them.
+    #[cold]
+    pub(in crate::net) fn has(self, event: &Event<'_>) -> bool {
+        match (self, event) {
+            (Self::None, _) => false,
+            (Self::AllBut(Some(own)), Event::Pong(payload)) => **payload != own,
+            (Self::AllBut(_), _) => true,
+        }
+    }
 }
 
 /// The same error, for two who have to know it.
