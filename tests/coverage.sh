@@ -12,7 +12,7 @@ command -v cargo-llvm-cov >/dev/null || cargo install cargo-llvm-cov --locked
 
 # Only what tests the two layers; the rest would take its time and cover nothing of them.
 cargo +nightly llvm-cov clean --workspace
-cargo +nightly llvm-cov --branch --quiet --no-report --lib --test proto --test handshake \
+cargo +nightly llvm-cov --branch --quiet --no-report --features url --lib --test proto --test handshake --test url \
     --test deflate --test fuzz_corpus --test attacks_proto
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT

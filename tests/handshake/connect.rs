@@ -51,6 +51,12 @@ fn faults_in_their_order() {
     };
     let of_version =
         |version| changed(move |request| *request.version_mut() = version).unwrap_err();
+    // `:path` is `*`, beside `:scheme` and `:authority`.
+    let asterisk = |request: &mut Request<()>| {
+        let mut parts = request.uri().clone().into_parts();
+        parts.path_and_query = Some("*".parse().unwrap());
+        *request.uri_mut() = http::Uri::from_parts(parts).unwrap();
+    };
     use RequestError::{
         Body, Malformed, Missing, NotConnect, OfHttp1, Repeated, RepeatedProtocol, Target,
         UnknownProtocol,
@@ -71,6 +77,7 @@ fn faults_in_their_order() {
         (uri("/chat"), Target, bad),
         (uri("*"), Target, bad),
         (uri("ws://example.com/chat"), Target, bad),
+        (changed(asterisk).unwrap_err(), Target, bad),
         (uri("example.com:443"), Target, bad),
         (uri("https://:443/chat"), Missing(":authority"), bad),
         (field("upgrade", "websocket"), OfHttp1("Upgrade"), bad),
@@ -163,6 +170,11 @@ fn refused_in_each_version() {
         assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
         assert_eq!(answer.headers()["upgrade"], "websocket");
         assert_eq!(answer.headers()["sec-websocket-version"], "13");
+        assert_eq!(answer.headers()["connection"], "Upgrade");
+        // HTTP/1.0 has no Connection of this kind.
+        let answer = refusal(&error, Version::HTTP_10);
+        assert_eq!(answer.status(), StatusCode::UPGRADE_REQUIRED);
+        assert!(!answer.headers().contains_key("connection"));
         let answer = refusal(&error, Version::HTTP_2);
         assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
         assert!(!answer.headers().contains_key("upgrade"));

@@ -12,6 +12,7 @@ mod connect;
 mod extensions;
 mod head;
 mod origin;
+mod over_http2;
 mod properties;
 mod redirect;
 mod request;
