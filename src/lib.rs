@@ -118,8 +118,8 @@
 [`server`]: #features"
 )]
 #![forbid(unsafe_code)]
-// What only one of these uses is no mistake in a build without it. Builds with all of them find what nobody
-// uses.
+// What only one of these uses is no mistake in a build without it. Builds with all of them find what is
+// not used.
 #![cfg_attr(
     not(all(feature = "server", feature = "rustls-tls", feature = "http2", feature = "url")),
     allow(dead_code, unused_imports)

@@ -89,7 +89,7 @@ impl ServerHandle {
     /// [`SocketAddr`](std::net::SocketAddr) will do. Behind a proxy it may be the client's, as the proxy tells it.
     ///
     /// The hook of [`on_request`](super::Server::on_request) is not asked. It works before the server serves, too,
-    /// and if nobody serves it at all: the settings that were made so far count.
+    /// and if it is never served at all: the settings that were made so far count.
     ///
     /// # Errors
     ///

@@ -35,7 +35,7 @@ use crate::proto::Role;
 /// so a message of 1 MiB never waits for a window.
 const STREAM_WINDOW: u32 = 3 << 19;
 
-/// How many it may send on all streams: four that nobody reads do not stop the others. With it a hostile server makes us
+/// How many it may send on all streams: four that are not read do not stop the others. With it a hostile server makes us
 /// hold 16 MiB at most.
 const CONNECTION_WINDOW: u32 = 5 * STREAM_WINDOW;
 
@@ -81,7 +81,7 @@ const UNKNOWN: usize = usize::MAX - 1;
 /// # Limits
 ///
 /// The peer may send 1.5 MiB on a stream and 7.5 MiB on all of them before they are read. So a socket that is not read
-/// stops neither the connection nor its neighbours, until five of them are full. What waits to be written is at most
+/// stops neither the connection nor its other sockets, until five of them are full. What waits to be written is at most
 /// 16 KiB for each stream, in addition to [`high_water`](Config::high_water).
 #[derive(Clone)]
 pub struct Session {
@@ -118,7 +118,7 @@ struct Drive<T: AsyncRead + AsyncWrite> {
     connection: Option<Connection<Paced<T>>>,
     pace: Pace,
     arrived: Arc<Arrived>,
-    /// Weak, because the connection ends when nobody can open streams and none is open.
+    /// Weak, because the connection ends when no stream is open and none can be opened.
     shared: Weak<Shared>,
     phase: watch::Sender<Phase>,
     slots: Arc<Semaphore>,

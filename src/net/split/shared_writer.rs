@@ -315,7 +315,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// Changes whenever the peer takes or says something. A kernel with megabytes of room tells only
-    /// now and then that something was taken, so that a slow peer may have to speak for itself.
+    /// now and then that something was taken, so what a slow peer sends counts, too.
     pub(in crate::net) fn signs_of_life(&self) -> u64 {
         self.look(|inner| inner.taken).wrapping_add(self.heard.load(Ordering::Relaxed).into())
     }
