@@ -269,7 +269,10 @@ impl Session {
             Err(ResponseError::Status(_)) => {
                 let mut body = Vec::new();
                 // As far as it comes in time: the status counts anyway.
-                let kept = async { Ok(read_body(&mut reading, &mut body).await) };
+                let kept = async {
+                    read_body(&mut reading, &mut body).await;
+                    Ok(())
+                };
                 let _ = before(end, Error::Lost, kept).await;
                 return Err(Error::Status(Box::new(response.map(|()| body.into()))));
             }
