@@ -1,7 +1,7 @@
 //! A clock that ends gracefully: `cargo run --example drain`, connect some clients, then press Ctrl-C or send
 //! SIGTERM.
 //!
-//! Then nobody new is accepted. Every client gets the ticks that were sent to it, and a close frame with
+//! Then no new client is accepted. Every client gets the ticks that were sent to it, and a close frame with
 //! 1012. Clients that do not leave within five seconds are cut off. The report says how many did what.
 
 use std::time::Duration;

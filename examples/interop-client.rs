@@ -5,8 +5,8 @@
 //! messages in bytes, 4 MiB unless told.
 //!
 //! MODE says how messages are compressed, in the words of the echo server: `off`, `shared`,
-//! `window=BITS` or `full`. Given one, the client fails if both directions are not what it says; and
-//! it prints what the server answered to the offer, and what repeating a message costs, which shows
+//! `window=BITS` or `full`. Given one, the client fails if both directions are not what it says.
+//! It prints what the server answered to the offer, and what repeating a message costs: this shows
 //! whether the other side remembers the last one. Without one, it takes what it gets.
 
 use std::error::Error;

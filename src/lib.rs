@@ -118,10 +118,16 @@
 [`server`]: #features"
 )]
 #![forbid(unsafe_code)]
-// What only one of these uses is no mistake in a build without it. Builds with all of them find what nobody
-// uses.
+// What only one of these uses is no mistake in a build without it. Builds with all of them find what is
+// not used.
 #![cfg_attr(
-    not(all(feature = "server", feature = "rustls-tls", feature = "http2", feature = "url")),
+    not(all(
+        feature = "server",
+        feature = "rustls-tls",
+        feature = "http2",
+        feature = "url",
+        feature = "tracing"
+    )),
     allow(dead_code, unused_imports)
 )]
 #![cfg_attr(docsrs, feature(doc_cfg))]

@@ -34,7 +34,7 @@
 //!
 //! # Whose pages may connect
 //!
-//! As in axum, nobody is refused by default (§10.2). If you know your visitors by a cookie, say
+//! As in axum, no origin is refused by default (§10.2). If you know your visitors by a cookie, say
 //! `ws.origins(Origins::same_host())`, or list the [`Origins`](crate::handshake::Origins). Over HTTP/2 the host that is
 //! compared is that of `:authority`.
 //!

@@ -166,7 +166,7 @@
 //!   them together: see [`configure`](crate::hyper::configure). The limit of
 //!   [`per_address`](crate::server::ServerLimits::per_address) counts sockets, as ever.
 //! - **A handler that does not read is read for**, up to 32 KiB. After that the client has to wait. If it sends
-//!   thousands of frames of a few bytes to sockets that nobody reads, h2 ends the connection with all its sockets.
+//!   thousands of frames of a few bytes to sockets that are not read, h2 ends the connection with all its sockets.
 //! - **Bytes that were written may still be on this side.** hyper copies up to 24 KiB of each socket.
 //!   [`high_water`](crate::Config::high_water) does not see them.
 //! - **A reset stream is a lost connection.** Whatever ends the stream without a close frame is

@@ -38,7 +38,7 @@
 //! [`Timeout(Expired::Write)`](crate::proto::Expired::Write). Receive between sends, or
 //! [split](crate::WebSocket::split) the socket: a split one reads while its writers wait.
 //!
-//! # A socket that nobody polls
+//! # A socket that is not polled
 //!
 //! **Dead peers stay unnoticed.** Deadlines run and pings are answered only while the socket is being polled. A
 //! task that waits for something else for a minute answers no ping in that minute. Put
@@ -64,7 +64,7 @@
 //! # Behind a proxy
 //!
 //! **Forged addresses.** [`Request::peer`](crate::server::Request::peer) is the proxy. Believe a header field such as
-//! `X-Forwarded-For` only if nobody but your proxy can reach the server. The directory
+//! `X-Forwarded-For` only if your proxy alone can reach the server. The directory
 //! `examples/behind-a-proxy` has tested settings for nginx and haproxy.
 //!
 //! # Masking keys

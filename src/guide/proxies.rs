@@ -31,7 +31,7 @@
 //! let proxies = Proxies::all(office).except("localhost, .internal, 10.0.0.0/8, [::1]:8080");
 //! let connector = Connector::new().proxies(proxies);
 //!
-//! // Tor: it resolves the names, so that nobody else learns them.
+//! // Tor: it resolves the names, so that no other resolver learns them.
 //! let tor: Proxy = "socks5h://127.0.0.1:9050".parse()?;
 //! let connector = Connector::new().proxies(tor);
 //! # Ok::<(), bowstring::net::ProxyUriError>(())
@@ -40,7 +40,7 @@
 //! | address of the proxy | what it is told |
 //! |---|---|
 //! | `http://proxy:3128` | `CONNECT`, in the clear; the tunnel for `wss://` is encrypted from end to end |
-//! | `https://proxy:443` | `CONNECT` over TLS: nobody on the way reads the password and the server's name |
+//! | `https://proxy:443` | `CONNECT` over TLS: the password and the server's name are encrypted on the way to the proxy |
 //! | `socks5h://proxy:1080` | SOCKS5 with the server's name |
 //! | `socks5://proxy:1080` | SOCKS5 with the server's address: the name is looked up here |
 //!

@@ -111,7 +111,7 @@
 //! is soon too old to be sent can be dropped instead: [`Unsent::Drop`](crate::net::Unsent::Drop).
 //!
 //! When a connection is lost, TCP does not tell what has arrived. The client knows more: a pong proves that everything
-//! before its ping has arrived. For the rest nobody knows, and sending it again may double it. So it is
+//! before its ping has arrived. For the rest it is not known, and sending it again may double it. So it is
 //! given back as *in doubt*, and you decide:
 //!
 //! ```no_run
@@ -155,7 +155,7 @@
 //! # async fn end(mut client: ReconnectingWebSocket) -> Result<(), Box<dyn std::error::Error>> {
 //! let undelivered = client.close(1000, "").await?;
 //! println!("never sent: {:?}", undelivered.unsent);
-//! println!("nobody knows: {:?}", undelivered.in_doubt);
+//! println!("may have arrived: {:?}", undelivered.in_doubt);
 //! # Ok(())
 //! # }
 //! ```

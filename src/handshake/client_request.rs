@@ -1,13 +1,12 @@
 //! The client's request as it is written: [`ClientRequest`] (§4.1, the first list).
 
+use super::credentials::basic_credentials;
 use super::deflate::DeflateOffer;
 use super::error::BuildError;
 use super::extensions::format_extensions;
 use super::headers::{is_owned, is_token, not_token_at, not_value_at, trim, write_field};
 use super::key::encode_nonce;
 use super::uri::{Authority, Uri};
-use base64::Engine;
-use base64::prelude::BASE64_STANDARD;
 use http::header::{AUTHORIZATION, COOKIE, Entry, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt::Display;
@@ -86,18 +85,17 @@ impl ClientRequest {
             self.fault.get_or_insert(BuildError::UserName { at });
             return self;
         }
-        let pair = BASE64_STANDARD.encode([user, b":", password].concat());
-        self.authorization("Basic", pair.as_bytes())
+        self.authorization(basic_credentials(user, password).into_bytes())
     }
 
     /// With a bearer token (RFC 6750 §2.1). It replaces an `Authorization` that was there.
     pub fn bearer_auth(self, token: impl AsRef<[u8]>) -> Self {
-        self.authorization("Bearer", token.as_ref())
+        self.authorization([b"Bearer ", token.as_ref()].concat())
     }
 
-    fn authorization(mut self, scheme: &str, credentials: &[u8]) -> Self {
+    fn authorization(mut self, credentials: Vec<u8>) -> Self {
         self.headers.remove(AUTHORIZATION);
-        self.header(AUTHORIZATION, [scheme.as_bytes(), b" ", credentials].concat())
+        self.header(AUTHORIZATION, credentials)
     }
 
     /// Adds a cookie. All cookies stand in one field (RFC 6265 §5.4).

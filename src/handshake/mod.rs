@@ -43,6 +43,7 @@
 mod answer;
 mod body;
 mod client_request;
+mod credentials;
 mod deflate;
 mod error;
 mod extended_connect;
@@ -66,6 +67,7 @@ mod whatwg;
 pub use answer::{accept_response, refusal};
 pub use body::{BodyLength, ChunkError, Chunks, body_length};
 pub use client_request::ClientRequest;
+pub(crate) use credentials::basic_credentials;
 pub use deflate::{
     DeflateOffer, DeflateParams, PERMESSAGE_DEFLATE, answer_deflate, check_deflate, is_deflate,
 };

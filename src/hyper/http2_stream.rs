@@ -161,7 +161,7 @@ impl AsyncRead for Http2Stream {
         let waker = Waker::from(wakers.clone());
         let polled = ready!(Pin::new(stream).poll_read(&mut Context::from_waker(&waker), buf));
         drop(state);
-        // From here on nobody waits for what comes next, unless the reader comes back.
+        // From here on no task waits for what comes next, unless the reader comes back.
         wakers.forget_reader();
         Poll::Ready(polled.map_err(as_end))
     }

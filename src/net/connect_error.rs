@@ -67,7 +67,7 @@ impl ConnectError {
         self.timed_out
     }
 
-    /// Whether every address was refused: the host is there, and nobody listens.
+    /// Whether every address was refused: the host is there, and no program listens.
     pub fn is_refused(&self) -> bool {
         self.all(|kind| kind == io::ErrorKind::ConnectionRefused)
     }

@@ -228,6 +228,23 @@ impl Error {
         Self::Closed(CloseFrame { code: CloseCode::ABNORMAL, reason: Default::default() })
     }
 
+    /// Why a message could not be framed, if `self` does not say it: how the connection has ended, or that the peer was
+    /// too slow. `Err` is `self`.
+    #[cold]
+    pub(super) fn explained(
+        self,
+        ending: Option<CloseFrame>,
+        overflowed: bool,
+    ) -> Result<Self, Self> {
+        match (self, ending) {
+            (Self::Misuse(Misuse::Closed) | Self::Closed(_), Some(close)) => {
+                Ok(Self::Closed(close))
+            }
+            (Self::Misuse(Misuse::Closed), None) if overflowed => Ok(Self::Overflow),
+            (error, _) => Err(error),
+        }
+    }
+
     /// The error for a failure of the transport. A cut has one name, whatever the transport calls it.
     pub(super) fn from_transport(error: io::Error) -> Self {
         use io::ErrorKind;
@@ -238,6 +255,14 @@ impl Error {
             | ErrorKind::BrokenPipe => Self::Lost,
             _ => Self::Io(error),
         }
+    }
+}
+
+/// The same failure of the transport again: the tasks that send and the one that receives are told of it.
+pub(super) fn copy_of(error: &io::Error) -> io::Error {
+    match error.raw_os_error() {
+        Some(code) => io::Error::from_raw_os_error(code),
+        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -43,7 +43,6 @@ mod compression;
 mod config;
 mod connect_error;
 mod error;
-#[cfg(feature = "tracing")]
 pub(crate) mod escape;
 #[cfg(feature = "http2")]
 pub mod http2;
@@ -51,7 +50,6 @@ mod http2_error;
 #[cfg(feature = "json")]
 mod json;
 mod keys;
-#[cfg(not(all(unix, feature = "rustls-tls")))]
 mod never;
 mod opening;
 mod overflow;
@@ -83,7 +81,6 @@ pub use opening::proxy::address::{Proxy, ProxyProtocol};
 pub use opening::proxy::proxies::Proxies;
 #[cfg(feature = "http2")]
 pub use opening::sessions::UseHttp2;
-#[cfg(feature = "rustls-tls")]
 pub(crate) use opening::tls::HTTP;
 pub use opening::tls::TlsInfo;
 pub use opening::transport::{BoxedStream, TlsStream, Transport, TransportRead, TransportWrite};

@@ -63,7 +63,7 @@ impl fmt::Display for TlsError {
             Self::Expired => "the server's certificate has expired",
             Self::NotYetValid => "the server's certificate is not valid yet",
             Self::UnknownIssuer => {
-                "the server's certificate was issued by nobody who is trusted, or by itself"
+                "the server's certificate was issued by none that is trusted, or by itself"
             }
             Self::BadSignature => "a signature of the server's, or in its certificate, is false",
             Self::Authority => "the server's certificate is an authority's own, not a server's",

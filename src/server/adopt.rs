@@ -17,7 +17,7 @@ use super::outcome::HandlerOutcome;
 use super::registry::Slot;
 use super::report::{End, Reason};
 use super::settings::Settings;
-use super::task::Session;
+use super::task::OpenConnection;
 use super::trace::Trace;
 use super::unless::unless;
 use crate::net::{Config, Error, OpeningStep, Transport, WebSocket};
@@ -89,7 +89,7 @@ impl ServerHandle {
     /// [`SocketAddr`](std::net::SocketAddr) will do. Behind a proxy it may be the client's, as the proxy tells it.
     ///
     /// The hook of [`on_request`](super::Server::on_request) is not asked. It works before the server serves, too,
-    /// and if nobody serves it at all: the settings that were made so far count.
+    /// and if it is never served at all: the settings that were made so far count.
     ///
     /// # Errors
     ///
@@ -182,20 +182,20 @@ impl<D> Permit<D> {
         let (registry, id) = (Arc::clone(self.slot.registry()), self.slot.id());
         let opening = Box::pin(self.open(pending));
         let spawned = tokio::spawn(async move {
-            let Some((mut session, connection)) = opening.await else { return };
-            let failure = match session.start(|| handler(connection)) {
+            let Some((mut open, connection)) = opening.await else { return };
+            let failure = match open.start(|| handler(connection)) {
                 Ok(mut handling) => {
-                    let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+                    let failure = poll_fn(|cx| open.poll_handler(&mut handling, cx)).await;
                     handling.end(failure)
                 }
                 Err(failure) => Some(failure),
             };
-            session.finish(failure).await;
+            open.finish(failure).await;
         });
         registry.set_abort(id, spawned.abort_handle());
     }
 
-    async fn open<P>(self, pending: P) -> Option<(Session, ServerConnection<D>)>
+    async fn open<P>(self, pending: P) -> Option<(OpenConnection, ServerConnection<D>)>
     where
         P: Future<Output = Result<WebSocket<Transport>, Error>>,
     {
@@ -214,7 +214,7 @@ impl<D> Permit<D> {
                 return None;
             }
         };
-        Some(Session::begin(Opened { slot, trace, peer, socket, data }))
+        Some(OpenConnection::begin(Opened { slot, trace, peer, socket, data }))
     }
 }
 

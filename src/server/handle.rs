@@ -60,7 +60,7 @@ impl ServerHandle {
     /// Resolves when the server has drained: all its connections have ended, or the
     /// [deadline](super::Server::drain_within) is over and what was left was aborted. Somebody else makes it drain.
     ///
-    /// For a server that nobody [serves](super::Server::serve) this keeps the deadline. Without it adopted connections
+    /// For a server that is not [served](super::Server::serve) this keeps the deadline. Without it adopted connections
     /// get their close frame and end by themselves, however long that takes.
     ///
     /// # Cancel safety
@@ -75,7 +75,7 @@ impl ServerHandle {
     /// for a second signal, for instance.
     pub fn abort(&self) {
         self.registry.start_ending();
-        // Where the future of `serve` was dropped, nobody else does it.
+        // Where the future of `serve` was dropped, nothing else does it.
         self.registry.abort();
     }
 

@@ -104,7 +104,7 @@ impl Request {
     }
 
     /// The address that it came from. With a proxy in front, that is the proxy's. A proxy gives its client's
-    /// address in a header field; believe it only if nobody but your proxy can reach the server.
+    /// address in a header field; believe it only if your proxy alone can reach the server.
     pub fn peer(&self) -> Peer {
         self.peer
     }

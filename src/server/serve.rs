@@ -202,7 +202,7 @@ impl<D: Send + 'static> Server<D> {
         Server { listeners, tls, hook, until, registry }
     }
 
-    /// Drains when this future resolves: on a signal, for instance. [`serve`](Self::serve) polls it; where nobody calls
+    /// Drains when this future resolves: on a signal, for instance. [`serve`](Self::serve) polls it; if no one calls
     /// that, use [`ServerHandle::drain`].
     pub fn drain_on(mut self, until: impl Future<Output = ()> + Send + 'static) -> Self {
         self.until = Box::pin(until);

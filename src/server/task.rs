@@ -36,21 +36,21 @@ where
 {
     let opening = async {
         let (admission, accepted) = *arrived;
-        admission.open(&context, accepted).await.map(Session::begin)
+        admission.open(&context, accepted).await.map(OpenConnection::begin)
     };
-    let Some((mut session, connection)) = Box::pin(opening).await else { return };
-    let failure = match session.start(|| (context.handler)(connection)) {
+    let Some((mut open, connection)) = Box::pin(opening).await else { return };
+    let failure = match open.start(|| (context.handler)(connection)) {
         Ok(mut handling) => {
-            let failure = poll_fn(|cx| session.poll_handler(&mut handling, cx)).await;
+            let failure = poll_fn(|cx| open.poll_handler(&mut handling, cx)).await;
             handling.end(failure)
         }
         Err(failure) => Some(failure),
     };
-    session.finish(failure).await;
+    open.finish(failure).await;
 }
 
 /// An open connection.
-pub(super) struct Session {
+pub(super) struct OpenConnection {
     slot: Slot,
     trace: Trace,
     handle: Handle,
@@ -91,7 +91,7 @@ enum Socket {
     TakenAway,
 }
 
-impl Session {
+impl OpenConnection {
     /// The connection is open: what its handler gets, and what stays with the server.
     pub(super) fn begin<D>(opened: Opened<D>) -> (Self, ServerConnection<D>) {
         let Opened { mut slot, trace, peer, mut socket, data } = opened;

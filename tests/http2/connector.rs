@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use bowstring::net::{Http2Error, UseHttp2};
 use bowstring::{Config, Connector, Error, Message};
@@ -9,6 +10,7 @@ use h2::Reason;
 use http::Response;
 use tokio::io::DuplexStream;
 use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep};
 
 use crate::support::{Order, Server, echo_all, offering, serve_with};
 
@@ -41,6 +43,26 @@ fn served(streams: u32) -> (Connector, Arc<AtomicU32>) {
         }
     });
     (connector, made)
+}
+
+/// All steps have one deadline, and the status counts although the body never ends.
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_has_the_time_that_is_left_for_its_body() {
+    let (connector, mut ends) = piped(UseHttp2::Always);
+    let refusing = async {
+        let mut server = Server::start(ends.recv().await.unwrap(), offering());
+        let (_, mut respond) = server.request().await;
+        sleep(Duration::from_secs(9)).await;
+        let response = Response::builder().status(503).body(()).unwrap();
+        let mut body = respond.send_response(response, false).unwrap();
+        body.send_data("body".into(), false).unwrap();
+        (server, body)
+    };
+    let started = Instant::now();
+    let (refused, _open) = tokio::join!(connector.connect(URL), refusing);
+    let Err(Error::Status(response)) = refused else { panic!("{refused:?}") };
+    assert_eq!((response.status().as_u16(), &response.body()[..]), (503, &b"body"[..]));
+    assert_eq!(started.elapsed().as_secs(), 10);
 }
 
 #[tokio::test]

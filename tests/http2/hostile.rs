@@ -108,7 +108,7 @@ async fn the_stream_after_the_last_is_refused() {
 async fn rapid_reset_ends_the_connection_alone() {
     let (mut raw, accepted) = attacked(Config::default(), &[]).await;
     echo_all(accepted);
-    let (mut neighbour, accepted) = attacked(Config::default(), &[]).await;
+    let (mut other, accepted) = attacked(Config::default(), &[]).await;
     echo_all(accepted);
     let mut flood = Vec::new();
     for n in 0..500 {
@@ -123,7 +123,7 @@ async fn rapid_reset_ends_the_connection_alone() {
             break;
         }
     }
-    echoes(&mut neighbour, 1).await;
+    echoes(&mut other, 1).await;
 }
 
 /// Whoever awaits the answer before the reset is an impatient client, and no attacker.

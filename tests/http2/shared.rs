@@ -1,14 +1,15 @@
-//! Many WebSockets on one connection: none starves or ends its neighbours.
+//! Many WebSockets on one connection: none starves or ends the others.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use bowstring::net::http2::Session;
-use bowstring::{Config, Error, Message};
+use bowstring::{Config, Error, Message, WebSocket};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use crate::support::{echo, echo_all, hyper_pair, request, serve_with};
+use crate::support::{Accepted, echo, echo_all, hyper_pair, request, serve_with};
 
 /// The first finding: h2 counts what small DATA frames cost that nobody has read. With its default the client's
 /// connection ends here.
@@ -42,45 +43,30 @@ async fn two_hundred_echoes_at_once_to_a_server_with_default_windows() {
     }
 }
 
-/// The second finding: a connection's window that is as large as a stream's is used up by one socket that nobody reads.
+/// The second finding: a connection's window that is as large as a stream's is used up by one socket that is not read.
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_the_client_does_not_read_does_not_stop_its_neighbour() {
+async fn a_socket_that_the_client_does_not_read_does_not_stop_the_others() {
     let (session, mut accepted) = hyper_pair().await;
-    let config = Config::default();
-    let (_unread, _) = session.open(&request(), &config).await.unwrap();
-    let mut flooding = accepted.recv().await.unwrap();
-    let flood = tokio::spawn(async move {
-        loop {
-            if let Err(error) = flooding.send(vec![7; 100 << 10]).await {
-                return error;
-            }
-        }
-    });
-    let (mut busy, _) = session.open(&request(), &config).await.unwrap();
-    echo_all(accepted);
-    let started = Instant::now();
-    for n in 0..100_u32 {
-        let sent = Message::binary(vec![n as u8; 20 << 10]);
-        busy.send(sent.clone()).await.unwrap();
-        assert_eq!(busy.recv().await.unwrap(), Some(sent));
-    }
-    assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
-    // The one who waits for the window gives up in the end, and its neighbour lives.
-    let error = tokio::select! {
-        error = flood => error.unwrap(),
-        more = busy.recv() => panic!("{more:?}"),
-    };
-    assert!(matches!(error, Error::Timeout(_)), "{error:?}");
-    busy.send("alive").await.unwrap();
-    assert_eq!(busy.recv().await.unwrap(), Some("alive".into()));
+    let (_unread, _) = session.open(&request(), &Config::default()).await.unwrap();
+    let flooding = accepted.recv().await.unwrap();
+    one_floods_and_another_echoes(flooding, session, accepted).await;
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
+async fn a_socket_that_the_server_does_not_read_does_not_stop_the_others() {
     let (session, mut accepted) = hyper_pair().await;
-    let config = Config::default();
-    let (mut flooding, _) = session.open(&request(), &config).await.unwrap();
-    let unread = accepted.recv().await.unwrap();
+    let (flooding, _) = session.open(&request(), &Config::default()).await.unwrap();
+    let _unread = accepted.recv().await.unwrap();
+    one_floods_and_another_echoes(flooding, session, accepted).await;
+}
+
+async fn one_floods_and_another_echoes<S>(
+    mut flooding: WebSocket<S>,
+    session: Session,
+    accepted: Accepted,
+) where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let flood = tokio::spawn(async move {
         loop {
             if let Err(error) = flooding.send(vec![7; 100 << 10]).await {
@@ -88,7 +74,7 @@ async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
             }
         }
     });
-    let (mut busy, _) = session.open(&request(), &config).await.unwrap();
+    let (mut busy, _) = session.open(&request(), &Config::default()).await.unwrap();
     echo_all(accepted);
     let started = Instant::now();
     for n in 0..100_u32 {
@@ -97,6 +83,7 @@ async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
         assert_eq!(busy.recv().await.unwrap(), Some(sent));
     }
     assert!(started.elapsed() < Duration::from_millis(10), "{:?}", started.elapsed());
+    // The socket that waits for the window gives up in the end, and the other lives.
     let error = tokio::select! {
         error = flood => error.unwrap(),
         more = busy.recv() => panic!("{more:?}"),
@@ -104,7 +91,6 @@ async fn a_socket_that_the_server_does_not_read_does_not_stop_its_neighbour() {
     assert!(matches!(error, Error::Timeout(_)), "{error:?}");
     busy.send("alive").await.unwrap();
     assert_eq!(busy.recv().await.unwrap(), Some("alive".into()));
-    drop(unread);
 }
 
 /// A task that pauses is the normal case: it writes to a database. Its peer sends small frames until there is no more
@@ -138,10 +124,10 @@ async fn small_frames_without_end_to_a_socket_of_the_client_that_pauses() {
     }
     // The window is 1.5 MiB, and a frame has 22 bytes.
     assert!(before > 60_000, "{before}");
-    let (mut neighbour, _) = session.open(&request(), &config).await.unwrap();
+    let (mut other, _) = session.open(&request(), &config).await.unwrap();
     echo_all(accepted);
-    neighbour.send("alive").await.unwrap();
-    assert_eq!(neighbour.recv().await.unwrap(), Some("alive".into()));
+    other.send("alive").await.unwrap();
+    assert_eq!(other.recv().await.unwrap(), Some("alive".into()));
     for n in 0..before {
         let message = paused.recv().await.unwrap();
         assert_eq!(message.unwrap().as_bytes(), [n.to_be_bytes(); 5].concat());

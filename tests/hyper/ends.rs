@@ -183,7 +183,7 @@ async fn half_closed() {
     server.await.unwrap();
 }
 
-/// The stream of a socket that is dropped ends without a close frame; its neighbours live.
+/// The stream of a socket that is dropped ends without a close frame; the others live.
 #[tokio::test]
 async fn dropped() {
     let (near, mut sockets) = handed_over();
@@ -191,7 +191,7 @@ async fn dropped() {
     let mut stream = client.open().await;
     drop(sockets.recv().await.unwrap());
     assert!(stream.frame().await.is_none());
-    let mut neighbour = client.open().await;
+    let mut other = client.open().await;
     tokio::spawn(echo(sockets.recv().await.unwrap()));
-    neighbour.echo("alive").await;
+    other.echo("alive").await;
 }

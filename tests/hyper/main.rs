@@ -2,7 +2,6 @@
 //!
 //! Both ends are in memory, and the clock stands still, so a test waits for facts alone.
 
-mod adopted;
 mod ends;
 mod paused;
 mod pending;

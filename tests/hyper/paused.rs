@@ -1,4 +1,4 @@
-//! Handlers that do not read, and their neighbours on the same connection of HTTP/2.
+//! Handlers that do not read, and the others on the same connection of HTTP/2.
 
 use bowstring::Message;
 use bowstring_testing::frames::client_frame;
@@ -23,10 +23,10 @@ async fn small_frames_to_a_paused_handler_do_not_end_the_connection() {
         }
         stream.send_all(client_frame(0x82, [n.to_be_bytes().as_slice(), &[0; 10]].concat())).await;
     }
-    let mut neighbour = client.open().await;
+    let mut other = client.open().await;
     let ws = sockets.recv().await.unwrap();
     tokio::spawn(echo(ws));
-    neighbour.echo("alive").await;
+    other.echo("alive").await;
     // All have come, in order.
     for n in 0..3000_u32 {
         let message = paused.recv().await.unwrap().expect("a message");

@@ -9,7 +9,9 @@ use bowstring::handshake::ClientRequest;
 use bowstring::hyper::Upgrading;
 use bowstring::net::http2::Session;
 use bowstring::net::{Transport, connect_over};
-use bowstring::server::{HandlerOutcome, Report, Server, ServerConnection, ServerHandle};
+use bowstring::server::{
+    HandlerOutcome, Report, Server, ServerConnection, ServerHandle, ServerLimits,
+};
 use bowstring::{Config, Error, Message, WebSocket};
 use bowstring_testing::io::wait::soon;
 use http::{Request, Response};
@@ -228,6 +230,31 @@ async fn what_comes_while_the_server_drains_gets_503_over_both() {
     is_told(one).await;
     let report = soon("the end", site.server.drained()).await;
     assert_eq!((report.refusals.draining, report.closed), (2, 1));
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_full_server_says_503_over_both() {
+    let mut limits = ServerLimits::default();
+    limits.connections = 1;
+    let site = Site::new(&Server::new().limits(limits));
+    let config = Config::default();
+    let session = Session::over(site.connect(echo), &config).await.unwrap();
+    let (mut one, _) = session.open(&request(), &config).await.unwrap();
+    works(&mut one).await;
+    for refused in [
+        session.open(&request(), &config).await.map(drop),
+        connect_over(site.connect(echo), &request(), &config).await.map(drop),
+    ] {
+        let refused = refused.unwrap_err();
+        assert!(
+            matches!(&refused, Error::Status(response) if response.status() == 503),
+            "{refused:?}"
+        );
+    }
+    // The stream that was refused ends nothing on its connection.
+    works(&mut one).await;
+    let report = site.server.report();
+    assert_eq!((report.refusals.full, report.open), (2, 1), "{report:?}");
 }
 
 #[tokio::test(start_paused = true)]

@@ -103,6 +103,24 @@ async fn a_status_is_reported_though_the_body_never_ends() {
     }
 }
 
+/// The deadline of the handshake counts for the body, too.
+#[tokio::test(start_paused = true)]
+async fn a_late_refusal_has_the_time_that_is_left_for_its_body() {
+    let (stream, peer) = scripted();
+    let refusing = async {
+        sleep(secs(9)).await;
+        peer.send("HTTP/1.1 503 Busy\r\nContent-Length: 100\r\n\r\nbody");
+    };
+    let (config, request) = (Config::default(), request());
+    let opening = seconds(async {
+        let (refused, ()) = tokio::join!(connect_over(stream, &request, &config), refusing);
+        let Err(Error::Status(response)) = refused else { panic!("{refused:?}") };
+        assert_eq!((response.status().as_u16(), &response.body()[..]), (503, &b"body"[..]));
+    });
+    let took = opening.await;
+    assert!((10.0..10.1).contains(&took), "{took}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn s34_a_quiet_peer_is_pinged_and_a_dead_one_given_up() {
     for split in [false, true] {

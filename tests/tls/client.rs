@@ -144,7 +144,7 @@ async fn s32_by_default_the_trusted_roots_count() {
     let server = Echo::new(authority.issue(&["localhost"]).tls()).await;
     let error = bowstring::connect(&server.uri("localhost")).await.unwrap_err();
     if cfg!(any(feature = "rustls-tls-native-roots", feature = "rustls-tls-webpki-roots")) {
-        // A machine without certificates of its own trusts nobody.
+        // A machine without certificates of its own trusts none.
         let bare = cfg!(not(feature = "rustls-tls-webpki-roots"));
         let expected = |error: &_| match error {
             Error::Tls(TlsError::UnknownIssuer) => true,

@@ -69,7 +69,7 @@
 //!
 //! A program needs axum's feature `http2`. `axum::serve` then serves both versions. Each has its own trap:
 //!
-//! - **Delays.** Over HTTP/2 nobody but you sets `TCP_NODELAY`, and without it an answer may take 40 ms. Use
+//! - **Delays.** Over HTTP/2 you must set `TCP_NODELAY` yourself. Without it an answer may take 40 ms. Use
 //!   `listener.tap_io(|stream| drop(stream.set_nodelay(true)))` of `axum::serve::ListenerExt`.
 //! - **Windows.** HTTP/2 bounds what is on its way, for each stream and for the connection. `axum::serve` cannot set
 //!   these windows. With the defaults one socket that is not read starves the others of its connection, and far

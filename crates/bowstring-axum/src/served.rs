@@ -76,11 +76,19 @@ pub struct ServerUpgrade<F = DefaultOnFailedUpgrade, D = ()> {
     data: D,
 }
 
-impl<F> ServerUpgrade<F> {
-    pub(crate) fn new(ws: WebSocketUpgrade<F>, server: ServerHandle, peer: Peer) -> Self {
-        Self { ws, server, peer, data: () }
+impl<F> WebSocketUpgrade<F> {
+    /// Gives the connection to a [`Server`](bowstring::server::Server): its limits, deadlines, draining, report and
+    /// spans hold for it, and its [topics](bowstring::server::Topic) reach it.
+    ///
+    /// The server needs no listeners of its own. `peer` is the address that the limit
+    /// [per address](bowstring::server::ServerLimits::per_address) counts: axum's `ConnectInfo` has it, or a field of
+    /// a proxy. See [`ServerUpgrade`].
+    pub fn server(self, server: &ServerHandle, peer: impl Into<Peer>) -> ServerUpgrade<F> {
+        ServerUpgrade { ws: self, server: server.clone(), peer: peer.into(), data: () }
     }
+}
 
+impl<F> ServerUpgrade<F> {
     /// Answers, and gives the connection to `callback`, in a task of its own. This is
     /// [`WebSocketUpgrade::on_upgrade`], within the server.
     ///

@@ -239,7 +239,7 @@ impl Drop for Own {
         if socket.state() == State::Closing
             && let Ok(runtime) = tokio::runtime::Handle::try_current()
         {
-            // How it ends interests nobody any more.
+            // The application has dropped it, so how it ends is not reported.
             runtime
                 .spawn(async move { drop(socket.close(bowstring::CloseCode::NORMAL, "").await) });
         }

@@ -11,14 +11,12 @@ use bowstring::Config;
 use bowstring::handshake::Origins;
 use bowstring::hyper::Upgrading;
 use bowstring::net::Deflate;
-use bowstring::server::{Peer, ServerHandle};
 use http::HeaderValue;
 use http::request::Parts;
 
 use crate::answer::accept;
 use crate::failed::{DefaultOnFailedUpgrade, OnFailedUpgrade};
 use crate::rejection::WebSocketUpgradeRejection;
-use crate::served::ServerUpgrade;
 use crate::settings::{Settings, default_config};
 use crate::socket::WebSocket;
 
@@ -217,16 +215,6 @@ impl<F> WebSocketUpgrade<F> {
     pub fn over_tls(mut self, tls: bool) -> Self {
         self.settings.tls = Some(tls);
         self
-    }
-
-    /// Gives the connection to a [`Server`](bowstring::server::Server): its limits, deadlines, draining, report and
-    /// spans hold for it, and its [topics](bowstring::server::Topic) reach it.
-    ///
-    /// The server needs no listeners of its own. `peer` is the address that the limit
-    /// [per address](bowstring::server::ServerLimits::per_address) counts: axum's `ConnectInfo` has it, or a field of
-    /// a proxy. See [`ServerUpgrade`].
-    pub fn server(self, server: &ServerHandle, peer: impl Into<Peer>) -> ServerUpgrade<F> {
-        ServerUpgrade::new(self, server.clone(), peer.into())
     }
 
     /// Answers, and gives the connection to `callback`, in a task of its own.

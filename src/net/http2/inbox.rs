@@ -1,8 +1,9 @@
 //! What has come on a stream and was not read, apart from `h2`.
 //!
-//! `h2` keeps an entry for each DATA frame that nobody has read. It allows few small ones over all of a connection. When
-//! there are more, it ends the connection: a socket whose task pauses would end its neighbours. So the task that drives the connection takes out what has come, each time it has read. Here a small frame costs its
-//! bytes. What a peer may send is limited by its windows, which are given back when the socket has read.
+//! `h2` keeps an entry for each DATA frame that was not read. It allows few small ones over all of a connection. When
+//! there are more, it ends the connection: a socket whose task pauses would end the others. So the task that drives the
+//! connection takes out what has come, each time it has read. Here a small frame costs its bytes. What a peer may send is
+//! limited by its windows, which are given back when the socket has read.
 
 use std::collections::VecDeque;
 use std::io;
@@ -75,7 +76,7 @@ impl Inbox {
         self.lock().stream.stream_id().as_u32()
     }
 
-    /// Takes all that has come out of `h2`, and wakes whoever waits for it. The waker is woken when more comes.
+    /// Takes all that has come out of `h2`, and wakes the task that waits for it. The waker is woken when more comes.
     fn take(&self, waker: &Waker) {
         let cx = &mut Context::from_waker(waker);
         let mut state = self.lock();
@@ -107,7 +108,7 @@ impl Inbox {
         let mut state = self.lock();
         let read = state.read(buf);
         if read > 0 {
-            // The stream may be gone, and nobody asks for more of it then.
+            // The stream may be gone, and no task asks for more of it then.
             let _ = state.stream.flow_control().release_capacity(read);
             return Poll::Ready(Ok(()));
         }

@@ -5,7 +5,6 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
@@ -13,6 +12,7 @@ use h2::ext::Protocol;
 use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tokio::time::Instant;
 
 use super::fate;
 use super::inbox::{Arrived, Inbox};
@@ -35,7 +35,7 @@ use crate::proto::Role;
 /// so a message of 1 MiB never waits for a window.
 const STREAM_WINDOW: u32 = 3 << 19;
 
-/// How many it may send on all streams: four that nobody reads do not stop the others. With it a hostile server makes us
+/// How many it may send on all streams: four that are not read do not stop the others. With it a hostile server makes us
 /// hold 16 MiB at most.
 const CONNECTION_WINDOW: u32 = 5 * STREAM_WINDOW;
 
@@ -81,7 +81,7 @@ const UNKNOWN: usize = usize::MAX - 1;
 /// # Limits
 ///
 /// The peer may send 1.5 MiB on a stream and 7.5 MiB on all of them before they are read. So a socket that is not read
-/// stops neither the connection nor its neighbours, until five of them are full. What waits to be written is at most
+/// stops neither the connection nor its other sockets, until five of them are full. What waits to be written is at most
 /// 16 KiB for each stream, in addition to [`high_water`](Config::high_water).
 #[derive(Clone)]
 pub struct Session {
@@ -118,7 +118,7 @@ struct Drive<T: AsyncRead + AsyncWrite> {
     connection: Option<Connection<Paced<T>>>,
     pace: Pace,
     arrived: Arc<Arrived>,
-    /// Weak, because the connection ends when nobody can open streams and none is open.
+    /// Weak, because the connection ends when no stream is open and none can be opened.
     shared: Weak<Shared>,
     phase: watch::Sender<Phase>,
     slots: Arc<Semaphore>,
@@ -147,8 +147,8 @@ impl Session {
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
-        within(
-            config.handshake_timeout,
+        before(
+            Instant::now().checked_add(config.handshake_timeout),
             Error::HandshakeTimeout(OpeningStep::Handshake),
             Self::begin(stream, config),
         )
@@ -224,31 +224,32 @@ impl Session {
         config: &Config,
     ) -> Result<(WebSocket<Http2Stream>, Response<()>), Error> {
         let opening = async {
-            let (stream, agreed, response) = self.open_stream(request, config, None).await?;
+            let end = Instant::now().checked_add(config.handshake_timeout);
+            let (stream, agreed, response) = self.open_stream(request, config, None, end).await?;
             let role = Role::Client(masking_key);
             Ok((WebSocket::from_agreed(stream, role, Vec::new(), agreed, config), response))
         };
         span::follow(request.uri(), opening, WebSocket::traced).await
     }
 
-    /// The same without the WebSocket, on a stream that was set aside, or on the next that is free.
+    /// The same without the WebSocket, on a stream that was set aside, or on the next that is free. The server has
+    /// answered before `end`; what has come of the body of a refusal by then is kept.
     pub(in crate::net) async fn open_stream(
         &self,
         request: &ClientRequest,
         config: &Config,
         slot: Option<Slot>,
+        end: Option<Instant>,
     ) -> Result<(Http2Stream, Agreed, Response<()>), Error> {
         let request = compression::offer(config.deflate, request);
         let mut head = connect_request(&request)?;
         head.extensions_mut().insert(Protocol::from_static("websocket"));
 
-        let limit = config.handshake_timeout;
-        let started = tokio::time::Instant::now();
         let slot = match slot {
             Some(slot) => slot,
             None => {
                 let acquire = async { Ok(Arc::clone(&self.shared.slots).acquire_owned().await) };
-                let slot = within(limit, Http2Error::TooManyStreams.into(), acquire).await?;
+                let slot = before(end, Http2Error::TooManyStreams.into(), acquire).await?;
                 slot.map_err(|_| self.shared.failure())?
             }
         };
@@ -259,9 +260,8 @@ impl Session {
             let (response, writing) = send.send_request(head, false).map_err(fate::of_opening)?;
             Ok((response.await.map_err(fate::of_opening)?, writing))
         };
-        let left = limit.saturating_sub(started.elapsed());
         let (response, writing) =
-            within(left, Error::HandshakeTimeout(OpeningStep::Handshake), opening).await?;
+            before(end, Error::HandshakeTimeout(OpeningStep::Handshake), opening).await?;
         let (parts, mut reading) = response.into_parts();
         let response = Response::from_parts(parts, ());
         let agreed = match check_connect_response(&response, &request) {
@@ -269,7 +269,11 @@ impl Session {
             Err(ResponseError::Status(_)) => {
                 let mut body = Vec::new();
                 // As far as it comes in time: the status counts anyway.
-                let _ = tokio::time::timeout(limit, read_body(&mut reading, &mut body)).await;
+                let kept = async {
+                    read_body(&mut reading, &mut body).await;
+                    Ok(())
+                };
+                let _ = before(end, Error::Lost, kept).await;
                 return Err(Error::Status(Box::new(response.map(|()| body.into()))));
             }
             Err(error) => return Err(error.into()),
@@ -441,12 +445,15 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Future for Drive<T> {
 }
 
 /// Gives a step so long.
-async fn within<T>(
-    limit: Duration,
+async fn before<T>(
+    end: Option<Instant>,
     late: Error,
     step: impl Future<Output = Result<T, Error>>,
 ) -> Result<T, Error> {
-    tokio::time::timeout(limit, pin!(step)).await.unwrap_or(Err(late))
+    match end {
+        Some(end) => tokio::time::timeout_at(end, pin!(step)).await.unwrap_or(Err(late)),
+        None => step.await,
+    }
 }
 
 /// Reads the body of a refusal, as far as it comes and is wanted.

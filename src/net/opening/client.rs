@@ -4,6 +4,7 @@ use http::Response;
 use tokio::io::{AsyncRead, AsyncWrite, AsyncWriteExt};
 
 use super::body::read_body;
+use super::clock::Clock;
 use super::head::{no_delay, read_head};
 use crate::handshake::{Agreed, ClientRequest, Head, HeadError, ResponseError, check_response};
 use crate::net::compression;
@@ -40,12 +41,16 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Answer<S> {
 
     /// Makes the connection of it; or reads the body of a refusal, as far as it comes in time: its
     /// status counts anyway.
-    pub(super) async fn read(self, config: &Config) -> Result<(WebSocket<S>, Response<()>), Error> {
+    pub(super) async fn read(
+        self,
+        config: &Config,
+        clock: &Clock,
+    ) -> Result<(WebSocket<S>, Response<()>), Error> {
         let Self { mut stream, response, early, agreed } = self;
         let Some(agreed) = agreed else {
             let mut body = Vec::new();
             let reading = read_body(&mut stream, &response, early, &mut body);
-            let _ = tokio::time::timeout(config.handshake_timeout, reading).await;
+            clock.before_end(reading).await;
             return Err(Error::Status(Box::new(response.map(|()| body.into()))));
         };
         let role = Role::Client(masking_key);

@@ -15,7 +15,7 @@ use crate::net::tls_error::TlsError;
 
 /// Builds the TLS configuration of a client: whom it trusts, and the certificate that it shows.
 ///
-/// It trusts nobody at first. Roots add up.
+/// It trusts no certificates at first. Roots add up.
 ///
 /// ```no_run
 /// use bowstring::{Connector, net::ClientTls};
@@ -39,7 +39,7 @@ pub struct ClientTls {
 }
 
 impl ClientTls {
-    /// Trusts nobody, and shows no certificate.
+    /// Trusts no certificates, and shows none.
     pub fn new() -> Self {
         Self { roots: RootCertStore::empty(), identity: None }
     }
@@ -128,7 +128,7 @@ impl ClientTls {
     ///
     /// # Errors
     ///
-    /// - [`NoRoots`](TlsError::NoRoots), if it trusts nobody.
+    /// - [`NoRoots`](TlsError::NoRoots), if it trusts no certificates.
     /// - [`Other`](TlsError::Other), if the key is that of another certificate.
     pub fn build(self) -> Result<Arc<ClientConfig>, TlsError> {
         let Self { roots, identity } = self;
@@ -149,7 +149,7 @@ impl ClientTls {
         Ok(Arc::new(config))
     }
 
-    /// Whether it trusts nobody yet.
+    /// Whether it trusts no certificates yet.
     pub fn is_empty(&self) -> bool {
         self.roots.is_empty()
     }

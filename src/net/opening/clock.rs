@@ -30,6 +30,14 @@ impl Clock {
         }
     }
 
+    /// Does what may be left undone when the time is over.
+    pub(super) async fn before_end(&self, work: impl Future<Output = ()>) {
+        match self.end {
+            Some(end) => tokio::time::timeout_at(end, work).await.unwrap_or_default(),
+            None => work.await,
+        }
+    }
+
     /// Does a step, and says in its error which one it was.
     pub(in crate::net) async fn step<T>(
         &self,

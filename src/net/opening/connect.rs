@@ -99,7 +99,7 @@ where
     let opening = async {
         let clock = Clock::start(config.handshake_timeout);
         let answer = clock.step(OpeningStep::Handshake, None, ask(stream, request, config));
-        answer.await?.read(config).await
+        answer.await?.read(config, &clock).await
     };
     follow(request.uri(), opening, WebSocket::traced).await
 }

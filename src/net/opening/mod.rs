@@ -19,7 +19,7 @@
 //!     │  client_tls   │  │        │        │     roots and certificates
 //!     │     tls ──────┤  │        │        │     encryption by rustls
 //!     │           transport       │        │     what a connection goes over: TCP, Unix, TLS
-//!     │            session        │        │     what TLS keeps of it
+//!     │           boxed_tls       │        │     a stream of TLS, where the build has TLS
 //!     │             body ─────────┴────────┤     what follows a refusal
 //!     └───────────  head ──────────────────┘     reads a head, writes a last answer
 //! ```
@@ -28,6 +28,8 @@
 
 pub(in crate::net) mod accept;
 mod body;
+#[cfg_attr(not(feature = "rustls-tls"), path = "boxed_tls_off.rs")]
+mod boxed_tls;
 mod client;
 #[cfg(feature = "rustls-tls")]
 pub(in crate::net) mod client_tls;
@@ -49,8 +51,6 @@ mod resolve;
     path = "roots_off.rs"
 )]
 mod roots;
-#[cfg_attr(not(feature = "rustls-tls"), path = "session_off.rs")]
-mod session;
 #[cfg_attr(not(feature = "http2"), path = "sessions_off.rs")]
 pub(in crate::net) mod sessions;
 mod steps;

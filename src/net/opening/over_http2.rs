@@ -90,15 +90,16 @@ impl Connector {
                 Either::Http2(session, slot) => (session, slot),
                 Either::Http1(stream) => return Ok(Way::Http1(stream)),
             };
-            let opening = session.open_stream(request, self.get_config(), slot);
-            let opened =
-                clock.step(OpeningStep::Handshake, self.0.timeouts.handshake, opening).await;
+            let limit = self.0.timeouts.handshake;
+            let end = clock.end_of(limit);
+            let opening = session.open_stream(request, self.get_config(), slot, end);
+            let opened = clock.step(OpeningStep::Handshake, limit, opening).await;
             tries += 1;
             match opened {
                 Ok((stream, agreed, response)) => {
                     return Ok(Way::Http2(Transport::boxed(stream), agreed, response));
                 }
-                // Nobody has looked at the request: another connection may have room.
+                // The server has not looked at the request: another connection may have room.
                 Err(Error::Http2(
                     Http2Error::Draining | Http2Error::Refused | Http2Error::TooManyStreams,
                 )) if tries < TRIES => {}

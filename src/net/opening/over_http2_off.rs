@@ -11,7 +11,7 @@ use crate::net::error::Error;
 /// The way to a server.
 pub(super) enum Way {
     Http1(Transport),
-    #[expect(dead_code, reason = "nobody makes one")]
+    #[expect(dead_code, reason = "none is made")]
     Http2(Transport, Agreed, Response<()>),
 }
 

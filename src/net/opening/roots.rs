@@ -1,5 +1,5 @@
 //! Whom clients trust who bring no configuration. `roots_off.rs` stands in for it in builds that trust
-//! nobody.
+//! no certificates.
 
 use std::sync::{Arc, OnceLock};
 

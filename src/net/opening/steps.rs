@@ -48,7 +48,7 @@ impl Connector {
             let redirect = match answered {
                 Ok(answer) if most > 0 && is_redirect(answer.response()) => answer.into_response(),
                 Ok(answer) => {
-                    let (ws, mut response) = answer.read(&self.0.config).await?;
+                    let (ws, mut response) = answer.read(&self.0.config, &clock).await?;
                     if !seen.is_empty() {
                         response.extensions_mut().insert(request.uri().clone());
                     }
@@ -117,7 +117,7 @@ impl Connector {
         stream: Transport,
         request: &ClientRequest,
     ) -> Result<Opened, Error> {
-        self.ask(clock, stream, request).await?.read(&self.0.config).await
+        self.ask(clock, stream, request).await?.read(&self.0.config, clock).await
     }
 
     async fn resolve(

@@ -38,9 +38,9 @@ impl Transport {
     /// What was agreed on, if it is encrypted.
     pub fn tls(&self) -> Option<TlsInfo> {
         let Self::Tls(stream) = self else { return None };
-        let session = &**stream.session();
-        let (_, common) = session.get_ref();
-        let server_name = match session {
+        let stream = &**stream.inner();
+        let (_, common) = stream.get_ref();
+        let server_name = match stream {
             tokio_rustls::TlsStream::Server(stream) => stream.get_ref().1.server_name(),
             tokio_rustls::TlsStream::Client(_) => None,
         };

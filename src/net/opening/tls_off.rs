@@ -28,7 +28,7 @@ impl Transport {
     }
 }
 
-pub(super) const HTTP: &[u8] = b"http/1.1";
+pub(crate) const HTTP: &[u8] = b"http/1.1";
 
 #[allow(dead_code, reason = "only the client over HTTP/2 asks")]
 pub(super) const HTTP2: &[u8] = b"h2";

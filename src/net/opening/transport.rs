@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncWrite, DuplexStream, ReadBuf, ReadHalf, WriteHal
 use tokio::net::TcpStream;
 use tokio::net::tcp;
 
-use super::session::Session;
+use super::boxed_tls::BoxedTls;
 use crate::net::split::halves::Split;
 use crate::net::unix::{self, UnixStream};
 
@@ -47,7 +47,7 @@ impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
 /// TLS over another transport, after its handshake; [`Transport::tls`] tells what was agreed on.
 #[derive(Debug)]
-pub struct TlsStream(Session<Transport>);
+pub struct TlsStream(BoxedTls<Transport>);
 
 /// The reading direction of a [`Transport`].
 #[derive(Debug)]
@@ -105,11 +105,11 @@ impl fmt::Debug for BoxedStream {
 }
 
 impl TlsStream {
-    pub(crate) const fn new(session: Session<Transport>) -> Self {
-        Self(session)
+    pub(crate) const fn new(stream: BoxedTls<Transport>) -> Self {
+        Self(stream)
     }
 
-    pub(in crate::net) const fn session(&self) -> &Session<Transport> {
+    pub(in crate::net) const fn inner(&self) -> &BoxedTls<Transport> {
         &self.0
     }
 }

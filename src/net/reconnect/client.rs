@@ -93,7 +93,7 @@ pub struct ReconnectingWebSocket {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Undelivered {
-    /// They were framed on the last connection, and nobody knows whether they have arrived.
+    /// They were framed on the last connection, and it is not known whether they have arrived.
     pub in_doubt: Vec<Message>,
     /// They were never sent.
     pub unsent: Vec<Message>,
@@ -244,7 +244,7 @@ impl ReconnectingWebSocket {
     }
 
     /// How many messages were dropped: see [`Unsent::Drop`](super::config::Unsent::Drop). Messages in doubt are dropped and
-    /// counted, too, if nobody receives while more come into doubt than may be kept.
+    /// counted, too, if the program does not receive while more come into doubt than may be kept.
     pub fn dropped(&self) -> u64 {
         self.engine.shared.lock().dropped
     }
@@ -292,7 +292,7 @@ impl ReconnectingWebSocket {
     ///
     /// # Cancel safety
     ///
-    /// Safe at any time: no event is lost. If nobody receives for longer than a connection lasts, the newest
+    /// Safe at any time: no event is lost. If the program does not receive for longer than a connection lasts, the newest
     /// connection is told and the newest messages in doubt.
     ///
     /// # Errors

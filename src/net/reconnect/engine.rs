@@ -62,7 +62,7 @@ pub enum ReconnectEvent {
     Disconnected {
         /// Why.
         cause: Arc<Disconnect>,
-        /// Messages of which nobody knows whether they have arrived, in their order. They were framed, and no pong
+        /// Messages of which it is not known whether they have arrived, in their order. They were framed, and no pong
         /// has come that proves that the peer got them. They are not sent again.
         ///
         /// If this is the end, [`take_undelivered`](super::client::ReconnectingWebSocket::take_undelivered) has them.
@@ -334,7 +334,7 @@ impl Engine {
         self.changes.push_back(Change::Disconnected { cause, pause });
     }
 
-    /// If nobody receives, the newest are kept, as many as the window holds.
+    /// If the program does not receive, the newest are kept, as many as the window holds.
     fn keep_in_doubt(&mut self, in_doubt: Vec<Message>) {
         self.in_doubt.extend(in_doubt);
         let mut bytes = 0;

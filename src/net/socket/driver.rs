@@ -26,10 +26,10 @@ use crate::net::buffers::pool;
 use crate::net::buffers::read_buffer::{ReadBuffer, poll_read_buf};
 use crate::net::buffers::traffic::Count;
 use crate::net::config::Config;
-use crate::net::error::Error;
+use crate::net::error::{Error, copy_of};
 use crate::net::keys::masking_key;
 use crate::proto::{
-    AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Misuse, Receiver,
+    AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Receiver,
 };
 
 /// See the module.
@@ -237,17 +237,14 @@ impl<L: Link> Driver<L> {
     /// was too slow.
     #[cold]
     pub(in crate::net) fn explain(&mut self, error: Error) -> Error {
-        let explained = match (error, self.lifecycle.ending()) {
-            (Error::Misuse(Misuse::Closed) | Error::Closed(_), Some(ending)) => {
-                Error::Closed(ending.close_frame())
+        let ending = self.lifecycle.ending().map(|ending| ending.close_frame());
+        match error.explained(ending, self.link.look(FrameWriter::is_overflowed)) {
+            Ok(explained) => {
+                self.link.note_refused();
+                explained
             }
-            (Error::Misuse(Misuse::Closed), None) if self.link.look(FrameWriter::is_overflowed) => {
-                Error::Overflow
-            }
-            (error, _) => return error,
-        };
-        self.link.note_refused();
-        explained
+            Err(error) => error,
+        }
     }
 
     /// Whether a caller was told that nothing can be sent because the connection has ended.
@@ -339,7 +336,7 @@ impl<L: Link> Driver<L> {
     ) -> Poll<Result<(), Error>> {
         ready!(self.poll_drain(cx));
         let Phase::Ended(Report::Due) = self.phase else { return Poll::Ready(Ok(())) };
-        let error = self.error.as_ref().map(copy);
+        let error = self.error.as_ref().map(copy_of);
         Poll::Ready(self.failure(error).map_or(Ok(()), Err))
     }
 
@@ -466,7 +463,7 @@ impl<L: Link> Driver<L> {
 
     #[cold]
     fn write_failed(&mut self, error: io::Error) -> Error {
-        let told = Error::from_transport(copy(&error));
+        let told = Error::from_transport(copy_of(&error));
         if let Phase::Reading = self.phase {
             self.phase = Phase::WriteFailed;
             self.error = Some(error);
@@ -667,13 +664,5 @@ impl Reported {
             (Self::AllBut(Some(own)), Event::Pong(payload)) => **payload != own,
             (Self::AllBut(_), _) => true,
         }
-    }
-}
-
-/// The same error, for two who have to know it.
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => error.kind().into(),
     }
 }

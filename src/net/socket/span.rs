@@ -22,7 +22,7 @@ use crate::net::escape::escaped;
 
 const TARGET: &str = "bowstring::client";
 
-/// The span of an open connection. Nothing for a server's, and if nobody listens.
+/// The span of an open connection. Nothing for a server's, and if no subscriber wants it.
 #[derive(Debug, Default)]
 pub(in crate::net) struct ClientSpan(Option<Box<Open>>);
 

@@ -17,7 +17,7 @@ use super::pressure::{Gauge, Pressure, TellLater};
 use super::waker_set::{News, Waiter, WakeLater, WakerSet};
 use crate::net::buffers::frame_writer::FrameWriter;
 use crate::net::buffers::offer::{Offered, WhenFull};
-use crate::net::error::Error;
+use crate::net::error::{Error, copy_of};
 use crate::net::overflow::Overflow;
 use crate::net::socket::link::at_once;
 use crate::net::sync::atomic::{AtomicBool, AtomicU32, Ordering};
@@ -298,7 +298,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
 
     /// How writing has failed, for the reader.
     pub(in crate::net) fn failure(&self) -> io::Error {
-        let error = self.look(|inner| inner.failure().map(copy));
+        let error = self.look(|inner| inner.failure().map(copy_of));
         error.unwrap_or(io::ErrorKind::TimedOut.into())
     }
 
@@ -315,7 +315,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     }
 
     /// Changes whenever the peer takes or says something. A kernel with megabytes of room tells only
-    /// now and then that something was taken, so that a slow peer may have to speak for itself.
+    /// now and then that something was taken, so what a slow peer sends counts, too.
     pub(in crate::net) fn signs_of_life(&self) -> u64 {
         self.look(|inner| inner.taken).wrapping_add(self.heard.load(Ordering::Relaxed).into())
     }
@@ -425,7 +425,7 @@ impl<W: AsyncWrite + Unpin + Send + 'static> SharedWriter<W> {
     fn write(self: &Arc<Self>, held: &mut Held<'_, W>) -> Poll<io::Result<()>> {
         let polled = self.ask(held, FrameWriter::poll_write).unwrap_or(Poll::Ready(Ok(())));
         if let Poll::Ready(Err(error)) = &polled {
-            held.inner.end.get_or_insert_default().failure.get_or_insert_with(|| copy(error));
+            held.inner.end.get_or_insert_default().failure.get_or_insert_with(|| copy_of(error));
             self.waiting.raise(News::Failed);
             self.waiting.wake_all(&mut held.wakes);
         }
@@ -547,13 +547,14 @@ impl<W> Inner<W> {
     /// too slow.
     #[cold]
     fn explain(&mut self, misuse: Misuse) -> Error {
-        let error = match (misuse, self.ending()) {
-            (Misuse::Closed, Some(close)) => Error::Closed(close.clone()),
-            (Misuse::Closed, None) if self.frame_writer.is_overflowed() => Error::Overflow,
-            (misuse, _) => return misuse.into(),
-        };
-        self.frame_writer.note_refused();
-        error
+        let (ending, overflowed) = (self.ending().cloned(), self.frame_writer.is_overflowed());
+        match Error::from(misuse).explained(ending, overflowed) {
+            Ok(explained) => {
+                self.frame_writer.note_refused();
+                explained
+            }
+            Err(error) => error,
+        }
     }
 
     /// The same for one who has just tried to write, and is told how that failed.
@@ -587,14 +588,6 @@ impl<W> Inner<W> {
             *framed = Framed { backlogged: 0, ..self.framed() };
         }
         self.flushed >= framed.position
-    }
-}
-
-/// The same error again: a writer is told of it, and the reader.
-fn copy(error: &io::Error) -> io::Error {
-    match error.raw_os_error() {
-        Some(code) => io::Error::from_raw_os_error(code),
-        None => io::Error::new(error.kind(), error.to_string()),
     }
 }
 

@@ -1,11 +1,10 @@
 //! HTTP `CONNECT` (RFC 9110 §9.3.6): the request, and what its answer means.
 
-use base64::prelude::{BASE64_STANDARD, Engine};
 use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::{Response, StatusCode};
 
 use super::address::{Credentials, Proxy};
-use crate::handshake::HeadLimits;
+use crate::handshake::{HeadLimits, basic_credentials};
 
 /// How large the head of an answer may be.
 pub(in crate::net) const LIMITS: HeadLimits = HeadLimits { max_bytes: 8 << 10, max_headers: 128 };
@@ -32,8 +31,8 @@ pub(in crate::net) fn request(proxy: &Proxy, host: &str, port: u16) -> Vec<u8> {
     if let Some(Credentials { user, password }) = proxy.login()
         && !headers.contains_key(PROXY_AUTHORIZATION)
     {
-        let basic = BASE64_STANDARD.encode(format!("{user}:{password}"));
-        head.extend_from_slice(format!("Proxy-Authorization: Basic {basic}\r\n").as_bytes());
+        let credentials = basic_credentials(user.as_bytes(), password.as_bytes());
+        head.extend_from_slice(format!("Proxy-Authorization: {credentials}\r\n").as_bytes());
     }
     for (name, value) in headers.iter().filter(|(name, _)| *name != HOST) {
         head.extend_from_slice(name.as_str().as_bytes());

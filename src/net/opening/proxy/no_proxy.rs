@@ -50,7 +50,7 @@ impl NoProxy {
 }
 
 impl Entry {
-    /// An entry that means nothing is passed over, as everybody does.
+    /// An entry that means nothing is passed over, as other implementations do.
     fn parse(text: &str) -> Option<Self> {
         let whole = |hosts| Some(Self { hosts, port: None });
         if let Some(network) = parse_network(text) {

@@ -97,7 +97,7 @@ impl Proxies {
     /// - `no_proxy` lists the hosts that are connected to directly: see [`except`](Self::except).
     /// - Each may be in upper case instead. If both are set, lower case counts, as with curl.
     /// - An empty one counts as not set.
-    /// - `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: in CGI it is a header field of whoever asks.
+    /// - `HTTP_PROXY` does not count where `REQUEST_METHOD` is set: in CGI it is a header field of the client.
     /// - A value that is no address is an error of [`for_uri`](Self::for_uri), for the addresses that need it.
     ///
     /// ```

@@ -108,7 +108,7 @@ pub(in crate::net) fn reply([version, reply]: [u8; REPLY]) -> Result<(), ProxyEr
 }
 
 /// How many bytes follow the reserved byte, the type of the address and the byte after that. They are the
-/// address and port that the proxy uses, and nobody needs them.
+/// address and port that the proxy uses, which are not needed.
 pub(in crate::net) fn bytes_after([_, kind, first]: [u8; 3]) -> Result<usize, ProxyError> {
     let port = 2;
     match kind {

@@ -1,3 +1,3 @@
 //! Stands in for TLS in builds without the feature `rustls-tls`.
 
-pub(crate) use crate::net::never::Never as Session;
+pub(crate) use crate::net::never::Never as BoxedTls;
