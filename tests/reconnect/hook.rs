@@ -127,3 +127,27 @@ async fn the_connecting_function_knows_what_went_before() {
     };
     assert_eq!(beside(client.recv(), serving).await.unwrap(), Some(text("back")));
 }
+
+/// A handle that the hook has kept closes one connection. What is sent meanwhile goes out on the next.
+#[tokio::test(start_paused = true)]
+async fn a_connection_that_the_application_closes_is_no_misuse() {
+    let (client, mut network) = Network::open();
+    let (keep, mut kept) = tokio::sync::mpsc::unbounded_channel();
+    let mut client = client.on_connect(move |mut ws| {
+        let _ = keep.send(ws.handle());
+        async move { Ok(ws) }
+    });
+    connected(&mut client).await;
+    kept.recv().await.unwrap().close(1001, "").unwrap();
+    not_yet(client.recv());
+    client.try_send("meanwhile").unwrap();
+    let serving = async {
+        let mut server = network.server().await;
+        // Before the server has answered, the message waits.
+        tokio::task::yield_now().await;
+        assert!(matches!(in_time(server.recv()).await, Ok(Some(close)) if close.is_close()));
+        assert_eq!(in_time(server.recv()).await.unwrap(), None);
+        assert_eq!(received(&mut network.server().await).await, "meanwhile");
+    };
+    beside(serving, async { drop(client.recv().await) }).await;
+}

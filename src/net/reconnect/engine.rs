@@ -470,7 +470,8 @@ impl Open {
             Poll::Pending => Ok(()),
         });
         match flushed {
-            Err(Error::Misuse(misuse)) => return Err(misuse),
+            // Unless the application has closed this one connection by a handle of its own.
+            Err(Error::Misuse(misuse)) if misuse != Misuse::Closed => return Err(misuse),
             // The task that receives learns why, after what the peer has said before.
             Err(_) if self.writing == Writing::Going => self.writing = Writing::Failed,
             _ => {}
