@@ -7,7 +7,7 @@ use super::extensions::format_extensions;
 use super::headers::{is_owned, is_token, not_token_at, not_value_at, trim, write_field};
 use super::key::encode_nonce;
 use super::uri::{Authority, Uri};
-use http::header::{AUTHORIZATION, COOKIE, HOST, PROXY_AUTHORIZATION};
+use http::header::{AUTHORIZATION, COOKIE, Entry, HOST, PROXY_AUTHORIZATION};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::fmt::Display;
 
@@ -27,7 +27,8 @@ use std::fmt::Display;
 /// Texts, URIs and requests of the crate `http` convert: see [`IntoClientRequest`](super::IntoClientRequest).
 ///
 /// Everything is checked when the request is written: by [`write`](Self::write), or by `connect_with` of the tokio
-/// layer. `Debug` does not show credentials and cookies that were added with [`header`](Self::header).
+/// layer. `Debug` shows neither credentials nor cookies, nor values that are marked as sensitive. What
+/// [`headers_mut`](Self::headers_mut) adds is marked when it is taken over.
 #[derive(Debug, Clone)]
 pub struct ClientRequest {
     pub(super) uri: Uri,
@@ -60,7 +61,10 @@ impl ClientRequest {
 
     /// Adds all of these header fields.
     pub fn append_headers(self, headers: &HeaderMap) -> Self {
-        headers.iter().fold(self, |request, (name, value)| request.header(name, value))
+        let mut request =
+            headers.iter().fold(self, |request, (name, value)| request.header(name, value));
+        mark_as_in(headers, &mut request.headers);
+        request
     }
 
     /// With a user name and a password (RFC 7617). It replaces an `Authorization` that was there.
@@ -266,7 +270,7 @@ impl ClientRequest {
             BuildError::HeaderValue { name: title_case(&name), at }
         })?;
         // Logs are not to show it, and HTTP/2 is not to keep it in its table (RFC 7541 §7.1.3).
-        value.set_sensitive([AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION].contains(&name));
+        value.set_sensitive(SECRETS.contains(&name));
         match self.headers.try_append(name, value) {
             Ok(_) => Ok(()),
             Err(_) => Err(BuildError::TooManyHeaders),
@@ -311,6 +315,26 @@ impl ClientRequest {
             Some(_) => Err(BuildError::RepeatedHost),
             None => Ok(()),
         }
+    }
+}
+
+/// Fields whose values are always secret.
+const SECRETS: [HeaderName; 3] = [AUTHORIZATION, COOKIE, PROXY_AUTHORIZATION];
+
+/// Marks what logs are not to show, and HTTP/2 is not to keep in its table (RFC 7541 §7.1.3).
+pub(super) fn mark_secrets(headers: &mut HeaderMap) {
+    SECRETS.iter().for_each(|name| mark(headers, name));
+}
+
+/// Marks the fields that are marked in others.
+pub(super) fn mark_as_in(others: &HeaderMap, headers: &mut HeaderMap) {
+    let marked = others.iter().filter(|(_, value)| value.is_sensitive());
+    marked.for_each(|(name, _)| mark(headers, name));
+}
+
+fn mark(headers: &mut HeaderMap, name: &HeaderName) {
+    if let Entry::Occupied(mut values) = headers.entry(name) {
+        values.iter_mut().for_each(|value| value.set_sensitive(true));
     }
 }
 

@@ -1,6 +1,6 @@
 //! What is taken for a client's request, and what becomes of the handshake's fields in it.
 
-use super::client_request::{ClientRequest, title_case};
+use super::client_request::{ClientRequest, mark_secrets, title_case};
 use super::deflate::{DeflateOffer, is_deflate};
 use super::error::BuildError;
 use super::extensions::parse_extensions;
@@ -154,6 +154,7 @@ impl IntoClientRequest for &Request<()> {
 
 /// Takes the fields of the handshake out of the others, and does what they say.
 fn take_over(request: &mut ClientRequest) -> Result<(), BuildError> {
+    mark_secrets(&mut request.headers);
     // Most requests have none.
     if !request.headers.keys().any(|name| is_owned(name.as_ref())) {
         return Ok(());

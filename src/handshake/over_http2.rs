@@ -6,7 +6,7 @@ use http::header::{CONNECTION, HOST, SEC_WEBSOCKET_KEY, UPGRADE};
 use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{Method, Request, Response, StatusCode, Uri, Version};
 
-use super::client_request::ClientRequest;
+use super::client_request::{ClientRequest, mark_as_in, mark_secrets};
 use super::error::{BuildError, ResponseError};
 use super::head::{HeadLimits, parse_request_head};
 use super::response::{Agreed, agreed};
@@ -47,6 +47,9 @@ pub fn connect_request(request: &ClientRequest) -> Result<Request<()>, BuildErro
             return Err(BuildError::OwnedHeader(name.to_owned()));
         }
     }
+    // What was written as bytes has lost its marks.
+    mark_secrets(&mut parts.headers);
+    mark_as_in(request.headers(), &mut parts.headers);
     let path = parts.uri.path_and_query().cloned();
     let mut uri = http::uri::Parts::default();
     // RFC 8441 §5: `https` stands for `wss`, and `http` for `ws`.

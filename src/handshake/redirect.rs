@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, COOKIE, HOST, LOCATION, PROXY_AUTHORIZATION};
 
 use super::client_request::ClientRequest;
 use super::headers::single;
-use super::uri::{Uri, UriError};
+use super::uri::{Uri, UriError, check_relative};
 
 /// Why a redirect is not followed.
 ///
@@ -95,22 +95,19 @@ fn resolve(base: &Uri, reference: &str) -> Result<Uri, UriError> {
     if reference.starts_with("//") {
         return Uri::strict(&format!("{scheme}:{reference}"));
     }
-    let (base_path, base_query) = match base.resource().split_once('?') {
+    check_relative(reference)?;
+    let (base_path, base_query) = base.resource().split_once('?').unwrap_or((base.resource(), ""));
+    let (path, query) = match reference.split_once('?') {
         Some((path, query)) => (path, Some(query)),
-        None => (base.resource(), None),
+        None => (reference, None),
     };
-    let (path, tail) = reference.split_at(reference.find(['?', '#']).unwrap_or(reference.len()));
-    let resource = if path.is_empty() {
-        let query = base_query.filter(|_| !tail.starts_with('?'));
-        let mark = if query.is_some() { "?" } else { "" };
-        format!("{base_path}{mark}{}{tail}", query.unwrap_or_default())
-    } else {
-        let folder = &base_path[..=base_path.rfind('/').unwrap_or(0)];
-        let folder = if path.starts_with('/') { "" } else { folder };
-        format!("{}{tail}", without_dots(&format!("{folder}{path}")))
-    };
-    let uri = Uri::strict(&format!("{scheme}://{}{resource}", base.host_header()))?;
-    Ok(uri.in_zone_of(base))
+    if path.is_empty() {
+        return Ok(base.with_resource(base_path, query.unwrap_or(base_query)));
+    }
+    let folder = &base_path[..=base_path.rfind('/').unwrap_or(0)];
+    let folder = if path.starts_with('/') { "" } else { folder };
+    let path = without_dots(&format!("{folder}{path}"));
+    Ok(base.with_resource(&path, query.unwrap_or_default()))
 }
 
 /// RFC 3986 §5.2.4, of a path that begins with a slash.

@@ -136,14 +136,12 @@ impl Uri {
         path: &str,
         query: &str,
     ) -> Self {
-        let path = if path.is_empty() { "/" } else { path };
-        let mark = if query.is_empty() { "" } else { "?" };
         Self {
             secure,
             host: authority.host.to_ascii_lowercase(),
             zone,
             port: authority.port.unwrap_or(default_port(secure)),
-            resource: format!("{path}{mark}{query}"),
+            resource: resource(path, query),
         }
     }
 
@@ -169,9 +167,10 @@ impl Uri {
         self.zone.as_deref()
     }
 
-    pub(super) fn in_zone_of(mut self, other: &Self) -> Self {
-        self.zone.clone_from(&other.zone);
-        self
+    /// Another path and query of the same host. What this address has of them may be more than
+    /// [`strict`](Self::strict) takes, so nothing is checked here: see [`check_relative`].
+    pub(super) fn with_resource(&self, path: &str, query: &str) -> Self {
+        Self { resource: resource(path, query), ..self.clone() }
     }
 
     /// The host with its zone, as resolvers read it: `fe80::1%eth0`.
@@ -375,6 +374,24 @@ fn not_resource_at(resource: &[u8]) -> Option<usize> {
         ),
         _ => !is_host_byte(byte) && !b"/?:@".contains(&byte),
     })
+}
+
+/// Whether a path and query, relative to another address, are such as [`Uri::strict`] takes.
+pub(super) fn check_relative(text: &str) -> Result<(), UriError> {
+    if let Some(at) = text.bytes().position(|byte| !byte.is_ascii_graphic()) {
+        return Err(UriError::Byte(at));
+    }
+    if let Some(at) = text.find('#') {
+        return Err(UriError::Fragment(at));
+    }
+    not_resource_at(text.as_bytes()).map_or(Ok(()), |at| Err(UriError::Byte(at)))
+}
+
+/// The resource name (§3): the mark belongs to a query that is not empty.
+fn resource(path: &str, query: &str) -> String {
+    let path = if path.is_empty() { "/" } else { path };
+    let mark = if query.is_empty() { "" } else { "?" };
+    format!("{path}{mark}{query}")
 }
 
 fn push_escaped(out: &mut String, bytes: &[u8]) {

@@ -156,6 +156,36 @@ fn credentials_are_not_shown() {
     assert!(!shown.contains("secret") && shown.contains("shown"), "{shown}");
 }
 
+/// However they came in, and what the application has marked itself.
+#[test]
+fn credentials_of_other_requests_are_not_shown() {
+    let mut marked = HeaderValue::from_static("secret");
+    marked.set_sensitive(true);
+    let mut headers = HeaderMap::new();
+    headers.insert("x-key", marked);
+    headers.insert("x-name", HeaderValue::from_static("shown"));
+    for name in ["authorization", "cookie", "proxy-authorization"] {
+        headers.append(name, HeaderValue::from_static("secret"));
+        headers.append(name, HeaderValue::from_static("secret too"));
+    }
+    let mut of_http = Request::new(());
+    *of_http.uri_mut() = "ws://example.com/".parse().unwrap();
+    *of_http.headers_mut() = headers.clone();
+    let mut changed = ask();
+    *changed.headers_mut() = headers.clone();
+    for request in [
+        of_http.into_client_request().unwrap(),
+        changed.into_client_request().unwrap(),
+        ask().append_headers(&headers),
+    ] {
+        let shown = format!("{request:?}");
+        assert!(!shown.contains("secret") && shown.contains("shown"), "{shown}");
+        // RFC 7541 §7.1.3: HTTP/2 keeps what is not marked in its table.
+        let shown = format!("{:?}", connect_request(&request).unwrap());
+        assert!(!shown.contains("secret") && shown.contains("shown"), "{shown}");
+    }
+}
+
 #[test]
 fn rfc_7617_and_6750_credentials() {
     for (user, password, field) in [

@@ -164,6 +164,38 @@ async fn a_pause_can_be_cut_short() {
     assert_eq!(network.attempted(), [0, 3000]);
 }
 
+/// Nor is there one while it is connected: the next pause is as long as it would be.
+#[tokio::test(start_paused = true)]
+async fn there_is_no_pause_to_be_cut_short_while_it_is_connected() {
+    let (mut client, mut network) = Network::open();
+    let handle = client.handle();
+    let serving = async {
+        let server = network.server().await;
+        handle.retry_now();
+        sleep(secs(1)).await;
+        drop(server);
+        network.server().await;
+    };
+    beside(serving, async { drop(client.recv().await) }).await;
+    assert_eq!(network.attempted(), [0, 2000]);
+}
+
+/// Nor while an attempt goes on that will fail.
+#[tokio::test(start_paused = true)]
+async fn there_is_no_pause_to_be_cut_short_within_an_attempt() {
+    let (client, network) = Network::new(|_| Answer::Silence);
+    let limit = |config: &mut ReconnectConfig| config.attempt_timeout = secs(5);
+    let mut client = client.config(settings(limit));
+    let handle = client.handle();
+    let asking = async {
+        sleep(secs(1)).await;
+        handle.retry_now();
+        sleep(secs(6)).await;
+    };
+    beside(asking, async { drop(client.recv().await) }).await;
+    assert_eq!(network.attempted(), [0, 6000]);
+}
+
 /// One that is not used counts for nothing later.
 #[tokio::test(start_paused = true)]
 async fn there_is_no_pause_to_be_cut_short_while_it_connects() {

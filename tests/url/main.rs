@@ -51,6 +51,23 @@ const READ: &[(&str, &str, &str)] = &[
     ("ws://[fe80::1%25en%2D0]", "ws://[fe80::1%25en-0]/", "[fe80::1]"),
 ];
 
+/// What the standard leaves as it is in an address is no fault of a redirect that begins there.
+#[test]
+fn a_redirect_is_relative_to_an_address_as_people_write_it() {
+    let from = "ws://[fe80::1%eth0]:81/a|b/c?d={e}";
+    for (location, to) in [
+        ("f", "ws://[fe80::1%25eth0]:81/a|b/f"),
+        ("?f", "ws://[fe80::1%25eth0]:81/a|b/c?f"),
+        ("", "ws://[fe80::1%25eth0]:81/a|b/c?d={e}"),
+        ("/f?", "ws://[fe80::1%25eth0]:81/f"),
+    ] {
+        let request = ClientRequest::new(from.parse().unwrap());
+        let answer = http::Response::builder().status(302).header("Location", location);
+        let next = follow_redirect(&request, &answer.body(()).unwrap()).unwrap();
+        assert_eq!(next.uri().to_string(), to, "{location}");
+    }
+}
+
 #[test]
 fn section_3_addresses_as_people_write_them() {
     for &(text, whole, host) in READ {

@@ -39,6 +39,9 @@ impl Connector {
     /// (§4.1). If a server allows no more WebSockets on one, or takes no more, another is made. A connection ends when it
     /// fails, or with the connector and its last WebSocket.
     ///
+    /// A connector knows 256 servers. With one more it forgets the others, and their connections end with their last
+    /// WebSockets.
+    ///
     /// ```no_run
     /// use bowstring::{Connector, net::UseHttp2};
     ///

@@ -28,6 +28,10 @@ pub(super) struct Sessions {
     servers: Arc<Mutex<HashMap<Server, Arc<tokio::sync::Mutex<Known>>>>>,
 }
 
+/// How many servers are known at most, besides those that are being connected to. With more, all others are forgotten,
+/// and their connections end if no WebSocket is open on them.
+const MAX_SERVERS: usize = 256;
+
 /// Whether it is by TLS, its host, its port.
 type Server = (bool, String, u16);
 
@@ -44,6 +48,10 @@ impl Sessions {
     pub(super) fn of(&self, uri: &Uri) -> Arc<tokio::sync::Mutex<Known>> {
         let server = (uri.secure(), uri.scoped_host().into_owned(), uri.port());
         let mut servers = self.servers.lock().unwrap_or_else(PoisonError::into_inner);
+        if servers.len() >= MAX_SERVERS && !servers.contains_key(&server) {
+            // A redirect may lead anywhere. WebSockets that are open keep their connections.
+            servers.retain(|_, known| Arc::strong_count(known) > 1);
+        }
         Arc::clone(servers.entry(server).or_default())
     }
 
@@ -65,5 +73,27 @@ impl Known {
     pub(super) fn slot(&mut self) -> Option<(Session, Option<Slot>)> {
         self.sessions.retain(|session| !session.is_draining());
         self.sessions.iter().find_map(|session| Some((session.clone(), Some(session.slot()?))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn uri(number: usize) -> Uri {
+        Uri::strict(&format!("wss://server-{number}.example/")).unwrap()
+    }
+
+    #[test]
+    fn servers_are_not_kept_without_a_limit() {
+        let sessions = Sessions::default();
+        let in_use = sessions.of(&uri(0));
+        for number in 0..10 * MAX_SERVERS {
+            sessions.of(&uri(number)).try_lock().unwrap().http1 = true;
+            assert!(sessions.servers.lock().unwrap().len() <= MAX_SERVERS + 1);
+            // The newest is known, and who is being connected to is the same for all.
+            assert!(sessions.of(&uri(number)).try_lock().unwrap().http1);
+            assert!(Arc::ptr_eq(&in_use, &sessions.of(&uri(0))));
+        }
     }
 }

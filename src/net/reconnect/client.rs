@@ -486,8 +486,10 @@ impl Sink<Message> for ReconnectingWebSocket {
         self.get_mut().drive(Side::Sink, cx, Engine::poll_flushed)
     }
 
-    /// Sends what is kept, then closes with 1000 (§7.4.1), and waits for the end. Messages that still come are kept
-    /// for the `Stream`.
+    /// Sends what is kept, then closes with 1000 (§7.4.1), and waits for the end.
+    ///
+    /// Messages that still come may be dropped, because this task reads as well. To keep them, call
+    /// [`ReconnectHandle::close`], and receive from the `Stream` until `None`.
     fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Result<(), ReconnectError>> {
         let this = self.get_mut();
         if this.engine.is_ended() {

@@ -201,7 +201,6 @@ impl Engine {
     fn begin(&mut self) {
         let number = self.back_off.note_attempt();
         self.down_since.get_or_insert_with(Instant::now);
-        self.shared.lock().retry_now = false;
         self.shared.set_state(ReconnectState::Connecting { attempt: number });
         trace::connecting(number);
         let cause = self.cause.clone();
@@ -310,6 +309,8 @@ impl Engine {
 
     fn wait(&mut self, cause: Arc<Disconnect>, pause: Duration, until: Instant) {
         trace::waiting(&cause, pause);
+        // What was asked for before was for no pause, or for another. Who sees the state is not ignored.
+        self.shared.lock().retry_now = false;
         let state = ReconnectState::Waiting { until, cause: Arc::clone(&cause) };
         self.shared.set_state(state);
         self.note_disconnected(cause, Some(pause));
