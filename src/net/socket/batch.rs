@@ -4,8 +4,9 @@ use std::future::poll_fn;
 
 use tokio::io::{AsyncRead, AsyncWrite};
 
-use super::driver::{Driver, Reported};
+use super::driver::Driver;
 use super::link::OwnedLink;
+use super::reported::Reported;
 use super::websocket::WebSocket;
 use crate::net::buffers::read_buffer::ReadBuffer;
 use crate::net::buffers::traffic::Count;

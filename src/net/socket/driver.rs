@@ -1,4 +1,4 @@
-//! The reading loop: bytes, time, and the end of a connection.
+//! The reading loop: bytes and time. How it ends is in [`ending`](super::ending).
 //!
 //! [`Lifecycle`] decides what ends a connection, and when. The driver does the I/O.
 //! [`Driver::poll_more`] is where a socket waits. In this order it
@@ -8,29 +8,23 @@
 //! 3. reads, unless too much waits to be written. What is already here is taken before anything is
 //!    written, so that one write answers all of it, until the socket has used up its [`ReadBudget`],
 //! 4. writes what is framed, looks at the clock, and waits.
-//!
-//! To end TCP (§7.1.1) means: write the close frame, shut the writing direction down, read until the
-//! peer does the same, drop what comes. If this side closed at once with bytes unread, the kernel
-//! would send a reset, which can overtake the close frame. The close deadline bounds it.
 
 use std::io;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
-use super::handle::{Asked, CloseInfo, Handle, HandleOwner};
+use super::handle::{Asked, Handle, HandleOwner};
 use super::link::Link;
+use super::read_budget::ReadBudget;
+use super::reported::Reported;
 use super::span::ClientSpan;
 use super::timer::{Timer, now};
-use crate::net::buffers::frame_writer::FrameWriter;
-use crate::net::buffers::pool;
 use crate::net::buffers::read_buffer::{ReadBuffer, poll_read_buf};
 use crate::net::buffers::traffic::Count;
 use crate::net::config::Config;
 use crate::net::error::{Error, copy_of};
 use crate::net::keys::masking_key;
-use crate::proto::{
-    AsEvent, CloseFrame, Due, Ending, Event, Expired, Lifecycle, Message, Receiver,
-};
+use crate::proto::{AsEvent, Due, Event, Lifecycle, Message};
 
 /// See the module.
 #[derive(Debug)]
@@ -40,21 +34,21 @@ pub(in crate::net) struct Driver<L> {
     pub(in crate::net) input: ReadBuffer,
     /// Whether the application sees pings and pongs.
     pub(in crate::net) report_pings: bool,
-    phase: Phase,
+    pub(super) phase: Phase,
     /// How the transport failed first, if it did: for the report.
-    error: Option<io::Error>,
+    pub(super) error: Option<io::Error>,
     timer: Timer,
     read_budget: ReadBudget,
     /// What others have of the connection, if they asked for it.
     pub(in crate::net) handle: Option<HandleOwner>,
     pub(in crate::net) received: Count,
     /// What a client tells of the connection.
-    span: ClientSpan,
+    pub(super) span: ClientSpan,
 }
 
 /// What is done with the transport.
 #[derive(Clone, Copy, Debug)]
-enum Phase {
+pub(super) enum Phase {
     /// It is read, and frames are taken from what came.
     Reading,
     /// Writing has failed. What the peer has said before is still read.
@@ -68,7 +62,7 @@ enum Phase {
 
 /// Whether the task that receives knows how the connection ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Report {
+pub(super) enum Report {
     Due,
     Told,
 }
@@ -80,26 +74,6 @@ pub(in crate::net) enum ReadMode {
     UntilFull,
     /// Yes: the task that sends waits for room itself.
     Always,
-}
-
-/// What was read since reading last had to wait. A peer that floods us never makes us wait, so there is a limit.
-/// At the limit, what is framed is written, the clock is looked at, and other tasks of the thread go on.
-#[derive(Debug, Default)]
-struct ReadBudget(u32);
-
-impl ReadBudget {
-    /// As much as one read takes.
-    const END: u32 = pool::BLOCK as u32;
-
-    /// Sixteen reads use it up, however little they bring. That is more than a well-behaved peer has on
-    /// its way, and few compared with what the runtime lets a task do before it makes it wait.
-    fn note(&mut self, bytes: usize) {
-        self.0 += (bytes as u32).max(Self::END / 16);
-    }
-
-    fn is_over(&self) -> bool {
-        self.0 >= Self::END
-    }
 }
 
 impl<L> Driver<L> {
@@ -136,31 +110,6 @@ impl<L> Driver<L> {
     /// Whether everything goes on as usual.
     pub(in crate::net) fn is_reading(&self) -> bool {
         matches!(self.phase, Phase::Reading)
-    }
-
-    /// The failure, if this end is one; `error` is the transport's.
-    fn failure(&self, error: Option<io::Error>) -> Option<Error> {
-        Some(match self.lifecycle.ending()? {
-            Ending::Closed(_) => return None,
-            Ending::Violation(violation) => violation.into(),
-            Ending::Timeout(expired) => expired.into(),
-            _ => error.map_or(Error::Lost, Error::from_transport),
-        })
-    }
-
-    /// Tells the task that receives how the connection ended, which happens once. `false` is the end.
-    fn report(&mut self) -> Result<bool, Error> {
-        let report = match &mut self.phase {
-            Phase::Ending { report, .. } | Phase::Ended(report) => report,
-            Phase::Reading | Phase::WriteFailed => return Ok(true),
-        };
-        match std::mem::replace(report, Report::Told) {
-            Report::Due => {
-                let error = self.error.take();
-                self.failure(error).map_or(Ok(false), Err)
-            }
-            Report::Told => Ok(false),
-        }
     }
 }
 
@@ -204,52 +153,6 @@ impl<L: Link> Driver<L> {
         self.keep(handle.clone());
         self.tell_ending();
         handle
-    }
-
-    /// Tells all who want to know how the connection ends, if that is known.
-    #[cold]
-    fn tell_ending(&mut self) {
-        let Some(ending) = self.lifecycle.ending() else { return };
-        let close = ending.close_frame();
-        self.link.note_ending(&close);
-        if let Some(handle) = &self.handle {
-            let CloseFrame { code, reason } = close;
-            let overflowed = self.link.look(FrameWriter::is_overflowed);
-            let expired = match ending {
-                Ending::Timeout(expired) => Some(expired),
-                _ => None,
-            };
-            let clean = ending.is_clean();
-            handle.end(CloseInfo { code, reason, clean, expired, overflowed });
-        }
-    }
-
-    /// Whether the peer has closed the connection, was too slow and was closed, or is gone: what
-    /// cannot be sent to it any more is not the caller's fault.
-    pub(in crate::net) fn is_leaving(&self) -> bool {
-        self.lifecycle.receiver().has_closed()
-            || self.link.look(|frame_writer| {
-                frame_writer.is_overflowed() || frame_writer.write_buffer.is_broken()
-            })
-    }
-
-    /// Why nothing can be sent: how the peer has ended the connection, if it was the peer, or that it
-    /// was too slow.
-    #[cold]
-    pub(in crate::net) fn explain(&mut self, error: Error) -> Error {
-        let ending = self.lifecycle.ending().map(|ending| ending.close_frame());
-        match error.explained(ending, self.link.look(FrameWriter::is_overflowed)) {
-            Ok(explained) => {
-                self.link.note_refused();
-                explained
-            }
-            Err(error) => error,
-        }
-    }
-
-    /// Whether a caller was told that nothing can be sent because the connection has ended.
-    pub(in crate::net) fn has_refused(&self) -> bool {
-        self.link.look(FrameWriter::has_refused)
     }
 
     /// Lets this handle know from now on.
@@ -323,35 +226,6 @@ impl<L: Link> Driver<L> {
         Reported::new(self.report_pings, self.lifecycle.receiver()).has(&message.as_event())
     }
 
-    /// Receives until the end, drops it all, and reports how it ended.
-    pub(in crate::net) fn poll_close(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Error>> {
-        ready!(self.poll_drain(cx));
-        Poll::Ready(self.report().map(drop))
-    }
-
-    /// The same for a task that only sends: the one that receives is told as well.
-    pub(in crate::net) fn poll_sink_close(
-        &mut self,
-        cx: &mut Context<'_>,
-    ) -> Poll<Result<(), Error>> {
-        ready!(self.poll_drain(cx));
-        let Phase::Ended(Report::Due) = self.phase else { return Poll::Ready(Ok(())) };
-        let error = self.error.as_ref().map(copy_of);
-        Poll::Ready(self.failure(error).map_or(Ok(()), Err))
-    }
-
-    fn poll_drain(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        loop {
-            let receiver = self.lifecycle.receiver_mut();
-            // Whole messages: if this is given up, no half of one is taken for a message later.
-            while let Ok(Some(_)) = self.input.take(|bytes| receiver.recv_message(bytes)) {}
-            if self.is_ended() {
-                return Poll::Ready(());
-            }
-            ready!(self.poll_step(cx, ReadMode::UntilFull));
-        }
-    }
-
     /// Waits until the receiver has something to look at; `false` when the connection has ended.
     pub(in crate::net) fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<bool, Error>> {
         if self.input.is_starved() || self.lifecycle.receiver().is_done() {
@@ -389,7 +263,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Waits for bytes that the receiver can look at. `false`: the phase has changed.
-    fn poll_step(&mut self, cx: &mut Context<'_>, mode: ReadMode) -> Poll<bool> {
+    pub(super) fn poll_step(&mut self, cx: &mut Context<'_>, mode: ReadMode) -> Poll<bool> {
         loop {
             match self.phase {
                 Phase::Reading | Phase::WriteFailed => {}
@@ -493,7 +367,7 @@ impl<L: Link> Driver<L> {
     }
 
     /// Reads, unless this socket has used up its budget: then it is as if nothing had come yet.
-    fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.read_budget.is_over() {
             self.read_budget = ReadBudget::default();
             cx.waker().wake_by_ref();
@@ -524,31 +398,6 @@ impl<L: Link> Driver<L> {
             _ => self.read_budget = ReadBudget::default(),
         }
         polled
-    }
-
-    /// Ends TCP; see the module.
-    fn poll_end(&mut self, cx: &mut Context<'_>) -> Poll<()> {
-        while let Phase::Ending { mut eof, .. } = self.phase {
-            let shut = self.link.poll_shutdown(cx).is_ready();
-            while !eof {
-                match self.poll_read(cx) {
-                    Poll::Ready(Ok(0) | Err(_)) => eof = true,
-                    Poll::Ready(Ok(_)) => self.input.clear(),
-                    Poll::Pending => break,
-                }
-            }
-            self.input.park();
-            if let Phase::Ending { eof: seen, .. } = &mut self.phase {
-                *seen = eof;
-            }
-            if shut && eof {
-                self.end(None);
-            } else {
-                // How it ends is for the caller to report.
-                let _ = ready!(self.poll_deadline(cx));
-            }
-        }
-        Poll::Ready(())
     }
 
     /// Waits for the deadline, and does what it calls for; or what others ask for. An error is the end.
@@ -620,49 +469,6 @@ impl<L: Link> Driver<L> {
         self.lifecycle.note_ping(payload, present);
         if let Some(handle) = &self.handle {
             handle.note_ping(present, asked);
-        }
-    }
-
-    /// Ends the connection; `error` is how the transport failed, if it did and nothing failed before.
-    fn end(&mut self, error: Option<io::Error>) {
-        if self.link.is_given_up() {
-            self.lifecycle.give_up(Expired::Write);
-        }
-        self.lifecycle.handle_eof();
-        self.error = self.error.take().or(error);
-        self.phase = Phase::Ended(match self.phase {
-            Phase::Reading | Phase::WriteFailed => Report::Due,
-            Phase::Ending { report, .. } | Phase::Ended(report) => report,
-        });
-        self.input.clear();
-        self.input.park();
-        self.tell_ending();
-        self.link.abandon();
-        self.span.ended();
-    }
-}
-
-/// Which pings and pongs the application receives.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::net) enum Reported {
-    None,
-    /// Those but the answer to a ping of the connection itself, which had this payload.
-    AllBut(Option<[u8; 4]>),
-}
-
-impl Reported {
-    #[inline]
-    pub(in crate::net) fn new(report_pings: bool, receiver: &Receiver) -> Self {
-        if report_pings { Self::AllBut(receiver.own_ping()) } else { Self::None }
-    }
-
-    /// Whether this ping or pong is one of them.
-    #[cold]
-    pub(in crate::net) fn has(self, event: &Event<'_>) -> bool {
-        match (self, event) {
-            (Self::None, _) => false,
-            (Self::AllBut(Some(own)), Event::Pong(payload)) => **payload != own,
-            (Self::AllBut(_), _) => true,
         }
     }
 }
