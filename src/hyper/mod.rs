@@ -48,8 +48,8 @@
 mod configure;
 #[cfg_attr(not(feature = "http2"), path = "http2_off.rs")]
 mod http2;
-mod http2_stream;
 mod pending;
+mod read_ahead_stream;
 mod rejection;
 mod upgraded;
 mod upgrading;

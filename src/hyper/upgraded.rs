@@ -11,13 +11,13 @@ use hyper_util::rt::TokioIo;
 use hyper_util::server::conn::auto;
 use tokio::net::TcpStream;
 
-use super::http2_stream::Http2Stream;
+use super::read_ahead_stream::ReadAheadStream;
 use crate::net::Transport;
 
 /// The transport, and what was read after the request.
 pub(super) fn into_transport(upgraded: Upgraded, version: Version) -> (Transport, Bytes) {
     if version >= Version::HTTP_2 {
-        return (Transport::boxed(Http2Stream::new(upgraded)), Bytes::new());
+        return (Transport::boxed(ReadAheadStream::new(upgraded)), Bytes::new());
     }
     let upgraded = match take::<TokioIo<TcpStream>>(upgraded) {
         Ok((tcp, early)) => return (corked(tcp.into_inner()), early),

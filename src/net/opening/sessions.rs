@@ -15,7 +15,8 @@ pub enum UseHttp2 {
     #[default]
     Never,
     /// If the server wants it. TLS offers both versions of HTTP (ALPN), and the server chooses. If it then offers no
-    /// WebSockets over HTTP/2, a second connection is made, for HTTP/1.1. `ws://` addresses have HTTP/1.1.
+    /// WebSockets over HTTP/2, a second connection is made, for HTTP/1.1. The connector remembers that, until one of
+    /// its settings changes. `ws://` addresses have HTTP/1.1.
     Negotiate,
     /// Always, for `ws://` addresses too ("prior knowledge", RFC 9113 §3.3). A server that does not want it is an error.
     Always,

@@ -36,7 +36,7 @@ const WRITE: usize = 8 << 10;
 
 /// See the module.
 #[derive(Debug)]
-pub(super) struct Http2Stream(Arc<Shared>);
+pub(super) struct ReadAheadStream(Arc<Shared>);
 
 /// What the socket and the guard share.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ struct Waiting {
     guard: Option<Waker>,
 }
 
-impl Http2Stream {
+impl ReadAheadStream {
     /// Takes hold of the stream, and spawns its guard on the runtime of this task.
     pub(super) fn new(upgraded: Upgraded) -> Self {
         let stream = Some(TokioIo::new(upgraded));
@@ -78,7 +78,7 @@ impl Http2Stream {
     }
 }
 
-impl Drop for Http2Stream {
+impl Drop for ReadAheadStream {
     fn drop(&mut self) {
         // The guard must not keep it.
         drop(self.0.lock().stream.take());
@@ -132,7 +132,7 @@ impl Shared {
     }
 }
 
-impl AsyncRead for Http2Stream {
+impl AsyncRead for ReadAheadStream {
     fn poll_read(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -167,7 +167,7 @@ impl AsyncRead for Http2Stream {
     }
 }
 
-impl AsyncWrite for Http2Stream {
+impl AsyncWrite for ReadAheadStream {
     fn poll_write(
         self: Pin<&mut Self>,
         cx: &mut Context<'_>,
@@ -185,7 +185,7 @@ impl AsyncWrite for Http2Stream {
     }
 }
 
-impl Http2Stream {
+impl ReadAheadStream {
     /// Does something with hyper's stream.
     fn with<T>(
         &self,
