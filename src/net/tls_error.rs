@@ -62,9 +62,7 @@ impl fmt::Display for TlsError {
             Self::WrongHost => "the server's certificate is for another host",
             Self::Expired => "the server's certificate has expired",
             Self::NotYetValid => "the server's certificate is not valid yet",
-            Self::UnknownIssuer => {
-                "the server's certificate was issued by none that is trusted, or by itself"
-            }
+            Self::UnknownIssuer => "the server's certificate was not issued by a trusted authority",
             Self::BadSignature => "a signature of the server's, or in its certificate, is false",
             Self::Authority => "the server's certificate is an authority's own, not a server's",
             Self::Revoked => "the server's certificate was revoked",
