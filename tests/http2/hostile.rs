@@ -6,8 +6,8 @@ use bowstring::net::http2::Session;
 use bowstring::{Config, Error, Message};
 use bowstring_testing::frames::{FIN, TEXT, client_frame, server_frame};
 use bowstring_testing::http2::flags::{ACK, END_STREAM, PADDED};
-use bowstring_testing::http2::types::{DATA, GOAWAY, HEADERS, RST_STREAM, SETTINGS};
-use bowstring_testing::http2::{connect, frame, headers};
+use bowstring_testing::http2::types::{DATA, GOAWAY, HEADERS, PING, RST_STREAM, SETTINGS};
+use bowstring_testing::http2::{connect, frame, headers, settings};
 use tokio::io::DuplexStream;
 use tokio::time::Instant;
 
@@ -19,7 +19,8 @@ const REFUSED_STREAM: u32 = 7;
 const CANCEL: u32 = 8;
 const ENHANCE_YOUR_CALM: u32 = 11;
 
-/// SETTINGS_INITIAL_WINDOW_SIZE and SETTINGS_ENABLE_CONNECT_PROTOCOL.
+/// SETTINGS_MAX_CONCURRENT_STREAMS, SETTINGS_INITIAL_WINDOW_SIZE and SETTINGS_ENABLE_CONNECT_PROTOCOL.
+const MAX_CONCURRENT_STREAMS: u16 = 3;
 const WINDOW: u16 = 4;
 const CONNECT_PROTOCOL: u16 = 8;
 
@@ -230,6 +231,31 @@ async fn opened() -> (bowstring::WebSocket<bowstring::net::http2::Http2Stream>, 
         raw.send(&headers(1, &[(":status", "200")])).await;
     });
     (opened.unwrap(), session, raw)
+}
+
+/// A server that allows fewer streams than before. Those that are open go on (RFC 9113 §5.1.2).
+#[tokio::test]
+async fn a_limit_of_streams_that_falls_holds_once_sockets_have_ended() {
+    let (session, mut raw) = client(&[(CONNECT_PROTOCOL, 1), (MAX_CONCURRENT_STREAMS, 4)]).await;
+    let mut sockets = Vec::new();
+    for stream in [1, 3, 5] {
+        let (opened, ()) = tokio::join!(open(&session), async {
+            raw.frame(HEADERS).await;
+            raw.send(&headers(stream, &[(":status", "200")])).await;
+        });
+        sockets.push(opened.unwrap());
+    }
+    assert_eq!((session.open_streams(), session.max_streams()), (3, 4));
+    raw.send(&settings(&[(MAX_CONCURRENT_STREAMS, 1)])).await;
+    raw.frame(SETTINGS).await;
+    assert_eq!(session.open_streams(), 3);
+    sockets.truncate(1);
+    for _ in 0..2 {
+        raw.frame(RST_STREAM).await;
+    }
+    raw.send(&frame(PING, 0, 0, &[0; 8])).await;
+    raw.frame(PING).await;
+    assert_eq!((session.open_streams(), session.max_streams()), (1, 1));
 }
 
 #[tokio::test]

@@ -9,7 +9,9 @@ use bowstring::{Config, Error, Message, WebSocket};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::time::Instant;
 
-use crate::support::{Accepted, echo, echo_all, hyper_pair, request, serve_with};
+use crate::support::{
+    Accepted, echo, echo_all, hyper_pair, offering, open, pair, pair_with, request, serve_with,
+};
 
 /// The first finding: h2 counts what small DATA frames cost that nobody has read. With its default the client's
 /// connection ends here.
@@ -133,6 +135,59 @@ async fn small_frames_without_end_to_a_socket_of_the_client_that_pauses() {
         assert_eq!(message.unwrap().as_bytes(), [n.to_be_bytes(); 5].concat());
     }
     flood.abort();
+}
+
+/// What a socket has asked the connection's window for goes to no other. A task that gives up a large message, or is
+/// slow to go on with it, must not hold more than what it can write.
+#[tokio::test(start_paused = true)]
+async fn a_message_that_was_given_up_does_not_hold_the_window() {
+    let mut builder = offering();
+    // The window of the connection stays 65,535 bytes.
+    builder.initial_window_size(8 << 20);
+    let (session, mut server) = pair_with(builder).await;
+    let session = session.unwrap();
+    let (mut other, mut other_peer) = open(&session, &mut server).await;
+    let (mut given_up, mut peers) = (Vec::new(), Vec::new());
+    for _ in 0..10 {
+        let (mut ws, peer) = open(&session, &mut server).await;
+        let sending = ws.send(vec![7; 4 << 20]);
+        let sending = tokio::time::timeout(Duration::from_secs(1), sending).await;
+        assert!(sending.is_err(), "{sending:?}");
+        given_up.push(ws);
+        peers.push(peer);
+    }
+    // The peers read all that has come, so there is room again.
+    for mut peer in peers {
+        tokio::spawn(async move { while peer.data().await.is_some() {} });
+    }
+    tokio::time::sleep(Duration::from_millis(1)).await;
+    let sent = tokio::time::timeout(Duration::from_secs(1), async {
+        other.send("alive").await.unwrap();
+        other_peer.frame().await.unwrap()
+    });
+    assert_eq!(sent.await.expect("there is room").payload, b"alive");
+}
+
+/// A reader that is dropped is done with what has come. Its writers may live on.
+#[tokio::test(start_paused = true)]
+async fn what_a_dropped_reader_has_not_read_gives_its_window_back() {
+    let (session, mut server) = pair().await;
+    let (mut writers, mut peers) = (Vec::new(), Vec::new());
+    // Five of them are all of the connection's window.
+    for _ in 0..5 {
+        let (ws, mut peer) = open(&session, &mut server).await;
+        let (reader, writer) = ws.split();
+        peer.send(vec![0; 3 << 19]);
+        tokio::time::sleep(Duration::from_millis(1)).await;
+        drop(reader);
+        writers.push(writer);
+        peers.push(peer);
+    }
+    let (mut other, mut peer) = open(&session, &mut server).await;
+    peer.send(bowstring_testing::frames::server_frame(0x81, "alive"));
+    let received = tokio::time::timeout(Duration::from_secs(1), other.recv()).await;
+    assert_eq!(received.expect("there is room").unwrap(), Some("alive".into()));
+    assert_eq!(session.open_streams(), 6);
 }
 
 /// What is agreed on over HTTP/2 is what is agreed on over HTTP/1.1.

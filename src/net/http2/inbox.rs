@@ -126,6 +126,17 @@ impl Inbox {
     }
 }
 
+/// What was not read gives its windows back. `h2` does so only once the writing direction is gone as well.
+impl Drop for Inbox {
+    fn drop(&mut self) {
+        let state = self.state.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let unread = state.pieces.iter().map(Bytes::len).sum::<usize>() + state.last.len();
+        if unread > 0 {
+            let _ = state.stream.flow_control().release_capacity(unread);
+        }
+    }
+}
+
 impl State {
     fn push(&mut self, data: Bytes) {
         if data.len() >= LARGE || self.last.len() + data.len() > PIECE {

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use super::fate;
 use super::inbox::{Arrived, Inbox};
 use super::paced::{Pace, Paced};
-use super::stream::Http2Stream;
+use super::stream::{Http2Stream, SEND_BUFFER};
 use crate::handshake::{
     Agreed, ClientRequest, ResponseError, check_connect_response, connect_request,
 };
@@ -42,9 +42,6 @@ const CONNECTION_WINDOW: u32 = 5 * STREAM_WINDOW;
 /// What small DATA frames may cost within `h2`. Each frame under 256 bytes costs the difference, and frames of WebSockets
 /// are mostly so small. They are taken out before there are more: see [`paced`](super::paced).
 const SMALL_FRAMES: usize = 8 << 20;
-
-/// How many bytes of a stream wait within `h2` to be written.
-const SEND_BUFFER: usize = 16 << 10;
 
 /// How many bytes of the body of a refusal are kept.
 const MAX_BODY: usize = 16 << 10;
@@ -123,8 +120,6 @@ struct Drive<T: AsyncRead + AsyncWrite> {
     phase: watch::Sender<Phase>,
     slots: Arc<Semaphore>,
     granted: Arc<Mutex<usize>>,
-    /// The limit of streams that the peer has told.
-    max: usize,
 }
 
 impl Session {
@@ -189,7 +184,6 @@ impl Session {
             phase: told,
             slots,
             granted,
-            max: UNKNOWN,
         };
         // Here, so that it fails here if the server speaks something else.
         poll_fn(|cx| drive.poll_settings(cx)).await?;
@@ -386,16 +380,9 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drive<T> {
         if max == UNKNOWN {
             return;
         }
-        if max != self.max {
-            self.max = max;
-            self.grant(max.min(Semaphore::MAX_PERMITS));
-            self.phase.send_if_modified(|phase| match phase {
-                Phase::Connecting => {
-                    *phase = Phase::Open;
-                    true
-                }
-                _ => false,
-            });
+        self.grant(max.min(Semaphore::MAX_PERMITS));
+        if *self.phase.borrow() == Phase::Connecting {
+            self.phase.send_replace(Phase::Open);
         }
         if *self.phase.borrow() == Phase::Open
             && self.shared.upgrade().is_some_and(|shared| shared.poll_failure().is_some())
@@ -405,13 +392,13 @@ impl<T: AsyncRead + AsyncWrite + Unpin> Drive<T> {
         }
     }
 
-    /// Grants so many slots in all. If more are taken, `h2` lets those wait that are opened next.
+    /// Grants so many slots in all. If more are taken, they are taken back once their streams have ended.
     fn grant(&self, max: usize) {
         let mut granted = self.granted.lock().unwrap_or_else(PoisonError::into_inner);
         if max > *granted {
             self.slots.add_permits(max - *granted);
             *granted = max;
-        } else {
+        } else if max < *granted {
             *granted -= self.slots.forget_permits(*granted - max);
         }
     }

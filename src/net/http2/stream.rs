@@ -14,6 +14,14 @@ use super::fate;
 use super::inbox::Inbox;
 use crate::net::split::halves::Split;
 
+/// How many bytes of a stream wait within `h2` to be written. No more is asked for at once: what the connection's window
+/// grants to one stream is kept from the others, whether it is used or not.
+pub(super) const SEND_BUFFER: usize = 16 << 10;
+
+/// How many a stream asks for that waits. A task may never come back to use them. Less would go out in frames of a few
+/// bytes where many streams wait for one window.
+const WAITING: usize = 256;
+
 /// The transport of a WebSocket over HTTP/2: one stream of a [`Session`](super::Session).
 ///
 /// Its two directions share no lock of their own, so `split` costs nothing.
@@ -93,6 +101,7 @@ impl Http2Write {
         if self.state == Writing::Shut {
             return Poll::Ready(Err(io::ErrorKind::BrokenPipe.into()));
         }
+        let wanted = wanted.min(SEND_BUFFER);
         self.stream.reserve_capacity(wanted);
         loop {
             // It says that there is none after a reset as well: so ask before.
@@ -100,10 +109,16 @@ impl Http2Write {
             if capacity > 0 {
                 return Poll::Ready(Ok(capacity.min(wanted)));
             }
-            match ready!(self.stream.poll_capacity(cx)) {
-                Some(Ok(_)) => {}
-                Some(Err(error)) => return Poll::Ready(Err(fate::of_stream(error))),
-                None => return Poll::Ready(Err(self.failure(cx))),
+            match self.stream.poll_capacity(cx) {
+                Poll::Pending => {
+                    self.stream.reserve_capacity(wanted.min(WAITING));
+                    return Poll::Pending;
+                }
+                Poll::Ready(Some(Ok(_))) => {}
+                Poll::Ready(Some(Err(error))) => {
+                    return Poll::Ready(Err(fate::of_stream(error)));
+                }
+                Poll::Ready(None) => return Poll::Ready(Err(self.failure(cx))),
             }
         }
     }
