@@ -117,10 +117,14 @@ impl Registry {
         Arc::clone(&self.plain_requests).try_acquire_owned().ok()
     }
 
-    /// How to end the task of a connection, if it has not ended.
+    /// How to end the task of a connection, if it has not ended. What begins when all are ended is ended, too.
     pub(super) fn set_abort(&self, id: u64, abort: AbortHandle) {
         if let Some(entry) = self.table().entries.get_mut(&id) {
-            entry.abort = Some(abort);
+            entry.abort = Some(abort.clone());
+        }
+        // Asked afterwards: `abort` either finds the entry, or has come before this.
+        if *self.phase.borrow() == Phase::Ending {
+            abort.abort();
         }
     }
 

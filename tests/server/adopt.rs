@@ -255,6 +255,25 @@ async fn abort_ends_adopted_connections_at_once() {
     assert_eq!(soon("the end", server.drained()).await.dropped, 1);
 }
 
+/// Whoever has admitted it does not know that the server was aborted meanwhile.
+#[tokio::test(start_paused = true)]
+async fn what_is_adopted_after_abort_is_ended_as_well() {
+    let server = Server::new().handle();
+    let permit = server.admit(peer()).unwrap();
+    let (client, opening) = opening(permit.config());
+    let client = tokio::spawn(client);
+    server.abort();
+    let (held, dropped) = tokio::sync::oneshot::channel::<()>();
+    permit.adopt(opening, async move |_ws: ServerConnection| {
+        let _held = held;
+        pending::<()>().await
+    });
+    assert!(soon("the handler's end", dropped).await.is_err());
+    client.abort();
+    let report = soon("the end", server.drained()).await;
+    assert_eq!((report.open, report.refusals.unfinished + report.dropped), (0, 1));
+}
+
 #[tokio::test]
 async fn a_server_counts_its_own_connections_and_adopted_ones_together() {
     let mut limits = ServerLimits::default();
