@@ -154,7 +154,11 @@ impl<F: OnFailedUpgrade, D> ServerUpgrade<F, D> {
                 start(Accepted { pending, permit, selected, data });
                 response
             }
-            Err(refused) => refused.answer(on_failed),
+            Err(refused) => {
+                let response = refused.answer(on_failed);
+                permit.refuse(response.status());
+                response
+            }
         }
     }
 }
@@ -162,17 +166,48 @@ impl<F: OnFailedUpgrade, D> ServerUpgrade<F, D> {
 type Opened = Result<bowstring::WebSocket<Transport>, bowstring::Error>;
 type Opening = Pin<Box<dyn Future<Output = Opened> + Send>>;
 
-/// Tells the application, too, if the upgrade fails.
-async fn watched(pending: Pending, on_failed: impl OnFailedUpgrade) -> Opened {
-    pending.await.map_err(|error| {
-        // Errors of I/O cannot be copied. For the server it is lost in any case.
-        let copy = match &error {
-            bowstring::Error::HandshakeTimeout(step) => bowstring::Error::HandshakeTimeout(*step),
-            _ => bowstring::Error::Lost,
-        };
-        on_failed.call(Error::new(error));
-        copy
-    })
+/// What tells the application, too, if the upgrade fails. The server drops it if it gives the upgrade up.
+struct Telling<F: OnFailedUpgrade>(Option<F>);
+
+impl<F: OnFailedUpgrade> Telling<F> {
+    fn tell(&mut self, error: bowstring::Error) {
+        if let Some(on_failed) = self.0.take() {
+            on_failed.call(Error::new(error));
+        }
+    }
+}
+
+impl<F: OnFailedUpgrade> Drop for Telling<F> {
+    fn drop(&mut self) {
+        self.tell(bowstring::Error::Lost);
+    }
+}
+
+/// The upgrade, and the application is told if it fails. It may be dropped before it was polled.
+fn watched(
+    pending: Pending,
+    on_failed: impl OnFailedUpgrade,
+) -> impl Future<Output = Opened> + Send {
+    let mut telling = Telling(Some(on_failed));
+    async move {
+        match pending.await {
+            Ok(socket) => {
+                drop(telling.0.take());
+                Ok(socket)
+            }
+            Err(error) => {
+                // Errors of I/O cannot be copied. For the server it is lost in any case.
+                let copy = match &error {
+                    bowstring::Error::HandshakeTimeout(step) => {
+                        bowstring::Error::HandshakeTimeout(*step)
+                    }
+                    _ => bowstring::Error::Lost,
+                };
+                telling.tell(error);
+                Err(copy)
+            }
+        }
+    }
 }
 
 impl<F: OnFailedUpgrade, D: Send + 'static> ServerUpgrade<F, D> {

@@ -11,7 +11,7 @@ use axum::routing::any;
 use bowstring::net::connect_with;
 use bowstring::server::{Report, Server, ServerConnection, ServerHandle, ServerLimits, Topic};
 use bowstring::{Config, Error, Message, Prepared};
-use bowstring_axum::{WebSocket, WebSocketUpgrade};
+use bowstring_axum::{Origins, WebSocket, WebSocketUpgrade};
 use bowstring_testing::io::wait::soon;
 use http::StatusCode;
 use tokio::net::TcpListener;
@@ -48,6 +48,7 @@ impl Program {
             .route("/room", any(join))
             .route("/fail", any(fail))
             .route("/other", any(other))
+            .route("/listed", any(listed))
             .with_state(shared);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
@@ -142,6 +143,16 @@ async fn other(
     let ws = ws.on_failed_upgrade(move |error| failed.send(error).unwrap());
     drop(ws.server(&shared.server, peer).on_upgrade(async |_socket| {}));
     StatusCode::IM_A_TEAPOT
+}
+
+/// Has origins of its own.
+async fn listed(
+    ws: WebSocketUpgrade,
+    ConnectInfo(peer): Peer,
+    State(shared): State<Shared>,
+) -> Response {
+    let origins = Origins::list(["https://app.example"]).unwrap();
+    ws.origins(origins).server(&shared.server, peer).on_upgrade(async |_socket| {})
 }
 
 #[track_caller]
@@ -325,4 +336,47 @@ async fn a_place_that_was_not_used() {
     assert!(matches!(error.downcast_ref(), Some(Error::Lost)), "{error}");
     program.report("it is counted", |report| report.refusals.unfinished == 1).await;
     program.end().await;
+}
+
+/// The server gives an upgrade up when it drains. The application is told that as well, once.
+#[tokio::test]
+async fn an_upgrade_that_the_server_gives_up() {
+    let server = Server::new().handle();
+    let (failed, mut failures) = mpsc::unbounded_channel();
+    let (begun, mut beginnings) = mpsc::unbounded_channel();
+    let managing = server.clone();
+    let app = Router::new().route(
+        "/",
+        any(async move |ws: WebSocketUpgrade| {
+            let ws = ws.on_failed_upgrade(move |error| failed.send(error).unwrap());
+            let peer: SocketAddr = "192.0.2.1:4000".parse().unwrap();
+            let response = ws.server(&managing, peer).on_upgrade(async |_socket| {});
+            begun.send(()).unwrap();
+            // It never gets to hyper.
+            std::future::pending::<()>().await;
+            response
+        }),
+    );
+    let address = serve(app).await;
+    let connecting = tokio::spawn(async move { h1(address, "/", &[]).await.map(drop) });
+    soon("the answer", beginnings.recv()).await.unwrap();
+    server.drain();
+    let report = soon("the server", server.drained()).await;
+    assert_eq!(report.refusals.unfinished, 1);
+    let error = failures.try_recv().expect("it was told").into_inner();
+    assert!(matches!(error.downcast_ref(), Some(Error::Lost)), "{error}");
+    connecting.abort();
+    assert!(connecting.await.is_err());
+    assert!(failures.try_recv().is_err());
+}
+
+/// What is answered instead is a refusal, and no upgrade that did not finish.
+#[tokio::test]
+async fn an_origin_that_is_not_listed_is_a_refusal() {
+    let program = Program::start(Server::new()).await;
+    let request = request(program.address, "/listed", &[]).header("Origin", "https://evil.example");
+    let error = soon("h1", connect_with(&request, &seeing())).await.unwrap_err();
+    assert_eq!(status(error), 403);
+    let report = program.end().await;
+    assert_eq!((report.refusals.hook, report.refusals.unfinished), (1, 0), "{report:?}");
 }
