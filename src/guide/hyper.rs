@@ -61,7 +61,7 @@
 //! }
 //! ```
 //!
-//! Three mistakes are common:
+//! Five mistakes are common:
 //!
 //! - **The [`Pending`](crate::hyper::Pending) is awaited before the answer is returned.** Then both wait for each
 //!   other, until the handshake times out. Spawn a task that awaits it.
@@ -69,6 +69,10 @@
 //!   has TLS, because browsers speak HTTP/2 over nothing else.
 //! - **Extended CONNECT is not switched on.** Without [`configure`](crate::hyper::configure) or
 //!   `http2().enable_connect_protocol()`, browsers open a second connection with HTTP/1.1 for their WebSockets.
+//! - **Another answer goes out, and the `Pending` lives on.** A middleware makes a 401 of the answer, for instance. Over
+//!   HTTP/1.1 hyper gives the connection away all the same when it ends, so the client gets its WebSocket. Decide before.
+//! - **A client that sends nothing is waited for.** hyper-util has no deadline for the first bytes: see
+//!   [`configure`](crate::hyper::configure).
 //!
 //! # Whose pages may connect
 //!

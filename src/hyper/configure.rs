@@ -25,7 +25,9 @@ use crate::net::Config;
 /// One connection of HTTP/2 can so make the server hold at most 16 MiB beside the messages that its sockets are
 /// receiving. For each of those [`Limits`](crate::proto::Limits) hold.
 ///
-/// Over HTTP/1.1 the head of a request must come within [`Config::handshake_timeout`].
+/// Over HTTP/1.1 the head of a request must come within [`Config::handshake_timeout`]. **But a client that sends nothing
+/// is waited for without end:** hyper-util first waits for bytes that tell the version of HTTP. Give it a deadline of
+/// your own, and a limit of connections, as below. With `http1_only` hyper's deadline counts from the beginning.
 ///
 /// Call the builder's own methods after this to change one of them.
 ///
@@ -34,16 +36,20 @@ use crate::net::Config;
 /// use hyper_util::rt::{TokioExecutor, TokioIo};
 /// use hyper_util::server::conn::auto;
 /// # use http::{Request, Response};
-/// # async fn example(stream: tokio::net::TcpStream) {
+/// # async fn example(stream: tokio::net::TcpStream) -> std::io::Result<()> {
 /// # let service = hyper::service::service_fn(|_: Request<hyper::body::Incoming>| async {
 /// #     Ok::<_, std::convert::Infallible>(Response::new(String::new()))
 /// # });
 ///
+/// let config = Config::default();
 /// let mut builder = auto::Builder::new(TokioExecutor::new());
-/// bowstring::hyper::configure(&mut builder, &Config::default());
+/// bowstring::hyper::configure(&mut builder, &config);
+/// // One that sends nothing, and one that ends without a byte.
+/// tokio::time::timeout(config.handshake_timeout, stream.peek(&mut [0])).await??;
 /// if let Err(error) = builder.serve_connection_with_upgrades(TokioIo::new(stream), service).await {
 ///     println!("{error}");
 /// }
+/// # Ok(())
 /// # }
 /// ```
 pub fn configure<E>(builder: &mut Builder<E>, config: &Config) {

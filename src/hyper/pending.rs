@@ -19,6 +19,11 @@ use crate::proto::Role;
 /// **Spawn it, or what awaits it.** hyper sends the answer after your service has returned it, so to await this
 /// before that waits for ever. It ends after [`handshake_timeout`](Config::handshake_timeout) then.
 ///
+/// **If you answer something else, drop this.** Over HTTP/1.1 hyper gives the connection away when it ends, whatever
+/// was answered. A client can make that come at once, by `Connection: close`. Then it has a WebSocket although you
+/// have answered 401. So decide who may connect before [`accept`](super::Upgrading::accept), and let no middleware
+/// change the answer.
+///
 /// # Cancel safety
 ///
 /// To drop it drops the connection.
@@ -29,7 +34,7 @@ use crate::proto::Role;
 ///   something else.
 /// - [`Error::HandshakeTimeout`] if hyper has not sent the answer within
 ///   [`handshake_timeout`](Config::handshake_timeout), counted from the first poll. Over HTTP/1.1 also if the service
-///   answered something else.
+///   answered something else and the connection goes on.
 /// - [`Error::Io`] if hyper says something else.
 #[must_use = "the connection is dropped with it; spawn a task that awaits it"]
 pub struct Pending {

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use bowstring::hyper::{Pending, Rejection, Upgrading};
 use bowstring::{Config, Error};
+use bowstring_testing::frames::client_frame;
 use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex};
 use tokio::sync::mpsc;
-use tokio::time::Instant;
+use tokio::time::{Instant, timeout};
 
 use super::support::*;
 
@@ -22,10 +23,15 @@ fn misused(
     let (near, far) = duplex(64 << 10);
     let (sender, receiver) = mpsc::unbounded_channel();
     let service = service_fn(move |mut request: Request<Incoming>| {
-        let (response, pending) = accept(&mut request).expect("legal");
-        sender.send(pending).expect("the test waits for it");
+        let answer = match accept(&mut request) {
+            Ok((response, pending)) => {
+                sender.send(pending).expect("the test waits for it");
+                respond(response)
+            }
+            Err(rejection) => Some(rejection.into_response()),
+        };
         async move {
-            match respond(response) {
+            match answer {
                 Some(response) => Ok::<_, Infallible>(response),
                 None => std::future::pending().await,
             }
@@ -83,6 +89,54 @@ async fn another_answer() {
     assert_eq!(stream.text().await, "changed my mind\n");
     let error = pending.recv().await.unwrap().await.unwrap_err();
     assert!(matches!(error, Error::Lost) && error.is_disconnect(), "{error:?}");
+}
+
+/// The danger of it, which `Pending` and the docs of bowstring-axum tell: if this fails, hyper has mended it, and they are to
+/// be changed. A client that asks for the end of the connection gets a WebSocket after any answer, be it by the same request
+/// or by the next one.
+#[tokio::test]
+async fn another_answer_to_a_client_that_ends_the_connection() {
+    let refused = |_| {
+        let mut refused = Response::new(String::new());
+        *refused.status_mut() = StatusCode::UNAUTHORIZED;
+        Some(refused)
+    };
+    let once = bowstring_testing::handshake::request("Connection: close\r\n");
+    let next = b"GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n";
+    let twice = [&bowstring_testing::handshake::request("")[..], next].concat();
+    for asked in [once, twice] {
+        let (mut near, mut pending) = misused(refused);
+        near.write_all(&[asked, client_frame(0x81, "hello")].concat()).await.unwrap();
+        let mut ws = pending.recv().await.unwrap().await.unwrap();
+        assert_eq!(ws.recv().await.unwrap(), Some("hello".into()));
+        let mut answer = [0; 13];
+        near.read_exact(&mut answer).await.unwrap();
+        assert_eq!(&answer, b"HTTP/1.1 401 ");
+    }
+    // Dropped, as it should be, it is the end.
+    let (mut near, mut pending) = misused(refused);
+    let asked = bowstring_testing::handshake::request("Connection: close\r\n");
+    near.write_all(&[asked, client_frame(0x81, "hello")].concat()).await.unwrap();
+    drop(pending.recv().await.unwrap());
+    let mut answer = String::new();
+    near.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 401 ") && answer.ends_with("\r\n\r\n"), "{answer}");
+}
+
+/// A client that sends nothing, or a part of what tells the version: see `configure`.
+#[tokio::test(start_paused = true)]
+async fn hyper_waits_without_end_for_the_first_bytes() {
+    for (sent, ends) in [("", false), ("PRI * HT", false), ("GET / HTTP/1.1\r\n", true)] {
+        let (mut near, _pending) = misused(|_| None);
+        near.write_all(sent.as_bytes()).await.unwrap();
+        let start = Instant::now();
+        let mut answer = Vec::new();
+        let ended = timeout(Duration::from_secs(3600), near.read_to_end(&mut answer)).await;
+        assert_eq!(ended.is_ok(), ends, "{sent:?}");
+        let limit =
+            if ends { Config::default().handshake_timeout } else { Duration::from_secs(3600) };
+        assert_eq!(start.elapsed(), limit, "{sent:?}");
+    }
 }
 
 /// The client goes before it is answered.

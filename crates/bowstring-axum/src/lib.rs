@@ -61,6 +61,13 @@
 //!
 //! What requests are refused, and how, is in [`rejection`].
 //!
+//! # Decide before `on_upgrade`
+//!
+//! What decides who may connect must do so before the handler calls [`on_upgrade`](WebSocketUpgrade::on_upgrade). A layer
+//! that puts another answer in its place does not end the upgrade. Over HTTP/1.1 hyper gives the connection away when
+//! it ends, whatever was answered, and a client can make that come at once. Then your callback runs although the client was
+//! answered 401. The same holds for axum's `ws`.
+//!
 //! # HTTP/2: routes for any method
 //!
 //! Over HTTP/1.1 the method of the request is GET, over HTTP/2 it is CONNECT (RFC 8441). **So the route must be
@@ -92,7 +99,13 @@
 //!         let service = TowerToHyperService::new(app.clone());
 //!         tokio::spawn(async move {
 //!             let mut builder = auto::Builder::new(TokioExecutor::new());
-//!             bowstring::hyper::configure(&mut builder, &bowstring_axum::default_config());
+//!             let config = bowstring_axum::default_config();
+//!             bowstring::hyper::configure(&mut builder, &config);
+//!             // hyper-util waits without end for a client that sends nothing.
+//!             let first = tokio::time::timeout(config.handshake_timeout, stream.readable());
+//!             if !matches!(first.await, Ok(Ok(()))) {
+//!                 return;
+//!             }
 //!             // With TLS: make the handshake here, and agree on `h2` or `http/1.1` by ALPN.
 //!             let connection = builder.serve_connection_with_upgrades(TokioIo::new(stream), service);
 //!             if let Err(error) = connection.await {

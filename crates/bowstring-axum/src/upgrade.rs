@@ -158,9 +158,9 @@ impl<F> WebSocketUpgrade<F> {
         self
     }
 
-    /// Calls this function if the upgrade fails: because the client has gone before it got its answer, because
-    /// the answer would not be legal, or because a [server](Self::server) that drains has given it up. Without it the
-    /// error is dropped.
+    /// Calls this function if the upgrade fails: because the client has gone before it got its answer, or because
+    /// the answer would not be legal. A [server](Self::server) that drains gives up what is not answered, and then it is
+    /// called, too. Without it the error is dropped.
     ///
     /// The error is a [`bowstring::Error`], or a [`Rejection`](bowstring::hyper::Rejection).
     ///
